@@ -1,0 +1,96 @@
+/* harness/proc.h - the only place that starts programs.
+ *
+ * Every child gets its own process group, closed descriptors except those
+ * named, argv only (no shell), default signals. A failed exec is reported to
+ * the caller as FAULT_SYSTEM naming the program, never as an exit status. */
+#ifndef HARNESS_PROC_H
+#define HARNESS_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+#include "harness/attr.h"
+
+struct buf;
+struct fault;
+
+/* How a child ended. PROC_END_NONE means no verdict. */
+enum proc_end { PROC_END_NONE = 0, PROC_END_EXIT, PROC_END_SIGNAL };
+struct proc_status {
+    enum proc_end end;
+    int code;                   /* exit status, or signal number */
+};
+/* "exited with status 3", "killed by SIGSEGV": borrowed static text. */
+void proc_status_text(struct proc_status status, char out[static 64]);
+bool proc_status_ok(struct proc_status status);
+
+#define PROC_FDS_MAX 8
+struct proc_spec {
+    const char *const *argv;    /* argv[0] is looked up in PATH if no '/' */
+    const char *const *env_add; /* "NAME=value" list, NULL-terminated, or NULL */
+    const char *cwd;            /* NULL: inherited */
+    const char *run_as;         /* user name, only honoured for root; NULL */
+    int fds[PROC_FDS_MAX];      /* child's fd i is our fds[i]; -1 means
+                                 * /dev/null for 0..2 and closed above */
+    bool new_session;           /* setsid (detached services) */
+    bool die_with_parent;       /* PR_SET_PDEATHSIG SIGKILL */
+};
+#define PROC_SPEC_INIT { .fds = { -1, -1, -1, -1, -1, -1, -1, -1 } }
+
+/* Starts; returns after the exec has succeeded or failed. */
+MUST_CHECK bool proc_start(const struct proc_spec *spec, pid_t *pid_out,
+                           struct fault *why);
+
+/* Runs to the end, blocking: only from command-line programs and helpers.
+ * 'input' may be NULL. Output of stdout (and stderr when 'err' is NULL it is
+ * kept for the fault's detail) is appended. On 'limit_ms' the group is
+ * killed and FAULT_TIMEOUT set. A non-zero end is a FAULT_PEER whose detail
+ * is the tail of stderr. */
+MUST_CHECK bool proc_run(const char *const argv[], const char *input,
+                         size_t input_bytes, int64_t limit_ms,
+                         struct buf *out, struct fault *why);
+MUST_CHECK bool proc_run_spec(const struct proc_spec *spec,
+                              const char *input, size_t input_bytes,
+                              int64_t limit_ms, struct buf *out,
+                              struct proc_status *status_out,
+                              struct fault *why);
+
+/* A child supervised from the loop. Embedded in its owner. */
+struct proc;
+typedef void proc_exit_fn(struct proc *proc, void *owner,
+                          struct proc_status status);
+struct proc {
+    pid_t pid;                  /* 0: idle */
+    uv_loop_t *loop;
+    uv_timer_t timer;           /* the deadline, then the grace */
+    proc_exit_fn *done;
+    void *owner;
+    struct proc *next;          /* list of the loop's children */
+    bool stopping;
+    bool timed_out;             /* the deadline, not the owner, ended it */
+    int64_t grace_ms;
+};
+
+/* Watches SIGCHLD on 'loop', reaping only pids that proc_* started. Once. */
+MUST_CHECK bool proc_watch_init(uv_loop_t *loop, struct fault *why);
+void proc_watch_fini(uv_loop_t *loop);
+/* 'limit_ms' 0: no deadline. On it: TERM to the group, 'grace_ms', KILL.
+ * 'done' runs once, from the loop, after the whole group has been killed. */
+MUST_CHECK bool proc_spawn(struct proc *proc, uv_loop_t *loop,
+                           const struct proc_spec *spec, int64_t limit_ms,
+                           int64_t grace_ms, proc_exit_fn *done, void *owner,
+                           struct fault *why);
+/* TERM, grace, KILL to the group; 'done' still runs. Idempotent. */
+void proc_stop(struct proc *proc);
+bool proc_is_active(const struct proc *proc);
+
+/* Kills everything in the group of 'pid', and waits until it is gone. For a
+ * leader that has been reaped or is not our child. */
+void proc_kill_group(pid_t pid);
+/* Start time of 'pid' in clock ticks since boot (from /proc), 0 if it does not
+ * exist: a pid file with this number cannot name a stranger. */
+uint64_t proc_start_time(pid_t pid);
+
+#endif

@@ -79,7 +79,7 @@ static const struct query Q_FETCH = {
     "with b as ("
     "  update assay.boot set fetched_at = clock_timestamp()"
     "   where nonce = $1::text and status = 'script-served'"
-    "     and $5::int = 200) "
+    "     and $5::int = 200 and $3::text <> 'script') "
     "insert into assay.boot_fetch (nonce, peer, path, bytes, status) "
     "values ($1::text, $2::text, $3::text, $4::bigint, $5::int)", 5, 0
 };
@@ -106,6 +106,13 @@ static const struct query Q_GET = {
 static const struct query Q_LAST = {
     "boot_last",
     "select " BOOT_COLUMNS " from assay.boot b where b.host = $1::text"
+    " order by b.armed_at desc, b.nonce limit 1", 1, COL_COUNT
+};
+static const struct query Q_LAST_BY_MAC = {
+    "boot_last_by_mac",
+    "select " BOOT_COLUMNS " from assay.boot b where b.host ="
+    " (select p.host from assay.host_property p where p.name = 'mac'"
+    "     and lower(p.value) = lower($1::text) order by 1 limit 1)"
     " order by b.armed_at desc, b.nonce limit 1", 1, COL_COUNT
 };
 
@@ -332,6 +339,13 @@ boot_last(struct db *db, const char *host, struct boot **boot_out,
           struct fault *why)
 {
     return boot_query(db, &Q_LAST, host, boot_out, why);
+}
+
+bool
+boot_last_by_mac(struct db *db, const char *mac, struct boot **boot_out,
+                 struct fault *why)
+{
+    return boot_query(db, &Q_LAST_BY_MAC, mac, boot_out, why);
 }
 
 void

@@ -71,7 +71,8 @@ MUST_CHECK bool boot_take_script(struct db *db, const char *mac,
                                  struct boot **boot_out, struct fault *why);
 
 /* Records that 'path' ("xen") was asked for and answered with HTTP 'status'
- * after 'bytes'. A whole image (200) moves fetched_at. */
+ * after 'bytes'. A whole image (200) moves fetched_at; the path "script" is
+ * none. */
 MUST_CHECK bool boot_record_fetch(struct db *db, const char *nonce,
                                   const char *peer, const char *path,
                                   int64_t bytes, int status,
@@ -96,6 +97,10 @@ MUST_CHECK bool boot_get(struct db *db, const char *nonce,
 /* The latest boot of 'host', NULL when it never booted. */
 MUST_CHECK bool boot_last(struct db *db, const char *host,
                           struct boot **boot_out, struct fault *why);
+/* The latest boot of the host whose property "mac" is 'mac' (any case), to
+ * say why it gets no script. */
+MUST_CHECK bool boot_last_by_mac(struct db *db, const char *mac,
+                                 struct boot **boot_out, struct fault *why);
 void boot_free(struct boot *boot);      /* ignores NULL */
 
 #endif

@@ -1,0 +1,110 @@
+# shellcheck shell=sh
+# Guests on a host, driven through xl. The guest's own console is the proof of
+# everything: it counts (tick N), sums its memory (sum=SHA) and says the largest
+# hole that it saw in time (gap_ms=N). xenconsoled keeps one file per name; a guest that
+# migrates is called NAME--incoming until it has arrived.
+
+guest_name() { echo "guest-$1"; }
+
+# guest_create ROLE NAME TYPE MEMORY_MB EXTRA_CMDLINE [XL_CONFIG_LINE...]
+guest_create() {
+    gc_role=$1 gc_name=$2 gc_type=$3 gc_mb=$4 gc_extra=$5
+    shift 5
+    gc_lines=$(printf '%s\n' "$@")
+    on "$gc_role" '
+        mkdir -p /etc/xen /var/lib/assay/guest
+        cat >"/etc/xen/$1.cfg" <<EOF
+name = "$1"
+type = "$2"
+memory = $3
+maxmem = $3
+vcpus = 1
+kernel = "/var/lib/assay/guest/kernel"
+ramdisk = "/var/lib/assay/guest/initrd"
+extra = "console=hvc0 quiet assay.name=$1 $4"
+on_poweroff = "destroy"
+on_reboot = "destroy"
+on_crash = "preserve"
+$5
+EOF
+        rm -f /var/log/xen/console/guest-"$1".log /var/log/xen/console/guest-"$1"--incoming.log
+        xl create "/etc/xen/$1.cfg"' \
+        "$gc_name" "$gc_type" "$gc_mb" "$gc_extra" "$gc_lines"
+}
+
+# guest_put_images ROLE: kernel and initrd of the candidate's guest, once a boot.
+guest_put_images() {
+    on "$1" 'test -s /var/lib/assay/guest/kernel -a -s /var/lib/assay/guest/initrd' ||
+        broken "the dom0 image of $1 carries no guest images"
+}
+
+# guest_log ROLE NAME: everything that the guest said on this host.
+guest_log() {
+    on "$1" 'cat /var/log/xen/console/guest-"$1".log /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null || :' "$2" |
+        tr -d '\r'
+}
+
+# guest_wait ROLE NAME PATTERN SECONDS: until the guest says it; 1 if it dies
+# or never does.
+guest_wait() {
+    on "$1" '
+        n=$(( $3 * 5 ))
+        while [ "$n" -gt 0 ]; do
+            cat /var/log/xen/console/guest-"$1".log \
+                /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null |
+                grep -qE "$2" && exit 0
+            xl domid "$1" >/dev/null 2>&1 || { echo "domain $1 is gone"; exit 1; }
+            sleep 0.2
+            n=$((n - 1))
+        done
+        echo "guest $1 did not say $2 in $3 s"
+        exit 1' "$2" "$3" "$4"
+}
+
+# guest_tick ROLE NAME: the last complete tick number, 0 if none.
+guest_tick() {
+    guest_log "$1" "$2" | awk '$1 == "tick" && NF >= 3 {n = $2} END {print n + 0}'
+}
+
+# guest_wait_tick ROLE NAME ABOVE SECONDS: until it counts past ABOVE.
+guest_wait_tick() {
+    on "$1" '
+        n=$(( $3 * 5 ))
+        while [ "$n" -gt 0 ]; do
+            t=$(cat /var/log/xen/console/guest-"$1".log \
+                    /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null |
+                awk "\$1 == \"tick\" && \$2 > m {m = \$2} END {print m + 0}")
+            [ "$t" -gt "$2" ] && exit 0
+            sleep 0.2
+            n=$((n - 1))
+        done
+        echo "guest $1 did not count past $2 in $3 s: it stands at ${t:-0}"
+        exit 1' "$2" "$3" "$4"
+}
+
+# guest_state_intact FILE...: the ticks are 1, 2, 3... without a hole or a
+# restart, and the memory sum never changed. Prints what is wrong.
+guest_state_intact() {
+    cat "$@" | awk '
+        $1 == "tick" {
+            if ($2 + 0 != $2 "" + 0) next
+            seen[$2 + 0]++
+            if ($2 + 0 > max) max = $2 + 0
+            for (i = 3; i <= NF; i++)
+                if ($i ~ /^sum=/) { sums[substr($i, 5)] = $2; nsum++ }
+        }
+        END {
+            if (!max) { print "no tick at all"; exit 1 }
+            for (i = 1; i <= max; i++) if (!seen[i]) { print "tick " i " is missing"; bad = 1 }
+            for (s in sums) kinds++
+            if (nsum == 0) { print "no memory sum"; bad = 1 }
+            if (kinds > 1) { print "the memory sum changed"; bad = 1 }
+            exit bad
+        }'
+}
+
+# guest_forget ROLE NAME: it is expected to be gone.
+guest_gone() {
+    on "$1" 'n=150; while xl domid "$1" >/dev/null 2>&1; do
+        [ "$n" -gt 0 ] || exit 1; sleep 0.2; n=$((n - 1)); done' "$2"
+}

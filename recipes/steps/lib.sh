@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+# What the steps share. The contract itself is in assay-step(7); everything
+# here is plain use of it.
+
+set -eu
+
+# Records, one a line on fd 3. Newlines in texts would end a record: they go.
+record() { printf '%s\n' "$(printf '%s' "$*" | tr '\n\r' '  ')" >&3; }
+metric() { record metric "$@"; }
+progress() { record progress "$@"; }
+
+# pass/fail/broken/skip end the step and say why in the log.
+fail() { printf 'FAIL: %s\n' "$*"; exit 1; }
+broken() { printf 'BROKEN: %s\n' "$*"; exit 75; }
+skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
+
+# runvar NAME DEFAULT: a runvar of this job.
+runvar() { eval "printf '%s' \"\${ASSAY_RUNVAR_$1:-$2}\""; }
+
+# on ROLE SCRIPT [ARG...]: runs SCRIPT by the host's shell. A broken transport
+# is never the test's result.
+on() {
+    on_role=$1 on_script=$2
+    shift 2
+    on_status=0
+    assay on "$on_role" -- sh -c "$on_script" sh "$@" || on_status=$?
+    [ "$on_status" -ne 255 ] || broken "ssh to $on_role failed"
+    return "$on_status"
+}
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+# median FILE: of one number a line.
+median() { sort -n "$1" | awk '{v[NR]=$1} END {print NR%2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
+
+# first_role: the first role of this job. host_of ROLE: the machine behind it.
+first_role() { echo "${ASSAY_HOSTS%%=*}"; }
+host_of() {
+    for pair in $ASSAY_HOSTS; do
+        [ "${pair%%=*}" != "$1" ] || { echo "${pair#*=}"; return; }
+    done
+    return 1
+}
+# host_address ROLE: where the machines of the job reach it.
+host_address() {
+    sed -n 's/.*"address" *: *"\([^"]*\)".*/\1/p' "$ASSAY_JOBDIR/ssh/$(host_of "$1")" | grep .
+}

@@ -2,6 +2,7 @@
 #ifndef HARNESS_ATTR_H
 #define HARNESS_ATTR_H
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ NORETURN void must_failed(const char *expr, const char *file, int line,
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(ATTR_NO_POISON)
 #pragma GCC poison strcpy strcat strncpy sprintf vsprintf strtok atoi atol
-#pragma GCC poison system popen alloca
+#pragma GCC poison system popen
 #endif
 
 #endif

@@ -22,9 +22,12 @@ void buf_addc(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_addv(struct buf *buf, const char *fmt, va_list ap)
     PRINTF_LIKE(2, 0);
-/* Appends with C0, DEL and non-UTF-8 bytes as \xNN. */
+/* Bytes of the one valid UTF-8 character at the start of 'data'; 0: none. */
+size_t utf8_span(const void *data, size_t bytes);
+/* Appends with C0, C1, DEL and non-UTF-8 bytes as \xNN. */
 void buf_add_escaped(struct buf *buf, const void *data, size_t bytes);
-/* Appends with & < > " ' as entities and control bytes as U+FFFD. */
+/* Appends with & < > " ' as entities; control bytes but newline and tab,
+ * and what is not UTF-8, as U+FFFD. */
 void buf_add_html(struct buf *buf, const char *s);
 /* Appends 's' quoted for sh(1). */
 void buf_add_shell(struct buf *buf, const char *s);

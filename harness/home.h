@@ -19,7 +19,12 @@
 struct arena;
 struct fault;
 
-/* The absolute home, made (0711) if missing. Borrowed for ever. */
+/* A Unix socket's path has at most 107 bytes; libvirt's monitor of a lab host
+ * takes 50 below the home. */
+#define HOME_BYTES_MAX 56
+
+/* The absolute home, made (0711) if missing. Borrowed for ever. FAULT_CONFIG
+ * when it is too long for the sockets in it. */
 MUST_CHECK bool home_get(const char **path_out, struct fault *why);
 /* home + "/" + formatted, in 'arena'. home_get() must have succeeded. */
 MUST_CHECK char *home_path(struct arena *arena, const char *fmt, ...)

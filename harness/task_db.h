@@ -1,8 +1,24 @@
 /* harness/task_db.h - tasks: ownership is liveness.
  *
  * A task lives as long as the database session that holds the advisory lock
- * (TASK_LOCK_CLASS, task id). A host that is allocated to a task without that
- * lock is free. */
+ * (TASK_LOCK_CLASS, task id). Whoever runs a task keeps that session, watches
+ * db_socket(), and on its loss opens another and calls task_resume() within
+ * TASK_RESUME_MS, or stops all it does with its hosts.
+ *
+ * A task without its lock is DEAD, its hosts free, its job broken:
+ *   1. at once, when the one who looks is on the same node (same boot, same
+ *      PID namespace) and the task's process is gone;
+ *   2. otherwise TASK_GRACE_MS after somebody first saw the lock missing
+ *      (task.lost_at): the process may be alive and come back. So a restart of
+ *      the server, when all locks vanish at once, or a broken network, frees
+ *      no host whose owner still works on it.
+ * TASK_GRACE_MS is longer than TASK_RESUME_MS and the time in which the two
+ * ends notice a broken connection. Death is final: it ends the row, in the
+ * transaction that frees the hosts, while holding the task's lock; who comes
+ * back later finds it ended.
+ *
+ * A killed process whose server process is still at work holds the lock
+ * until the server notices: a second at most. */
 #ifndef HARNESS_TASK_DB_H
 #define HARNESS_TASK_DB_H
 
@@ -14,19 +30,26 @@ struct db;
 struct fault;
 
 #define TASK_LOCK_CLASS 0x4153  /* 'AS' */
+#define TASK_RESUME_MS 60000
+#define TASK_GRACE_MS 120000
 
-/* Makes a task row and takes its lock on this connection. 'kind': "job",
- * "person", "controller", "boot". FAULT_CONFLICT if a live task of the same
- * kind and refkey exists. */
+/* Makes a task row for this process and takes its lock on this connection,
+ * outside any transaction. 'kind': "job", "person", "controller", "boot".
+ * FAULT_CONFLICT if a task of the same kind and refkey lives, or may come
+ * back. */
 MUST_CHECK bool task_begin(struct db *db, const char *kind,
                            const char *refkey, const char *comment,
                            int64_t *task_out, struct fault *why);
-/* After a reconnect: takes the lock again, only if the task has not ended
- * and nobody took its hosts. FAULT_LOST otherwise. */
+/* After a reconnect: takes the lock again (ending our old session's server
+ * process if it still has it), only if the task has not ended, and so still
+ * has all its hosts. FAULT_LOST otherwise. */
 MUST_CHECK bool task_resume(struct db *db, int64_t task, struct fault *why);
-/* Releases its hosts and ends the row. Idempotent. */
+/* Releases its hosts, ends the row, gives up the lock. Idempotent. End the
+ * job first: one that is still preparing or running becomes broken.
+ * FAULT_CONFLICT when another session holds the task. */
 MUST_CHECK bool task_end(struct db *db, int64_t task, const char *reason,
                          struct fault *why);
+/* Whether its lock is held. */
 MUST_CHECK bool task_is_live(struct db *db, int64_t task, bool *live_out,
                              struct fault *why);
 
@@ -34,7 +57,10 @@ MUST_CHECK bool task_is_live(struct db *db, int64_t task, bool *live_out,
  * the caller frees each) or fails with FAULT_CONFLICT saying in detail, a line a
  * host, why each was rejected; nothing is held then. Roles with the same
  * 'same_class' > 0 get hosts of one equivalence class. Hosts of dead tasks
- * are taken over. FAULT_NOT_FOUND when no set of hosts could ever do. */
+ * are taken over; only a host whose state is good is given. FAULT_NOT_FOUND
+ * when no set of hosts could ever do, FAULT_LOST when this connection does not
+ * hold the task. Also fills job_role.host of that flight and job; a 'job' of
+ * NULL means none. */
 struct task_role {
     const char *role;
     const char *arch;           /* NULL: any */
@@ -47,9 +73,10 @@ MUST_CHECK bool task_allocate(struct db *db, int64_t task, int64_t flight,
                               const struct task_role *roles, int role_count,
                               char **hosts_out, struct fault *why);
 
-/* Hosts allocated to tasks that are dead, and jobs in preparing or running
- * whose task is dead: the first are freed, the second become broken (lane
- * harness). Counts what it did. Safe to call from anywhere at any time. */
+/* Ends the tasks that are dead: frees their hosts, and makes the jobs that
+ * they prepared or ran, with the steps that ran, broken (lane harness); the
+ * same for jobs whose task ended without them. Counts what it did. Safe to call
+ * from anywhere at any time, outside a transaction. */
 MUST_CHECK bool task_reap(struct db *db, int *jobs_out, int *hosts_out,
                           struct fault *why);
 

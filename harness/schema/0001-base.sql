@@ -3,6 +3,15 @@
 
 create schema assay;
 
+-- Kept by harness/db_migrate.c.
+create table assay.migration (
+    number     int primary key,
+    name       text not null,
+    sha256     text not null,               -- of the schema file
+    harness    text not null,
+    applied_at timestamptz not null default clock_timestamp()
+);
+
 create domain assay.outcome as text check (value in (
     'queued', 'preparing', 'running',
     'pass', 'fail', 'broken', 'blocked', 'skip', 'starved', 'truncated',
@@ -46,13 +55,18 @@ create table assay.task (
     refkey   text not null,
     comment  text not null default '',
     harness  text not null,
-    node     text not null,                 -- machine it runs on
+    node     text not null,                 -- machine it runs on, for people
+    node_key text not null,                 -- boot id and PID namespace
     pid      int not null,
-    begun_at timestamptz not null default now(),
+    pid_start bigint not null,              -- clock ticks since that boot
+    backend  int not null,                  -- server process of its session
+    begun_at timestamptz not null default clock_timestamp(),
+    lost_at  timestamptz,                   -- its lock was first seen missing
     ended_at timestamptz,
     end_reason text
 );
-create index task_open on assay.task (kind, refkey) where ended_at is null;
+create unique index task_one_open on assay.task (kind, refkey)
+    where ended_at is null;
 
 create table assay.allocation (
     allocation bigint generated always as identity primary key,
@@ -114,7 +128,9 @@ create table assay.flight (
     created_at  timestamptz not null default now(),
     started_at  timestamptz,
     finished_at timestamptz,
-    abort_reason text                       -- set: stop it
+    abort_reason text,                      -- set: stop it
+    check (finished_at is null
+           or outcome not in ('queued', 'preparing', 'running'))
 );
 create index flight_open on assay.flight (flight) where finished_at is null;
 
@@ -141,10 +157,22 @@ create table assay.job (
     created_at  timestamptz not null default now(),
     started_at  timestamptz,
     finished_at timestamptz,
-    primary key (flight, job)
+    primary key (flight, job),
+    -- The reaper finds a job by its task: one at work always names it.
+    constraint job_at_work_has_task check (
+        status not in ('preparing', 'running') or task is not null),
+    constraint job_finished check (
+        (status in ('queued', 'preparing', 'running'))
+        = (finished_at is null)),
+    constraint job_pass_started check (
+        status <> 'pass' or started_at is not null),
+    constraint job_has_lane check (
+        status not in ('fail', 'broken', 'truncated') or lane is not null)
 );
 create index job_open on assay.job (flight, job)
     where status in ('queued', 'preparing', 'running');
+create index job_at_work on assay.job (task)
+    where status in ('preparing', 'running');
 
 -- A job that another one needs, perhaps of an older flight.
 create table assay.job_need (
@@ -206,7 +234,16 @@ create table assay.step (
     boot        text,                       -- nonce of the boot it ran on
     primary key (flight, job, step),
     unique (flight, job, testid),
-    foreign key (flight, job) references assay.job
+    foreign key (flight, job) references assay.job,
+    constraint step_finished check (
+        (status in ('queued', 'preparing', 'running'))
+        = (finished_at is null)),
+    -- A pass is an exit with 0, whatever the writer believed.
+    constraint step_pass_exited check (
+        status <> 'pass'
+        or (exit_code is not distinct from 0 and exit_signal is null)),
+    constraint step_has_lane check (
+        status not in ('fail', 'broken', 'truncated') or lane is not null)
 );
 create table assay.step_case (
     flight bigint not null,
@@ -225,7 +262,8 @@ create table assay.measurement (
     job    text not null,
     step   int not null,
     name   text not null,
-    value  double precision not null,
+    value  double precision not null
+           check (value > '-infinity' and value < 'infinity'),  -- nor NaN
     unit   text not null,
     better text not null check (better in ('higher', 'lower')),
     at     timestamptz not null default clock_timestamp(),
@@ -279,30 +317,94 @@ create index boot_fetch_by_nonce on assay.boot_fetch (nonce);
 
 -- A finished flight is evidence: it is never edited --------------------------
 
+-- SQLSTATE AS001: an attempt to edit evidence. The share lock makes a writer
+-- and the one who finishes the flight wait for each other, so that nothing
+-- slips in behind the end. (Who updates the flight and rows below it in one
+-- transaction takes the flight first, or meets a deadlock and is retried.)
 create function assay.refuse_finished() returns trigger language plpgsql as $$
 declare
-    f bigint := case when tg_op = 'DELETE' then old.flight else new.flight end;
+    f bigint;
+    done timestamptz;
 begin
-    if exists (select 1 from assay.flight
-               where flight.flight = f and finished_at is not null) then
+    if tg_op <> 'DELETE' then
+        select flight, finished_at into f, done from assay.flight
+            where flight = new.flight for share;
+    end if;
+    if done is null and tg_op <> 'INSERT' then
+        select flight, finished_at into f, done from assay.flight
+            where flight = old.flight for share;
+    end if;
+    if done is not null then
         raise exception 'flight % is finished: evidence is never edited', f
             using errcode = 'AS001';
     end if;
     return case when tg_op = 'DELETE' then old else new end;
 end $$;
 
+create trigger flight_tree_frozen before insert or update or delete
+    on assay.flight_tree
+    for each row execute function assay.refuse_finished();
 create trigger job_frozen before insert or update or delete on assay.job
     for each row execute function assay.refuse_finished();
-create trigger step_frozen before insert or update or delete on assay.step
+create trigger job_need_frozen before insert or update or delete
+    on assay.job_need
     for each row execute function assay.refuse_finished();
-create trigger step_case_frozen before insert or update or delete on assay.step_case
+create trigger job_role_frozen before insert or update or delete
+    on assay.job_role
     for each row execute function assay.refuse_finished();
 create trigger runvar_frozen before insert or update or delete on assay.runvar
     for each row execute function assay.refuse_finished();
-create trigger measurement_frozen before insert or update or delete on assay.measurement
+create trigger step_frozen before insert or update or delete on assay.step
     for each row execute function assay.refuse_finished();
-create trigger attachment_frozen before insert or update or delete on assay.attachment
+create trigger step_case_frozen before insert or update or delete
+    on assay.step_case
     for each row execute function assay.refuse_finished();
+create trigger measurement_frozen before insert or update or delete
+    on assay.measurement
+    for each row execute function assay.refuse_finished();
+create trigger attachment_frozen before insert or update or delete
+    on assay.attachment
+    for each row execute function assay.refuse_finished();
+-- A boot that nobody closed may still be superseded by the host's next one.
+create trigger boot_frozen before update or delete on assay.boot
+    for each row when (old.status not in ('armed', 'script-served'))
+    execute function assay.refuse_finished();
+
+-- AS002: the end of a flight some of whose jobs have not ended.
+create function assay.refuse_flight() returns trigger language plpgsql as $$
+begin
+    if old.finished_at is not null then
+        raise exception 'flight % is finished: evidence is never edited',
+            old.flight using errcode = 'AS001';
+    end if;
+    if tg_op = 'DELETE' then
+        return old;
+    end if;
+    if new.finished_at is not null and exists (
+            select from assay.job
+            where job.flight = new.flight and job.finished_at is null) then
+        raise exception 'flight % has jobs that have not ended', new.flight
+            using errcode = 'AS002';
+    end if;
+    return new;
+end $$;
+create trigger flight_frozen before update or delete on assay.flight
+    for each row execute function assay.refuse_flight();
+
+-- What only grows, whatever the flight: who had a host, who fetched what.
+create function assay.refuse_edit() returns trigger language plpgsql as $$
+begin
+    raise exception 'a closed row of assay.% is never edited', tg_table_name
+        using errcode = 'AS001';
+end $$;
+create trigger allocation_frozen before update or delete on assay.allocation
+    for each row when (old.ended_at is not null)
+    execute function assay.refuse_edit();
+create trigger task_frozen before update or delete on assay.task
+    for each row when (old.ended_at is not null)
+    execute function assay.refuse_edit();
+create trigger boot_fetch_frozen before update or delete on assay.boot_fetch
+    for each row execute function assay.refuse_edit();
 
 -- Wake-ups: the row is the message, this only says that there is one.
 create function assay.wake() returns trigger language plpgsql as $$

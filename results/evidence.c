@@ -1,0 +1,31 @@
+/* results/evidence.c - look-ups in evidence that has been read. */
+#include <config.h>
+
+#include "results/evidence.h"
+
+#include "harness/attr.h"
+
+const char *
+evidence_pair_get(const struct evidence_pair *pairs, size_t count,
+                  const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(pairs[i].name, name) == 0)
+            return pairs[i].value;
+    }
+    return NULL;
+}
+
+const struct evidence_build *
+evidence_build_of(const struct evidence *evidence,
+                  const struct evidence_job *job)
+{
+    for (size_t i = 0; i < evidence->build_count; i++) {
+        const struct evidence_build *build = &evidence->builds[i];
+
+        if (build->candidate == job->candidate
+            && strcmp(build->arch, job->arch) == 0)
+            return build;
+    }
+    return NULL;
+}

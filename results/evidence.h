@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "results/outcome.h"
+#include "harness/outcome.h"
 
 /* Where the reason for a non-pass stands: a file below ASSAY_HOME. */
 struct evidence_pointer {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "harness/attr.h"
-#include "results/outcome.h"
+#include "harness/outcome.h"
 
 struct arena;
 struct db;

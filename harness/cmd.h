@@ -66,7 +66,9 @@ const char *cmd_arg(const struct cmd_call *call, int i);   /* NULL past end */
 const char *const *cmd_argv(const struct cmd_call *call);  /* NULL-ended */
 bool cmd_json(const struct cmd_call *call);                /* --json given */
 bool cmd_flag(const struct cmd_call *call, const char *name);
+/* As typed, or the default, or NULL; also for INT and DURATION. */
 const char *cmd_text(const struct cmd_call *call, const char *name);
+/* Duration in ms. 0 without a default when not given: cmd_text() tells. */
 int64_t cmd_int(const struct cmd_call *call, const char *name);
 /* i-th value of a LIST option, NULL past the end. */
 const char *cmd_list(const struct cmd_call *call, const char *name, int i);

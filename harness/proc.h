@@ -42,12 +42,21 @@ struct proc_spec {
 /* Starts; returns after the exec has succeeded or failed. */
 MUST_CHECK bool proc_start(const struct proc_spec *spec, pid_t *pid_out,
                            struct fault *why);
+/* Becomes 'argv', terminal and all: for interactive programs. Returns only
+ * on failure. */
+bool proc_replace(const char *const argv[], struct fault *why);
+/* For a child of proc_start() that nobody else watches: true when it has
+ * ended, after killing the rest of its group; PROC_END_NONE if it was not
+ * ours to reap. Does not block. */
+MUST_CHECK bool proc_poll_end(pid_t pid, struct proc_status *status_out);
 
 /* Runs to the end, blocking: only from command-line programs and helpers.
- * 'input' may be NULL. Output of stdout (and stderr when 'err' is NULL it is
- * kept for the fault's detail) is appended. On 'limit_ms' the group is
- * killed and FAULT_TIMEOUT set. A non-zero end is a FAULT_PEER whose detail
- * is the tail of stderr. */
+ * 'input' may be NULL. Standard output is appended to 'out', or goes to
+ * /dev/null when that is NULL; descriptors that 'spec' names are left alone.
+ * On 'limit_ms' (0: none) the group gets TERM, then KILL, and FAULT_TIMEOUT is
+ * set; FAULT_CANCELLED when we are asked to stop (signals.h). A non-zero end
+ * is a FAULT_PEER whose detail is the tail of stderr; 'status_out' (or NULL)
+ * then has it, and PROC_END_NONE for all other faults. */
 MUST_CHECK bool proc_run(const char *const argv[], const char *input,
                          size_t input_bytes, int64_t limit_ms,
                          struct buf *out, struct fault *why);
@@ -68,6 +77,8 @@ struct proc {
     proc_exit_fn *done;
     void *owner;
     struct proc *next;          /* list of the loop's children */
+    struct proc_status status;
+    bool ended;                 /* reaped, 'done' is under way */
     bool stopping;
     bool timed_out;             /* the deadline, not the owner, ended it */
     int64_t grace_ms;
@@ -77,7 +88,9 @@ struct proc {
 MUST_CHECK bool proc_watch_init(uv_loop_t *loop, struct fault *why);
 void proc_watch_fini(uv_loop_t *loop);
 /* 'limit_ms' 0: no deadline. On it: TERM to the group, 'grace_ms', KILL.
- * 'done' runs once, from the loop, after the whole group has been killed. */
+ * 'done' runs once, from the loop, after the whole group has been killed; the
+ * owner may free or reuse 'proc' in it. 'proc' is zeroed before the first
+ * use. */
 MUST_CHECK bool proc_spawn(struct proc *proc, uv_loop_t *loop,
                            const struct proc_spec *spec, int64_t limit_ms,
                            int64_t grace_ms, proc_exit_fn *done, void *owner,

@@ -1,0 +1,23 @@
+/* harness/assay-main.c - the command line: one table of subcommands.
+ *
+ * Each directory exports tables of rows; this file only lists them. */
+#include <config.h>
+
+#include "harness/cmd.h"
+
+static const struct cmd *const tables[] = {
+    NULL,
+};
+
+int
+main(int argc, char **argv)
+{
+    static const struct cmd_program program = {
+        .name = "assay",
+        .help = "Says, with evidence, whether this revision of a hypervisor "
+                "may become the next\nrelease candidate.",
+        .tables = tables,
+    };
+
+    return cmd_main(&program, argc, argv);
+}

@@ -356,13 +356,32 @@ on_timer_closed(uv_handle_t *handle)
     proc->done(proc, proc->owner, status);
 }
 
+/* True while the owner wants the group of an ended leader to stand. */
+static bool
+is_held(struct proc *proc)
+{
+    siginfo_t info;
+
+    if (proc->held || proc->released || proc->hold == NULL)
+        return proc->held;
+    memset(&info, 0, sizeof(info));
+    if (waitid(P_PID, (id_t)proc->pid, &info, WEXITED | WNOHANG | WNOWAIT)
+        != 0 || info.si_pid != proc->pid)
+        return false;
+    proc->released = true;              /* asked once */
+    proc->held = proc->hold(proc, proc->owner);
+    if (proc->held)
+        uv_timer_stop(&proc->timer);
+    return proc->held;
+}
+
 static void
-on_sigchld(uv_signal_t *handle UNUSED, int number UNUSED)
+reap_ended(void)
 {
     struct proc **link = &watch.head, *proc;
 
     while ((proc = *link) != NULL) {
-        if (!proc_poll_end(proc->pid, &proc->status)) {
+        if (is_held(proc) || !proc_poll_end(proc->pid, &proc->status)) {
             link = &proc->next;
             continue;
         }
@@ -374,6 +393,12 @@ on_sigchld(uv_signal_t *handle UNUSED, int number UNUSED)
     }
     if (watch.head == NULL)
         uv_unref((uv_handle_t *)&watch.sigchld);
+}
+
+static void
+on_sigchld(uv_signal_t *handle UNUSED, int number UNUSED)
+{
+    reap_ended();
 }
 
 bool
@@ -447,7 +472,7 @@ proc_spawn(struct proc *proc, uv_loop_t *loop, const struct proc_spec *spec,
 void
 proc_stop(struct proc *proc)
 {
-    if (!proc_is_active(proc) || proc->stopping || proc->ended)
+    if (!proc_is_active(proc) || proc->stopping || proc->ended || proc->held)
         return;
     proc->stopping = true;
     (void)kill(-proc->pid, SIGTERM);
@@ -462,6 +487,24 @@ bool
 proc_is_active(const struct proc *proc)
 {
     return proc->pid != 0;
+}
+
+void
+proc_release(struct proc *proc)
+{
+    must(proc->held);
+    proc->held = false;
+    reap_ended();
+}
+
+bool
+proc_is_watched(pid_t pid)
+{
+    const struct proc *proc = watch.head;
+
+    while (proc != NULL && proc->pid != pid)
+        proc = proc->next;
+    return proc != NULL;
 }
 
 /* Field 'want' (from 3) of /proc/PID/stat; the name in field 2 may hold

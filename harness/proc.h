@@ -70,15 +70,21 @@ MUST_CHECK bool proc_run_spec(const struct proc_spec *spec,
 struct proc;
 typedef void proc_exit_fn(struct proc *proc, void *owner,
                           struct proc_status status);
+/* Asked once, from the loop, when the first process has ended and the rest of
+ * its group still stands. True leaves the group, and the pid, as they are until
+ * proc_release(); no limit runs meanwhile. */
+typedef bool proc_hold_fn(struct proc *proc, void *owner);
 struct proc {
     pid_t pid;                  /* 0: idle */
     uv_loop_t *loop;
     uv_timer_t timer;           /* the deadline, then the grace */
     proc_exit_fn *done;
     void *owner;
+    proc_hold_fn *hold;         /* NULL, or set after proc_spawn() */
     struct proc *next;          /* list of the loop's children */
     struct proc_status status;
     bool ended;                 /* reaped, 'done' is under way */
+    bool held, released;
     bool stopping;
     bool timed_out;             /* the deadline, not the owner, ended it */
     int64_t grace_ms;
@@ -98,6 +104,10 @@ MUST_CHECK bool proc_spawn(struct proc *proc, uv_loop_t *loop,
 /* TERM, grace, KILL to the group; 'done' still runs. Idempotent. */
 void proc_stop(struct proc *proc);
 bool proc_is_active(const struct proc *proc);
+/* Ends what 'hold' began: the group is killed, and 'done' runs. */
+void proc_release(struct proc *proc);
+/* True if proc_spawn() started 'pid' and has not reaped it yet. */
+bool proc_is_watched(pid_t pid);
 
 /* Kills everything in the group of 'pid', and waits until it is gone. For a
  * leader that has been reaped or is not our child. */

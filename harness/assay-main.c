@@ -4,8 +4,10 @@
 #include <config.h>
 
 #include "harness/cmd.h"
+#include "harness/service_cmds.h"
 
 static const struct cmd *const tables[] = {
+    service_cmds,
     NULL,
 };
 

@@ -12,7 +12,6 @@
 #include <sys/types.h>
 #include "harness/attr.h"
 
-struct buf;
 struct fault;
 
 #define SERVICE_READY_FD 3
@@ -31,10 +30,13 @@ void service_ready(void);
 MUST_CHECK bool service_await_ready(int fd, int64_t limit_ms,
                                     struct fault *why);
 
-/* True and the pid when an assayd holds the lock of this home. The pid is 0
- * when it has only just taken it. */
+/* True and the pid when an assayd holds the lock of this home. */
 MUST_CHECK bool service_assayd_find(bool *running_out, pid_t *pid_out,
                                     struct fault *why);
+
+/* In assayd: takes the lock of this home for the life of the process.
+ * FAULT_CONFLICT names the pid that has it. */
+MUST_CHECK bool service_assayd_claim(struct fault *why);
 
 /* Starts assayd in a session of its own, log in $ASSAY_HOME/run/assayd.log,
  * unless one runs; returns when it serves. 'started_out' may be NULL. The

@@ -1,0 +1,68 @@
+/* harness/db_open.c - finds the database, makes it ready, connects. */
+#include <config.h>
+
+#include "harness/db.h"
+
+#include <string.h>
+
+#include "harness/buf.h"
+#include "harness/db_cluster.h"
+#include "harness/db_migrate.h"
+#include "harness/fault.h"
+#include "harness/log.h"
+
+static const char *
+foreign(void)
+{
+    const char *env = getenv("ASSAY_DB");
+
+    return env != NULL && env[0] != '\0' ? env : NULL;
+}
+
+bool
+db_conninfo(struct buf *conninfo, struct fault *why)
+{
+    if (foreign() == NULL)
+        return db_cluster_conninfo(conninfo, why);
+    buf_adds(conninfo, foreign());
+    return true;
+}
+
+static bool
+may_prepare(const char *program)
+{
+    return strcmp(program, "assay") == 0 || strcmp(program, "assayd") == 0;
+}
+
+bool
+db_open(const char *program, struct db **db_out, struct fault *why)
+{
+    struct buf conninfo = BUF_INIT;
+    struct db *db = NULL;
+    int current = 0, applied = 0;
+    bool ok;
+
+    ok = db_conninfo(&conninfo, why)
+        && (foreign() != NULL || !may_prepare(program)
+            || db_cluster_ensure(why))
+        && db_connect(buf_text(&conninfo), program, &db, why);
+    if (!ok && foreign() == NULL && !may_prepare(program) && why != NULL)
+        fault_hint(why, "assayd starts the private database server; so does "
+                   "'assay db status'");
+    ok = ok && db_schema_current(db, &current, why);
+    if (ok && current < db_schema_wanted() && may_prepare(program)) {
+        ok = db_migrate(db, &applied, why)
+            && db_schema_current(db, &current, why);
+        if (ok && applied > 0)
+            log_info("the database's schema is now %d", current);
+    }
+    ok = ok && db_schema_check(current, why);
+    if (!ok) {
+        db_close(db);
+        goto out;
+    }
+    *db_out = db;
+out:
+    buf_free(&conninfo);
+    return ok;
+}

@@ -33,7 +33,4 @@ struct job_plan {
 MUST_CHECK struct job_step *job_plan_add(struct job_plan *plan);
 void job_plan_fini(struct job_plan *plan);
 
-/* Copies a NULL-terminated list; NULL gives NULL. */
-char **job_plan_list(const char *const *list);
-
 #endif

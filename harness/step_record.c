@@ -68,42 +68,15 @@ step_runvar_name_is_valid(const char *name)
     return name_ok(name, RUNVAR_NAME_MAX, "._+-");
 }
 
-/* Strict UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
 static bool
-is_utf8(const unsigned char *s, size_t bytes)
+is_utf8(const char *s, size_t bytes)
 {
-    size_t i = 0, n, k;
-    unsigned char lo, hi;
+    size_t i, n;
 
-    while (i < bytes) {
-        lo = 0x80;
-        hi = 0xbf;
-        if (s[i] < 0x80) {
-            n = 0;
-        } else if (s[i] >= 0xc2 && s[i] <= 0xdf) {
-            n = 1;
-        } else if (s[i] >= 0xe0 && s[i] <= 0xef) {
-            n = 2;
-            if (s[i] == 0xe0)
-                lo = 0xa0;
-            if (s[i] == 0xed)
-                hi = 0x9f;
-        } else if (s[i] >= 0xf0 && s[i] <= 0xf4) {
-            n = 3;
-            if (s[i] == 0xf0)
-                lo = 0x90;
-            if (s[i] == 0xf4)
-                hi = 0x8f;
-        } else {
+    for (i = 0; i < bytes; i += n) {
+        n = utf8_span(s + i, bytes - i);
+        if (n == 0)
             return false;
-        }
-        for (k = 1; k <= n; k++) {
-            if (i + k >= bytes || s[i + k] < lo || s[i + k] > hi)
-                return false;
-            lo = 0x80;
-            hi = 0xbf;
-        }
-        i += n + 1;
     }
     return true;
 }
@@ -294,7 +267,7 @@ parse_line(struct step_records *records, char *line, size_t bytes,
             line[i] == 0x7f)
             return fault_set(why, FAULT_DATA, "control byte 0x%02x",
                              (unsigned)(unsigned char)line[i]);
-    if (!is_utf8((const unsigned char *)line, bytes))
+    if (!is_utf8(line, bytes))
         return bad(why, "not UTF-8");
     verb = word(&at);
     if (verb == NULL)

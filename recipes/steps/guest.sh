@@ -12,15 +12,15 @@ guest_create() {
     shift 5
     gc_lines=$(printf '%s\n' "$@")
     on "$gc_role" '
-        mkdir -p /etc/xen /var/lib/assay/guest
+        mkdir -p /etc/xen
         cat >"/etc/xen/$1.cfg" <<EOF
 name = "$1"
 type = "$2"
 memory = $3
 maxmem = $3
 vcpus = 1
-kernel = "/var/lib/assay/guest/kernel"
-ramdisk = "/var/lib/assay/guest/initrd"
+kernel = "/var/lib/assay/guest-kernel"
+ramdisk = "/var/lib/assay/guest-initrd"
 extra = "console=hvc0 quiet assay.name=$1 $4"
 on_poweroff = "destroy"
 on_reboot = "destroy"
@@ -32,10 +32,13 @@ EOF
         "$gc_name" "$gc_type" "$gc_mb" "$gc_extra" "$gc_lines"
 }
 
-# guest_put_images ROLE: kernel and initrd of the candidate's guest, once a boot.
+# guest_put_images ROLE: the candidate's guest kernel and initrd, once a boot.
 guest_put_images() {
-    on "$1" 'test -s /var/lib/assay/guest/kernel -a -s /var/lib/assay/guest/initrd' ||
-        broken "the dom0 image of $1 carries no guest images"
+    on "$1" '
+        cd /var/lib/assay
+        for part in guest-kernel guest-initrd; do
+            [ -s "$part" ] || assay-fetch "$part" "$part" || exit 1
+        done' || broken "$1 could not fetch the guest's images"
 }
 
 # guest_log ROLE NAME: everything that the guest said on this host.
@@ -87,7 +90,7 @@ guest_wait_tick() {
 guest_state_intact() {
     cat "$@" | awk '
         $1 == "tick" {
-            if ($2 + 0 != $2 "" + 0) next
+            if ($2 !~ /^[0-9]+$/) next
             seen[$2 + 0]++
             if ($2 + 0 > max) max = $2 + 0
             for (i = 3; i <= NF; i++)

@@ -4,9 +4,11 @@
 #include <config.h>
 
 #include "harness/cmd.h"
+#include "harness/doctor_cmds.h"
 #include "harness/service_cmds.h"
 
 static const struct cmd *const tables[] = {
+    doctor_cmds,
     service_cmds,
     NULL,
 };

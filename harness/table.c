@@ -1,0 +1,102 @@
+/* harness/table.c - tables on a terminal, by libsmartcols. */
+#include <config.h>
+
+#include "harness/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libsmartcols.h>
+
+#include "harness/buf.h"
+#include "harness/fault.h"
+#include "harness/mem.h"
+
+struct table {
+    struct libscols_table *scols;
+    size_t columns;
+};
+
+struct table *
+table_new(const char *const names[])
+{
+    struct table *table = xcalloc(1, sizeof(*table));
+    const char *name;
+    int flags;
+
+    table->scols = scols_new_table();
+    must(table->scols != NULL);
+    for (; (name = names[table->columns]) != NULL; table->columns++) {
+        flags = 0;
+        if (name[0] == '>')
+            flags = SCOLS_FL_RIGHT;
+        else if (name[0] == '~')
+            flags = SCOLS_FL_TRUNC;
+        must(scols_table_new_column(table->scols,
+                                    flags != 0 ? name + 1 : name, 0, flags)
+             != NULL);
+    }
+    return table;
+}
+
+void
+table_add(struct table *table, const char *const cells[])
+{
+    struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+    struct buf text = BUF_INIT;
+    size_t i;
+
+    must(line != NULL);
+    for (i = 0; i < table->columns; i++) {
+        buf_reset(&text);
+        if (cells[i] != NULL)
+            buf_add_escaped(&text, cells[i], strlen(cells[i]));
+        else
+            buf_addc(&text, '-');
+        must(scols_line_set_data(line, i, buf_text(&text)) == 0);
+    }
+    buf_free(&text);
+}
+
+/* A pipe gets whole cells. libsmartcols pads the last column, and says nothing
+ * for an empty table: both are put right here. */
+bool
+table_print(struct table *table, FILE *to, struct fault *why)
+{
+    char *text = NULL, *line, *nl, *end;
+    bool ok;
+
+    if (scols_table_get_nlines(table->scols) == 0)
+        return true;
+    if (isatty(fileno(to)) == 1)
+        scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_ALWAYS);
+    else
+        scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
+    ok = scols_print_table_to_string(table->scols, &text) == 0;
+    if (!ok)
+        return fault_set(why, FAULT_SYSTEM, "print a table");
+    for (line = text; ok && *line != '\0'; line = nl) {
+        nl = strchr(line, '\n');
+        end = nl != NULL ? nl : line + strlen(line);
+        nl = nl != NULL ? nl + 1 : end;
+        while (end > line && end[-1] == ' ')
+            end--;
+        ok = fwrite(line, 1, (size_t)(end - line), to)
+                == (size_t)(end - line)
+            && fputc('\n', to) != EOF;
+    }
+    if (!ok)
+        fault_errno(why, FAULT_SYSTEM, "write");
+    free(text);
+    return ok;
+}
+
+void
+table_free(struct table *table)
+{
+    if (table == NULL)
+        return;
+    scols_unref_table(table->scols);
+    free(table);
+}

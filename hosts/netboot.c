@@ -8,9 +8,9 @@
 
 #include "hosts/netboot.h"
 
+#include "harness/artefact.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
-#include "harness/fs.h"
 #include "harness/json.h"
 
 #define XEN_CFG "xen.cfg"
@@ -157,13 +157,39 @@ check_cmdline(const char *key, const char *text, struct fault *why)
     return true;
 }
 
+json_t *
+netboot_parts(const json_t *spec, const char *name)
+{
+    bool main_part = strcmp(name, "xen") == 0 || strcmp(name, "kernel") == 0
+        || strcmp(name, "initrd") == 0;
+    json_t *parts = json_array(), *layer;
+    const char *sha;
+    size_t i;
+
+    sha = main_part ? json_text(spec, name)
+                    : json_text(json_object_get(spec, "extra"), name);
+    if (sha == NULL)
+        return parts;
+    must(json_array_append_new(parts, json_string(sha)) == 0);
+    if (strcmp(name, "initrd") != 0)
+        return parts;
+    json_array_foreach(json_object_get(spec, "layers"), i, layer)
+        must(json_array_append(parts, layer) == 0);
+    sha = json_text(spec, "overlay");
+    if (sha != NULL)
+        must(json_array_append_new(parts, json_string(sha)) == 0);
+    return parts;
+}
+
 bool
 netboot_check_spec(const json_t *spec, struct fault *why)
 {
-    static const char *const files[] = { "xen", "kernel", "initrd",
-                                         "overlay" };
+    static const char *const files[] = { "xen", "kernel", "initrd" };
     const struct netboot_driver *driver;
     const char *firmware = spec_text(spec, "firmware");
+    json_t *parts, *part;
+    size_t k;
+    bool ok;
 
     driver = netboot_find(spec_text(spec, "netboot"), why);
     if (driver == NULL) {
@@ -178,15 +204,14 @@ netboot_check_spec(const json_t *spec, struct fault *why)
         return fault_set(why, FAULT_DATA, "boot spec: netboot driver %s does "
                          "not work on %s", driver->name, firmware);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        const char *sha = spec_text(spec, files[i]);
-
-        if (strcmp(files[i], "overlay") == 0 && sha[0] == '\0')
-            continue;
-        if (strlen(sha) != SHA256_HEX_BYTES - 1
-            || strspn(sha, "0123456789abcdef") != SHA256_HEX_BYTES - 1)
-            return fault_set(why, FAULT_DATA,
-                             "boot spec: %s is no SHA-256: '%s'", files[i],
-                             sha);
+        parts = netboot_parts(spec, files[i]);
+        ok = json_array_size(parts) > 0;
+        json_array_foreach(parts, k, part)
+            ok = ok && artefact_name_is_valid(json_string_value(part));
+        json_decref(parts);
+        if (!ok)
+            return fault_set(why, FAULT_DATA, "boot spec: '%s' is missing or "
+                             "no SHA-256", files[i]);
     }
     return check_cmdline("xen_cmdline", spec_text(spec, "xen_cmdline"), why)
         && check_cmdline("dom0_cmdline", spec_text(spec, "dom0_cmdline"),

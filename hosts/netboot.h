@@ -4,11 +4,12 @@
  * object that says everything by itself:
  *   arch, firmware, netboot   as in the host file
  *   xen, kernel, initrd       sha256 of the artefacts
- *   overlay                   sha256 of the archive appended to the initrd
+ *   layers, overlay           what is appended to the initrd: an array of
+ *                             sha256, and the sha256 of this boot's own part
  *   xen_cmdline, dom0_cmdline
  *   extra                     object: name -> sha256
- * Served as BASE/b/NONCE/xen, kernel, initrd (both parts), NAME of 'extra', and
- * the files that netboot_file() makes. */
+ * Served as BASE/b/NONCE/NAME: netboot_parts() says of what, netboot_file()
+ * makes the rest. */
 #ifndef HOSTS_NETBOOT_H
 #define HOSTS_NETBOOT_H
 
@@ -51,6 +52,10 @@ MUST_CHECK bool netboot_check_spec(const json_t *spec, struct fault *why);
 MUST_CHECK bool netboot_script(const json_t *spec, const char *nonce,
                                const char *base, struct buf *out,
                                struct fault *why);
+/* The artefacts whose bytes, one after the other, are the file 'name' (xen,
+ * kernel, initrd, a name of 'extra'): an array of texts, empty when there is
+ * no such file. The caller owns it. */
+MUST_CHECK json_t *netboot_parts(const json_t *spec, const char *name);
 /* True with *found_out false when the loader has no such file. */
 MUST_CHECK bool netboot_file(const json_t *spec, const char *name,
                              bool *found_out, struct buf *out,

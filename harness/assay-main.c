@@ -6,9 +6,11 @@
 #include "harness/cmd.h"
 #include "harness/doctor_cmds.h"
 #include "harness/service_cmds.h"
+#include "recipes/recipes_cmds.h"
 
 static const struct cmd *const tables[] = {
     doctor_cmds,
+    recipes_cmds,
     service_cmds,
     NULL,
 };

@@ -67,6 +67,15 @@ create table assay.task (
 );
 create unique index task_one_open on assay.task (kind, refkey)
     where ended_at is null;
+-- Who holds which task's advisory lock now (TASK_LOCK_CLASS, task): the whole
+-- of liveness. 'backend' is the server process of the session.
+create view assay.task_lock as
+    select l.objid::bigint as task, l.pid as backend
+    from pg_catalog.pg_locks l
+    where l.locktype = 'advisory' and l.granted
+    and l.classid = 16723 and l.objsubid = 2
+    and l.database = (select d.oid from pg_catalog.pg_database d
+                      where d.datname = pg_catalog.current_database());
 
 create table assay.allocation (
     allocation bigint generated always as identity primary key,

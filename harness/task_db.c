@@ -1,0 +1,491 @@
+/* harness/task_db.c - tasks: ownership is liveness.
+ *
+ * The life of tasks, and who is dead; which hosts they get is in
+ * allocate_db.c. Every change of ownership happens while its author holds the
+ * task's advisory lock: the owner's session, or the reaper's transaction. */
+#include <config.h>
+
+#include "harness/task_db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "harness/buf.h"
+#include "harness/clock.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/home.h"
+#include "harness/log.h"
+#include "harness/proc.h"
+
+#define NODE_KEY_BYTES 128
+#define EVICT_LIMIT_MS 10000    /* for our own old session to end */
+#define EVICT_POLL_MS 20
+#define BEGIN_ATTEMPTS 3
+
+/* The lock's class as text, for queries. */
+#define LOCK "16723"
+static_assert(TASK_LOCK_CLASS == 16723, "the queries must say the same");
+
+/* The row is not to be seen before its lock is held: one statement. */
+static const struct query Q_BEGIN = { "begin a task",
+    "with made as ("
+    " insert into assay.task (kind, refkey, comment, harness, node,"
+    "  node_key, pid, pid_start, backend)"
+    " values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text,"
+    "  $7::int, $8::bigint, pg_backend_pid())"
+    " returning task)"
+    " select task, pg_try_advisory_lock(" LOCK ", task::int) from made",
+    8, 2 };
+static const struct query Q_OPEN = { "find who has a task",
+    "select t.task, t.pid, t.node,"
+    "  to_char(t.begun_at, 'YYYY-MM-DD HH24:MI:SS'),"
+    "  exists (select from assay.task_lock l where l.task = t.task)"
+    " from assay.task t"
+    " where t.kind = $1::text and t.refkey = $2::text"
+    " and t.ended_at is null", 2, 5 };
+static const struct query Q_LOCKLESS = { "find tasks without a lock",
+    "select t.task, t.node_key, t.pid, t.pid_start, t.backend,"
+    "  (extract(epoch from clock_timestamp() - t.lost_at) * 1000)::bigint,"
+    "  t.kind || ' ' || t.refkey"
+    " from assay.task t where t.ended_at is null"
+    " and not exists (select from assay.task_lock l where l.task = t.task)"
+    " order by t.task", 0, 7 };
+/* A task that was resumed since we looked has another server process. */
+static const struct query Q_MARK_LOST = { "mark a task as lost",
+    "update assay.task set lost_at = clock_timestamp()"
+    " where task = $1::bigint and backend = $2::int"
+    " and lost_at is null and ended_at is null", 2, 0 };
+static const struct query Q_TRY_XACT = { "try a task's lock",
+    "select pg_try_advisory_xact_lock(" LOCK ", $1::int)", 1, 1 };
+static const struct query Q_END_DEAD = { "end a dead task",
+    "update assay.task set ended_at = clock_timestamp(),"
+    " end_reason = $3::text"
+    " where task = $1::bigint and backend = $2::int and ended_at is null",
+    3, 0 };
+static const struct query Q_RELEASE = { "release a task's hosts",
+    "update assay.allocation set ended_at = clock_timestamp(),"
+    " end_reason = $2::text"
+    " where task = $1::bigint and ended_at is null", 2, 0 };
+/* Jobs at work whose task has ended, and their steps. */
+static const struct query Q_BREAK_JOBS = { "break jobs without a runner",
+    "with orphan as ("
+    " select j.flight, j.job, 'its runner (process ' || t.pid || ' on '"
+    "  || t.node || ') ended: ' || coalesce(t.end_reason, '?') as reason"
+    " from assay.job j join assay.task t on t.task = j.task"
+    " where j.status in ('preparing', 'running')"
+    " and t.ended_at is not null"
+    " for update of j skip locked),"
+    " steps as ("
+    " update assay.step s set status = 'broken', lane = 'harness',"
+    "  reason = o.reason, finished_at = clock_timestamp(),"
+    "  elapsed_ms = (extract(epoch from clock_timestamp() - s.started_at)"
+    "                * 1000)::bigint"
+    " from orphan o where s.flight = o.flight and s.job = o.job"
+    " and s.status in ('queued', 'preparing', 'running')),"
+    " jobs as ("
+    " update assay.job j set status = 'broken', lane = 'harness',"
+    "  reason = o.reason, waits_for = null,"
+    "  finished_at = clock_timestamp()"
+    " from orphan o where j.flight = o.flight and j.job = o.job"
+    " returning 1)"
+    " select count(*) from jobs", 0, 1 };
+static const struct query Q_TAKE = { "take a task's lock",
+    "select case when exists (select from assay.task_lock l"
+    "  where l.task = $1::bigint and l.backend = pg_backend_pid())"
+    " then true else pg_try_advisory_lock(" LOCK ", $1::int) end", 1, 1 };
+static const struct query Q_EVICT = { "end our old session",
+    "select pg_terminate_backend(t.backend)"
+    " from assay.task t join assay.task_lock l on l.task = t.task"
+    " where t.task = $1::bigint and l.backend = t.backend"
+    " and t.node_key = $2::text and t.pid = $3::int"
+    " and t.pid_start = $4::bigint", 4, 1 };
+static const struct query Q_ADOPT = { "resume a task",
+    "update assay.task set lost_at = null, backend = pg_backend_pid()"
+    " where task = $1::bigint and ended_at is null"
+    " and node_key = $2::text and pid = $3::int and pid_start = $4::bigint",
+    4, 0 };
+static const struct query Q_GET = { "look up a task",
+    "select t.ended_at is not null, coalesce(t.end_reason, ''),"
+    "  t.backend <> pg_backend_pid() and exists ("
+    "   select from assay.task_lock l"
+    "   where l.task = t.task and l.backend = t.backend)"
+    " from assay.task t where t.task = $1::bigint for update of t", 1, 3 };
+static const struct query Q_END = { "end a task",
+    "update assay.task set ended_at = clock_timestamp(),"
+    " end_reason = $2::text where task = $1::bigint and ended_at is null",
+    2, 0 };
+static const struct query Q_UNLOCK = { "give up a task's lock",
+    "select pg_advisory_unlock(" LOCK ", $1::int)"
+    " where exists (select from assay.task_lock l"
+    "  where l.task = $1::bigint and l.backend = pg_backend_pid())", 1, 1 };
+static const struct query Q_LIVE = { "see if a task lives",
+    "select exists (select from assay.task_lock l"
+    "  where l.task = $1::bigint)", 1, 1 };
+
+/* This process, as rows name it ------------------------------------------- */
+
+struct self {
+    char node[64];
+    char key[NODE_KEY_BYTES];
+    char pid[16], start[24];
+};
+
+/* One boot of one machine, one PID namespace: where a PID means something. */
+static bool
+node_key(char key[static NODE_KEY_BYTES], struct fault *why)
+{
+    struct buf boot = BUF_INIT;
+    char space[64];
+    ssize_t n;
+    bool ok;
+
+    n = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
+    if (n < 0)
+        return fault_errno(why, FAULT_SYSTEM, "read /proc/self/ns/pid");
+    space[n] = '\0';
+    ok = fs_read_file("/proc/sys/kernel/random/boot_id", 64, &boot, why);
+    if (ok)
+        snprintf(key, NODE_KEY_BYTES, "%.36s %s", buf_text(&boot), space);
+    buf_free(&boot);
+    return ok;
+}
+
+static bool
+self_get(struct self *self, struct fault *why)
+{
+    if (gethostname(self->node, sizeof(self->node)) != 0)
+        return fault_errno(why, FAULT_SYSTEM, "get the host name");
+    self->node[sizeof(self->node) - 1] = '\0';
+    snprintf(self->pid, sizeof(self->pid), "%d", (int)getpid());
+    snprintf(self->start, sizeof(self->start), "%" PRIu64,
+             proc_start_time(getpid()));
+    return node_key(self->key, why);
+}
+
+/* True only if it is known: a process of another node is not known. */
+static bool
+process_is_gone(const char *own_key, const char *key, int64_t pid,
+                int64_t start)
+{
+    char link[64], exe[PATH_MAX];
+    uint64_t now;
+
+    if (strcmp(own_key, key) != 0 || pid <= 0 || pid > INT_MAX)
+        return false;
+    if (kill((pid_t)pid, 0) != 0)
+        return errno == ESRCH;
+    now = proc_start_time((pid_t)pid);
+    if (now != 0 && now != (uint64_t)start)
+        return true;            /* the number is another's now */
+    /* A zombie that nobody has reaped yet runs nothing any more. */
+    snprintf(link, sizeof(link), "/proc/%" PRId64 "/exe", pid);
+    return readlink(link, exe, sizeof(exe)) < 0 && errno == ENOENT;
+}
+
+/* Life -------------------------------------------------------------------- */
+
+static void
+task_text(int64_t task, char out[static 24])
+{
+    must(task > 0 && task <= INT32_MAX);    /* half of a lock's key */
+    snprintf(out, 24, "%" PRId64, task);
+}
+
+static bool
+insert_task(struct db *db, const struct self *self, const char *kind,
+            const char *refkey, const char *comment, int64_t *task_out,
+            struct fault *why)
+{
+    const char *const params[] = {
+        kind, refkey, comment, harness_revision(), self->node, self->key,
+        self->pid, self->start };
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    if (!db_run(db, &Q_BEGIN, params, &rows, why))
+        return false;
+    ok = db_bool(rows, 0, 1)
+        || fault_set(why, FAULT_DATA, "the lock of new task %s is taken",
+                     db_text(rows, 0, 0));
+    if (ok)
+        *task_out = db_int(rows, 0, 0, 0);
+    db_rows_free(rows);
+    return ok;
+}
+
+/* Says who has it; true if nobody has. */
+static bool
+nobody_has(struct db *db, const char *kind, const char *refkey,
+           struct fault *why)
+{
+    const char *const params[] = { kind, refkey };
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    if (!db_run(db, &Q_OPEN, params, &rows, why))
+        return false;
+    ok = db_rows_count(rows) == 0;
+    if (!ok) {
+        fault_set(why, FAULT_CONFLICT, "%s %s has task %s already "
+                  "(process %s on %s, since %s UTC)", kind, refkey,
+                  db_text(rows, 0, 0), db_text(rows, 0, 1),
+                  db_text(rows, 0, 2), db_text(rows, 0, 3));
+        if (!db_bool(rows, 0, 4))
+            fault_hint(why, "it lost its database session, and has up to %d "
+                       "s to come back", TASK_GRACE_MS / 1000);
+    }
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+task_begin(struct db *db, const char *kind, const char *refkey,
+           const char *comment, int64_t *task_out, struct fault *why)
+{
+    struct self self;
+    int attempt, jobs, hosts;
+
+    must(!db_in_transaction(db));
+    if (!self_get(&self, why))
+        return false;
+    for (attempt = 0; attempt < BEGIN_ATTEMPTS; attempt++) {
+        if (insert_task(db, &self, kind, refkey, comment, task_out, why))
+            return true;
+        if (strcmp(db_last_sqlstate(db), "23505") != 0)
+            return false;
+        /* Somebody has it; if that one is dead, it is ours. */
+        if (!task_reap(db, &jobs, &hosts, why)
+            || !nobody_has(db, kind, refkey, why))
+            return false;
+    }
+    return fault_set(why, FAULT_CONFLICT,
+                     "%s %s is taken again and again", kind, refkey);
+}
+
+static bool
+take_lock(struct db *db, const char *const params[], struct fault *why)
+{
+    int64_t deadline_ms = clock_mono_ms(clock_system()) + EVICT_LIMIT_MS;
+    struct db_rows *rows = NULL;
+    bool ok, taken;
+
+    for (;;) {
+        ok = db_run(db, &Q_TAKE, params, &rows, why);
+        if (!ok)
+            return false;
+        taken = db_bool(rows, 0, 0);
+        db_rows_free(rows);
+        if (taken)
+            return true;
+        /* Our old session, not yet dead; or a reaper, for a moment. */
+        if (!db_run(db, &Q_EVICT, params, NULL, why))
+            return false;
+        if (clock_mono_ms(clock_system()) > deadline_ms)
+            return fault_set(why, FAULT_LOST,
+                             "task %s is held by another session",
+                             params[0]);
+        poll(NULL, 0, EVICT_POLL_MS);
+    }
+}
+
+static bool
+unlock(struct db *db, const char *number, struct fault *why)
+{
+    const char *const params[] = { number };
+
+    return db_run(db, &Q_UNLOCK, params, NULL, why);
+}
+
+bool
+task_resume(struct db *db, int64_t task, struct fault *why)
+{
+    struct self self;
+    struct db_rows *rows = NULL;
+    char number[24];
+    const char *const params[] = { number, self.key, self.pid, self.start };
+    bool ok, adopted;
+
+    must(!db_in_transaction(db));
+    task_text(task, number);
+    if (!self_get(&self, why) || !take_lock(db, params, why)
+        || !db_run(db, &Q_ADOPT, params, &rows, why))
+        return false;
+    adopted = db_rows_affected(rows) == 1;
+    db_rows_free(rows);
+    if (adopted)
+        return true;
+    rows = NULL;
+    ok = unlock(db, number, why) && db_run(db, &Q_GET, params, &rows, why);
+    if (ok && db_rows_count(rows) == 0)
+        fault_set(why, FAULT_LOST, "there is no task %s", number);
+    else if (ok && db_bool(rows, 0, 0))
+        fault_set(why, FAULT_LOST, "task %s has ended: %s", number,
+                  db_text(rows, 0, 1));
+    else if (ok)
+        fault_set(why, FAULT_LOST, "task %s is another process's", number);
+    db_rows_free(rows);
+    return false;
+}
+
+struct ending {
+    char number[24];
+    const char *reason;
+};
+
+static bool
+end_tx(struct db *db, void *arg, struct fault *why)
+{
+    const struct ending *ending = arg;
+    const char *const params[] = { ending->number, ending->reason };
+    struct db_rows *rows = NULL;
+    bool ok, ended = false;
+
+    if (!db_run(db, &Q_GET, params, &rows, why))
+        return false;
+    ok = db_rows_count(rows) == 1
+        || fault_set(why, FAULT_NOT_FOUND, "there is no task %s",
+                     ending->number);
+    if (ok) {
+        ended = db_bool(rows, 0, 0);
+        ok = ended || !db_bool(rows, 0, 2)
+            || fault_set(why, FAULT_CONFLICT,
+                         "task %s is held by another session",
+                         ending->number);
+    }
+    db_rows_free(rows);
+    if (!ok || ended)
+        return ok;
+    return db_run(db, &Q_RELEASE, params, NULL, why)
+        && db_run(db, &Q_END, params, NULL, why);
+}
+
+bool
+task_end(struct db *db, int64_t task, const char *reason, struct fault *why)
+{
+    struct ending ending = { .reason = reason };
+
+    must(!db_in_transaction(db));
+    task_text(task, ending.number);
+    if (!db_transact(db, end_tx, &ending, why))
+        return false;
+    /* If this fails, the session is lost, and the lock with it. */
+    (void)!unlock(db, ending.number, NULL);
+    return true;
+}
+
+bool
+task_is_live(struct db *db, int64_t task, bool *live_out, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    char number[24];
+    const char *const params[] = { number };
+
+    task_text(task, number);
+    if (!db_run(db, &Q_LIVE, params, &rows, why))
+        return false;
+    *live_out = db_bool(rows, 0, 0);
+    db_rows_free(rows);
+    return true;
+}
+
+/* Death ------------------------------------------------------------------- */
+
+static bool
+break_jobs(struct db *db, int *jobs_out, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_BREAK_JOBS, NULL, &rows, why))
+        return false;
+    *jobs_out += (int)db_int(rows, 0, 0, 0);
+    db_rows_free(rows);
+    return true;
+}
+
+struct death {
+    const char *number, *backend, *reason;
+    int jobs, hosts;
+};
+
+/* Ends one task if nobody holds it, while nobody can take it up again. */
+static bool
+death_tx(struct db *db, void *arg, struct fault *why)
+{
+    struct death *death = arg;
+    const char *const params[] = { death->number, death->backend,
+                                   death->reason };
+    const char *const release[] = { death->number, death->reason };
+    struct db_rows *rows = NULL;
+    bool ok, dead;
+
+    death->jobs = death->hosts = 0;
+    if (!db_run(db, &Q_TRY_XACT, params, &rows, why))
+        return false;
+    dead = db_bool(rows, 0, 0);
+    db_rows_free(rows);
+    rows = NULL;
+    if (!dead)
+        return true;
+    ok = db_run(db, &Q_END_DEAD, params, &rows, why);
+    dead = ok && db_rows_affected(rows) == 1;
+    db_rows_free(rows);
+    rows = NULL;
+    if (!dead)
+        return ok;              /* resumed or ended since we looked */
+    ok = db_run(db, &Q_RELEASE, release, &rows, why);
+    if (ok)
+        death->hosts = (int)db_rows_affected(rows);
+    db_rows_free(rows);
+    return ok && break_jobs(db, &death->jobs, why);
+}
+
+bool
+task_reap(struct db *db, int *jobs_out, int *hosts_out, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    struct death death;
+    char own_key[NODE_KEY_BYTES];
+    const char *mark[2];
+    bool ok, gone;
+    int i;
+
+    must(!db_in_transaction(db));
+    *jobs_out = *hosts_out = 0;
+    ok = node_key(own_key, why)
+        && db_run(db, &Q_LOCKLESS, NULL, &rows, why);
+    for (i = 0; ok && i < db_rows_count(rows); i++) {
+        death = (struct death){ .number = db_text(rows, i, 0),
+                                .backend = db_text(rows, i, 4) };
+        gone = process_is_gone(own_key, db_text(rows, i, 1),
+                               db_int(rows, i, 2, 0), db_int(rows, i, 3, 0));
+        if (!gone && db_int(rows, i, 5, -1) < TASK_GRACE_MS) {
+            mark[0] = death.number;
+            mark[1] = death.backend;
+            ok = db_int(rows, i, 5, -1) >= 0
+                || db_run(db, &Q_MARK_LOST, mark, NULL, why);
+            continue;
+        }
+        death.reason = gone ? "its process is gone"
+                            : "its database session was lost for too long";
+        ok = db_transact(db, death_tx, &death, why);
+        if (ok && death.hosts + death.jobs > 0)
+            log_info("task %s (%s) is dead, %s: freed %d hosts, broke %d "
+                     "jobs", death.number, db_text(rows, i, 6), death.reason,
+                     death.hosts, death.jobs);
+        if (ok) {
+            *jobs_out += death.jobs;
+            *hosts_out += death.hosts;
+        }
+    }
+    db_rows_free(rows);
+    return ok && break_jobs(db, jobs_out, why);
+}

@@ -4,11 +4,13 @@
 #include <config.h>
 
 #include "harness/cmd.h"
+#include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
 #include "harness/service_cmds.h"
 #include "recipes/recipes_cmds.h"
 
 static const struct cmd *const tables[] = {
+    db_cmds,
     doctor_cmds,
     recipes_cmds,
     service_cmds,

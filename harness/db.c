@@ -99,7 +99,7 @@ message_fault(struct fault *why, enum fault_kind kind, const char *doing,
     }
     fault_set(why, kind, "%s: %.*s", doing, (int)line, message);
     message += line;
-    message += strspn(message, "\n");
+    message += strspn(message, "\n\t");
     if (message[0] != '\0')
         fault_detail(why, message, strlen(message));
 }

@@ -105,5 +105,9 @@ bool db_wait(struct db *db, int64_t limit_ms);
 /* The conninfo of ASSAY_DB, or of the private cluster (whether or not it
  * runs), appended; may hold a password. */
 MUST_CHECK bool db_conninfo(struct buf *conninfo, struct fault *why);
+/* The same for another program's command line, where anyone may read it:
+ * without the password, which is appended to 'password' for its PGPASSWORD. */
+MUST_CHECK bool db_public_conninfo(struct buf *conninfo,
+                                   struct buf *password, struct fault *why);
 
 #endif

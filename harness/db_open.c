@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <libpq-fe.h>
+
 #include "harness/buf.h"
 #include "harness/db_cluster.h"
 #include "harness/db_migrate.h"
@@ -28,6 +30,50 @@ db_conninfo(struct buf *conninfo, struct fault *why)
     return true;
 }
 
+static void
+add_word(struct buf *conninfo, const char *name, const char *value)
+{
+    buf_addf(conninfo, "%s%s='", conninfo->len > 0 ? " " : "", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\'' || *value == '\\')
+            buf_addc(conninfo, '\\');
+        buf_addc(conninfo, *value);
+    }
+    buf_addc(conninfo, '\'');
+}
+
+bool
+db_public_conninfo(struct buf *conninfo, struct buf *password,
+                   struct fault *why)
+{
+    struct buf whole = BUF_INIT;
+    PQconninfoOption *options = NULL, *option;
+    char *error = NULL;
+    bool ok;
+
+    ok = db_conninfo(&whole, why);
+    if (!ok)
+        goto out;
+    options = PQconninfoParse(buf_text(&whole), &error);
+    ok = options != NULL
+        || fault_set(why, FAULT_CONFIG, "ASSAY_DB: %.*s",
+                     error != NULL ? (int)strcspn(error, "\n") : 9,
+                     error != NULL ? error : "malformed");
+    for (option = options; ok && option->keyword != NULL; option++) {
+        if (option->val == NULL)
+            continue;
+        if (strcmp(option->keyword, "password") == 0)
+            buf_adds(password, option->val);
+        else
+            add_word(conninfo, option->keyword, option->val);
+    }
+out:
+    PQconninfoFree(options);
+    PQfreemem(error);
+    buf_free(&whole);
+    return ok;
+}
+
 static bool
 may_prepare(const char *program)
 {
@@ -48,7 +94,7 @@ db_open(const char *program, struct db **db_out, struct fault *why)
         && db_connect(buf_text(&conninfo), program, &db, why);
     if (!ok && foreign() == NULL && !may_prepare(program) && why != NULL)
         fault_hint(why, "assayd starts the private database server; so does "
-                   "'assay db status'");
+                   "'assay db migrate'");
     ok = ok && db_schema_current(db, &current, why);
     if (ok && current < db_schema_wanted() && may_prepare(program)) {
         ok = db_migrate(db, &applied, why)

@@ -18,6 +18,8 @@
  * Outside input never reaches this. */
 #define must(x) \
     ((x) ? (void)0 : must_failed(#x, __FILE__, __LINE__, __func__))
+/* Where no call can come; 'text' says why not. */
+#define must_never(text) must_failed(text, __FILE__, __LINE__, __func__)
 NORETURN void must_failed(const char *expr, const char *file, int line,
                           const char *func);
 

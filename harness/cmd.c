@@ -106,8 +106,7 @@ set_value(const struct cmd_opt *opt, const char *text, struct value *value,
         return true;
     case CMD_OPT_END:
     default:
-        must(opt->type == CMD_OPT_FLAG);    /* no such type */
-        return false;
+        must_never("no such type of option");
     }
 }
 

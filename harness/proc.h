@@ -35,7 +35,8 @@ struct proc_spec {
     int fds[PROC_FDS_MAX];      /* child's fd i is our fds[i]; -1 means
                                  * /dev/null for 0..2 and closed above */
     bool new_session;           /* setsid (detached services) */
-    bool die_with_parent;       /* PR_SET_PDEATHSIG SIGKILL */
+    bool die_with_parent;       /* PR_SET_PDEATHSIG SIGKILL: this process
+                                 * alone, not what it starts */
 };
 #define PROC_SPEC_INIT { .fds = { -1, -1, -1, -1, -1, -1, -1, -1 } }
 

@@ -166,7 +166,7 @@ on_record(void *owner, const struct step_record *record, struct fault *why)
     case STEP_VERB_NONE:
     case STEP_VERB_COUNT:
     default:
-        must(!"a record without a verb");
+        must_never("a record without a verb");
     }
     return true;
 }

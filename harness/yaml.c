@@ -193,6 +193,7 @@ check_word(struct walk *w, const struct yaml_node *node,
     for (i = 0; i < schema->enumeration.count; i++) {
         if (strcmp(schema->enumeration.strings[i].str, node->text) == 0) {
             emit_text(w, node->text);
+            buf_free(&known);
             return;
         }
         buf_addf(&known, "%s%s", i > 0 ? ", " : "",
@@ -466,7 +467,7 @@ check(struct walk *w, const struct yaml_node *node,
     case CYAML_BITFIELD:
     case CYAML__TYPE_COUNT:
     default:
-        must(schema->type == CYAML_MAPPING);    /* no such type here */
+        must_never("no such type in a schema");
     }
 }
 

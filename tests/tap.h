@@ -25,9 +25,11 @@
 #include <string.h>
 #include "harness/attr.h"
 #include "harness/fault.h"
+#include "harness/fs.h"
 
 static struct {
     int count, failed;
+    char dir[128];
 } tap;
 
 /* A line of comment; newlines inside become lines of comment too. */
@@ -201,10 +203,31 @@ tap_bail(const char *fmt, ...)
     exit(1);
 }
 
+/* A directory for this run, removed by tap_done() unless a check failed. */
+static UNUSED const char *
+tap_dir(void)
+{
+    const char *top = getenv("TMPDIR");
+
+    if (tap.dir[0] != '\0')
+        return tap.dir;
+    snprintf(tap.dir, sizeof(tap.dir), "%s/assay-test-XXXXXX",
+             top != NULL && strlen(top) < 60 ? top : "/tmp");
+    if (mkdtemp(tap.dir) == NULL)
+        tap_bail("make a directory in %s", tap.dir);
+    return tap.dir;
+}
+
 /* The plan, at the end; the exit status of main(). */
 static UNUSED int
 tap_done(void)
 {
+    struct fault why = FAULT_INIT;
+
+    if (tap.dir[0] != '\0' && tap.failed != 0)
+        diag("kept %s", tap.dir);
+    else if (tap.dir[0] != '\0' && !fs_remove_tree(tap.dir, &why))
+        diag("%s", why.text);
     printf("1..%d\n", tap.count);
     return tap.failed == 0 ? 0 : 1;
 }

@@ -8,11 +8,13 @@
 #include "harness/doctor_cmds.h"
 #include "harness/service_cmds.h"
 #include "recipes/recipes_cmds.h"
+#include "results/results_cmds.h"
 
 static const struct cmd *const tables[] = {
     db_cmds,
     doctor_cmds,
     recipes_cmds,
+    results_cmds,
     service_cmds,
     NULL,
 };

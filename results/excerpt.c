@@ -1,0 +1,409 @@
+/* results/excerpt.c - the ten lines of a log that matter for a failure.
+ *
+ * This chooses what a person sees first; it decides no outcome and no lane. */
+#include <config.h>
+
+#include "results/excerpt.h"
+
+#include "harness/arena.h"
+#include "harness/buf.h"
+#include "harness/mem.h"
+#include "results/logfile.h"
+#include "results/plain.h"
+
+#define EXCERPT_BEFORE 3
+#define EXCERPT_LINE_MAX 300
+#define EXCERPT_END_BYTES (2 * 1024 * 1024)
+
+static const struct {
+    const char *text;
+    int weight;
+    const char *sign;
+} SIGNS[] = {
+    { "assay-netboot: failed", 100, "netboot failure" },
+    { "Panic on CPU", 100, "hypervisor panic" },
+    { "FATAL TRAP", 98, "hypervisor trap" },
+    { "DOUBLE FAULT", 98, "hypervisor trap" },
+    { "Kernel panic", 96, "kernel panic" },
+    { "Xen BUG at", 95, "hypervisor bug" },
+    { "Assertion '", 95, "failed assertion" },
+    { "kernel BUG at", 90, "kernel bug" },
+    { "BUG: ", 90, "kernel bug" },
+    { "Unable to handle kernel", 90, "kernel oops" },
+    { "Oops: ", 90, "kernel oops" },
+    { "general protection fault", 85, "kernel oops" },
+    { "synchronous external abort", 85, "processor abort" },
+    { "SError", 80, "processor abort" },
+    { "Watchdog timer", 80, "watchdog" },
+    { "soft lockup", 80, "lockup" },
+    { "LOCKUP", 80, "lockup" },
+    { "detected stalls", 75, "stall" },
+    { "Out of memory", 75, "out of memory" },
+    { "segfault at", 70, "crashed program" },
+    { "Segmentation fault", 70, "crashed program" },
+    { "AddressSanitizer", 70, "sanitizer report" },
+    { "runtime error:", 65, "sanitizer report" },
+    { "core dumped", 60, "crashed program" },
+    { "Traceback (most recent", 60, "crashed program" },
+    { "No space left on device", 55, "full disk" },
+    { "domain creation fail", 50, "failed domain creation" },
+    { "libxl: error", 40, "tool error" },
+    { "xl: error", 40, "tool error" },
+    { "fatal:", 35, "error message" },
+    { "FATAL:", 35, "error message" },
+    { "ERROR", 30, "error message" },
+    { "error:", 30, "error message" },
+    { "Error:", 30, "error message" },
+    { "FAIL", 25, "failed check" },
+    { "not ok ", 25, "failed check" },
+    { "timed out", 25, "time-out" },
+    { "Timed out", 25, "time-out" },
+    { "command not found", 25, "missing program" },
+    { "No such file or directory", 20, "missing file" },
+    { "Permission denied", 20, "refused access" },
+    { "cannot ", 15, "error message" },
+    { "failed", 15, "error message" },
+};
+
+/* Lines with these are printed in good runs too. */
+static const char *const NOISE[] = {
+    "SELFTEST FAILURE: CORRECT BEHAVIOR CANNOT BE GUARANTEED",
+    "Unhandled SMC/HVC", "ICACTIVER", "ARM_SMCCC_ARCH_WORKAROUND_1",
+    " 0 failed", " 0 errors", "without error", "panic=", "oops=",
+};
+
+static bool
+has(const char *line, size_t bytes, const char *text)
+{
+    return memmem(line, bytes, text, strlen(text)) != NULL;
+}
+
+const char *
+excerpt_sign(const char *line, size_t bytes, int *weight_out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(SIGNS); i++) {
+        if (!has(line, bytes, SIGNS[i].text))
+            continue;
+        for (size_t j = 0; j < ARRAY_LEN(NOISE); j++) {
+            if (has(line, bytes, NOISE[j]))
+                return NULL;
+        }
+        *weight_out = SIGNS[i].weight;
+        return SIGNS[i].sign;
+    }
+    return NULL;
+}
+
+/* A piece of a log, cut into lines as it is walked. */
+struct walk {
+    const char *data;
+    size_t bytes, at;
+    int64_t number;             /* of the line at 'at'; 0: unknown */
+};
+
+static bool
+walk_line(struct walk *walk, const char **line_out, size_t *bytes_out)
+{
+    const char *start = walk->data + walk->at, *end;
+
+    if (walk->at >= walk->bytes)
+        return false;
+    end = memchr(start, '\n', walk->bytes - walk->at);
+    *line_out = start;
+    *bytes_out = end == NULL ? walk->bytes - walk->at
+                             : (size_t)(end - start);
+    walk->at += *bytes_out + 1;
+    if (walk->number > 0)
+        walk->number++;
+    return true;
+}
+
+/* The strongest line so far. */
+struct best {
+    size_t at;                  /* offset of its start in the piece */
+    int weight;                 /* 0: none */
+    const char *sign;
+};
+
+static bool
+best_find(const char *data, size_t bytes, int64_t number, struct best *best)
+{
+    struct walk walk = { data, bytes, 0, number };
+    const char *line, *sign;
+    size_t line_bytes;
+    bool better = false;
+    int weight;
+
+    while (walk_line(&walk, &line, &line_bytes)) {
+        weight = 0;
+        sign = excerpt_sign(line, line_bytes, &weight);
+        /* Of strong signs the first is the cause and later ones follow from
+         * it; of weak ones the last is the nearest to the end. */
+        if (sign == NULL || weight < best->weight
+            || (weight == best->weight && weight >= EXCERPT_STRONG))
+            continue;
+        best->at = (size_t)(line - data);
+        best->weight = weight;
+        best->sign = sign;
+        better = true;
+    }
+    return better;
+}
+
+/* Nothing to read: also a line that has only the hypervisor's prefix. */
+static bool
+is_blank(const char *line, size_t bytes)
+{
+    static const char PREFIX[] = "(XEN)";
+
+    if (bytes >= sizeof PREFIX - 1
+        && memcmp(line, PREFIX, sizeof PREFIX - 1) == 0) {
+        line += sizeof PREFIX - 1;
+        bytes -= sizeof PREFIX - 1;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)line[i] > ' ')
+            return false;
+    }
+    return true;
+}
+
+/* Start of the 'count'-th line before 'at' that is not blank. */
+static size_t
+lines_back(const char *data, size_t bytes, size_t at, int count)
+{
+    size_t start = at, found = at;
+
+    while (start > 0 && count > 0) {
+        /* The newline before 'start', unless the last line has none. */
+        size_t end = start == bytes && data[start - 1] != '\n' ? start
+                                                               : start - 1;
+
+        start = end;
+        while (start > 0 && data[start - 1] != '\n')
+            start--;
+        if (!is_blank(data + start, end - start)) {
+            found = start;
+            count--;
+        }
+    }
+    return found;
+}
+
+static int
+lines_from_count(const char *data, size_t bytes, size_t at)
+{
+    struct walk walk = { data, bytes, at, 0 };
+    const char *line;
+    size_t line_bytes;
+    int count = 0;
+
+    while (count < EXCERPT_LINES && walk_line(&walk, &line, &line_bytes))
+        count += !is_blank(line, line_bytes);
+    return count;
+}
+
+/* Fills 'out' with lines of the piece around 'at', blank ones left out: a few
+ * from before it, more when there are not enough after it. 'number' is that
+ * of the piece's first line, 0 when not known. */
+static void
+excerpt_around(const char *data, size_t bytes, int64_t number, size_t at,
+               bool marked, struct arena *arena, struct excerpt *out)
+{
+    int after = lines_from_count(data, bytes, at);
+    int before = EXCERPT_LINES - after > EXCERPT_BEFORE
+        ? EXCERPT_LINES - after : EXCERPT_BEFORE;
+    size_t start = lines_back(data, bytes, at, before), line_bytes, here;
+    struct walk walk = { data, bytes, 0, number };
+    const char *line;
+
+    out->count = 0;
+    while (out->count < EXCERPT_LINES) {
+        struct excerpt_line *to = &out->lines[out->count];
+        struct buf text = BUF_INIT;
+        int64_t line_number = walk.number;
+
+        here = walk.at;
+        if (!walk_line(&walk, &line, &line_bytes))
+            break;
+        if (here < start || is_blank(line, line_bytes))
+            continue;
+        plain_add(&text, line, line_bytes, EXCERPT_LINE_MAX);
+        to->number = line_number;
+        to->text = arena_strdup(arena, buf_text(&text));
+        to->marked = marked && here == at;
+        buf_free(&text);
+        out->count++;
+    }
+}
+
+/* The last lines that are not blank. */
+static void
+excerpt_last(const char *data, size_t bytes, int64_t number,
+             struct arena *arena, struct excerpt *out)
+{
+    out->sign = "";
+    out->weight = 0;
+    excerpt_around(data, bytes, number, bytes, false, arena, out);
+}
+
+static void
+excerpt_best(const char *data, size_t bytes, int64_t number,
+             const struct best *best, struct arena *arena,
+             struct excerpt *out)
+{
+    out->sign = best->sign;
+    out->weight = best->weight;
+    excerpt_around(data, bytes, number, best->at, true, arena, out);
+}
+
+/* Offset of line 'want'; false if there are not as many. */
+static bool
+line_find(const char *data, size_t bytes, int64_t want, size_t *at_out)
+{
+    struct walk walk = { data, bytes, 0, 1 };
+    const char *line;
+    size_t line_bytes;
+
+    while (walk.number < want) {
+        if (!walk_line(&walk, &line, &line_bytes))
+            return false;
+    }
+    *at_out = walk.at;
+    return walk.at < bytes;
+}
+
+static void
+excerpt_wanted(const char *data, size_t bytes, int64_t number, size_t at,
+               struct arena *arena, struct excerpt *out)
+{
+    const char *end = memchr(data + at, '\n', bytes - at);
+    size_t span = end == NULL ? bytes - at : (size_t)(end - data) - at;
+
+    out->weight = 0;
+    out->sign = excerpt_sign(data + at, span, &out->weight);
+    if (out->sign == NULL)
+        out->sign = "evidence";
+    excerpt_around(data, bytes, number, at, true, arena, out);
+}
+
+void
+excerpt_data(const char *data, size_t bytes, int64_t first, int64_t want,
+             struct arena *arena, struct excerpt *out)
+{
+    struct best best = { 0, 0, NULL };
+    size_t at;
+
+    if (want >= first && line_find(data, bytes, want - first + 1, &at)) {
+        excerpt_wanted(data, bytes, first, at, arena, out);
+    } else if (best_find(data, bytes, first, &best)) {
+        excerpt_best(data, bytes, first, &best, arena, out);
+    } else {
+        excerpt_last(data, bytes, first, arena, out);
+    }
+}
+
+/* Offset of line 'want' in a file of any length; -1: it has fewer lines. */
+static bool
+line_find_file(int fd, int64_t bytes, int64_t want, char *piece,
+               size_t piece_bytes, int64_t *offset_out, struct fault *why)
+{
+    int64_t offset = 0, line = 1;
+
+    *offset_out = -1;
+    while (offset < bytes) {
+        size_t n = bytes - offset < (int64_t)piece_bytes
+            ? (size_t)(bytes - offset) : piece_bytes;
+        const char *p = piece;
+
+        if (!logfile_read_at(fd, piece, n, offset, why))
+            return false;
+        while (line < want) {
+            p = memchr(p, '\n', n - (size_t)(p - piece));
+            if (p == NULL)
+                break;
+            p++;
+            line++;
+        }
+        if (p != NULL) {
+            int64_t at = offset + (p - piece);
+
+            *offset_out = at < bytes ? at : -1;
+            return true;
+        }
+        offset += (int64_t)n;
+    }
+    return true;
+}
+
+/* The piece of a file around 'offset', which is the start of line 'want'. */
+static bool
+excerpt_file_wanted(int fd, int64_t bytes, int64_t offset, int64_t want,
+                    char *piece, struct arena *arena, struct excerpt *out,
+                    struct fault *why)
+{
+    int64_t span = EXCERPT_LINES * 4096, from, to;
+    int64_t number = want;
+
+    from = offset > span ? offset - span : 0;
+    to = bytes - offset > span ? offset + span : bytes;
+    if (!logfile_read_at(fd, piece, (size_t)(to - from), from, why))
+        return false;
+    for (int64_t i = 0; i < offset - from; i++)
+        number -= piece[i] == '\n';
+    excerpt_wanted(piece, (size_t)(to - from), number,
+                   (size_t)(offset - from), arena, out);
+    return true;
+}
+
+bool
+excerpt_read(int fd, int64_t bytes, int64_t want, struct arena *arena,
+             struct excerpt *out, struct fault *why)
+{
+    struct best best = { 0, 0, NULL }, head_best;
+    size_t piece_bytes = EXCERPT_END_BYTES, head;
+    char *piece = NULL, *tail = NULL;
+    int64_t offset = -1;
+    bool ok = true;
+
+    if (bytes < (int64_t)piece_bytes)
+        piece_bytes = (size_t)bytes;
+    /* Room for what excerpt_file_wanted() reads, too. */
+    piece = xmalloc(piece_bytes + 2 * EXCERPT_LINES * 4096);
+    if (want > 0) {
+        ok = line_find_file(fd, bytes, want, piece, piece_bytes, &offset,
+                            why);
+        if (ok && offset >= 0) {
+            ok = excerpt_file_wanted(fd, bytes, offset, want, piece, arena,
+                                     out, why);
+            goto out;
+        }
+    }
+    head = piece_bytes;
+    ok = ok && logfile_read_at(fd, piece, head, 0, why);
+    if (!ok || bytes <= EXCERPT_END_BYTES) {
+        if (ok)
+            excerpt_data(piece, head, 1, 0, arena, out);
+        goto out;
+    }
+    (void)best_find(piece, head, 1, &best);
+    head_best = best;
+    tail = xmalloc(EXCERPT_END_BYTES);
+    if (bytes < 2 * (int64_t)EXCERPT_END_BYTES)
+        piece_bytes = (size_t)(bytes - EXCERPT_END_BYTES);
+    ok = logfile_read_at(fd, tail, piece_bytes, bytes - (int64_t)piece_bytes,
+                         why);
+    if (!ok)
+        goto out;
+    if (best_find(tail, piece_bytes, 0, &best)) {
+        excerpt_best(tail, piece_bytes, 0, &best, arena, out);
+    } else if (head_best.sign != NULL) {
+        excerpt_best(piece, head, 1, &head_best, arena, out);
+    } else {
+        excerpt_last(tail, piece_bytes, 0, arena, out);
+    }
+out:
+    free(piece);
+    free(tail);
+    return ok;
+}

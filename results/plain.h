@@ -1,0 +1,18 @@
+/* results/plain.h - outside bytes (consoles, guests, logs) as harmless text.
+ *
+ * What comes out is valid UTF-8 on one line: no control characters, no
+ * terminal sequences, nothing that turns the direction of writing. */
+#ifndef RESULTS_PLAIN_H
+#define RESULTS_PLAIN_H
+
+#include <stddef.h>
+#include "harness/attr.h"
+
+struct buf;
+
+/* Appends one line of 'bytes' without its line end. Terminal sequences are
+ * dropped whole, a tab becomes a space, all else that is not text becomes
+ * \xNN or \uNNNN. Past 'max' bytes of output it is cut with "...". */
+void plain_add(struct buf *out, const void *data, size_t bytes, size_t max);
+
+#endif

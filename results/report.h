@@ -1,0 +1,50 @@
+/* results/report.h - a flight's report, for people and for machines.
+ *
+ * A report is a function of the evidence and of the log files below 'root':
+ * the same again gives the same bytes. */
+#ifndef RESULTS_REPORT_H
+#define RESULTS_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "harness/attr.h"
+
+struct arena;
+struct buf;
+struct db;
+struct evidence;
+struct fault;
+struct verdict;
+
+enum report_links {
+    REPORT_LINKS_NONE = 0,
+    REPORT_LINKS_FILES,         /* to the log files */
+    REPORT_LINKS_WEB            /* to assay-web's /log/... */
+};
+
+struct report_options {
+    const char *root;           /* ASSAY_HOME, to read logs from; NULL: none */
+    enum report_links links;
+    const char *base;           /* FILES: stands before a path below root */
+};
+
+/* Appends the report. A log that cannot be read is said in its place. */
+void report_text(const struct evidence *evidence,
+                 const struct verdict *verdict,
+                 const struct report_options *options, struct buf *out);
+/* One page that needs nothing else. */
+void report_html(const struct evidence *evidence,
+                 const struct verdict *verdict,
+                 const struct report_options *options, struct buf *out);
+/* All of the evidence and the verdict; the caller owns it. */
+MUST_CHECK json_t *report_json(const struct evidence *evidence,
+                               const struct verdict *verdict);
+
+/* Reads and judges 'flight', and writes the page to
+ * ASSAY_HOME/flights/N/report.html. '*path_out' is the arena's. */
+MUST_CHECK bool report_publish(struct db *db, int64_t flight,
+                               struct arena *arena, const char **path_out,
+                               struct fault *why);
+
+#endif

@@ -219,7 +219,6 @@ session_lost(struct assayd *a, const struct fault *why)
     poll_drop(a);
     db_close(a->db);
     a->db = NULL;
-    a->task = 0;
     a->session = SESSION_LOST;
     session_open(a);
 }
@@ -231,6 +230,17 @@ lead(struct assayd *a, struct fault *why)
 {
     if (a->session == SESSION_LEADS)
         return true;
+    /* A row whose process lives is not dead for a while: without this we
+     * would stand by for ourselves after the server came back. */
+    if (a->task != 0) {
+        if (task_resume(a->db, a->task, why)) {
+            a->session = SESSION_LEADS;
+            return true;
+        }
+        if (why->kind != FAULT_LOST || !db_is_alive(a->db))
+            return false;
+        *why = (struct fault)FAULT_INIT;
+    }
     if (!task_begin(a->db, "controller", "planner", "assayd", &a->task,
                     why)) {
         a->task = 0;

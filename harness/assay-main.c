@@ -3,6 +3,7 @@
  * Each directory exports tables of rows; this file only lists them. */
 #include <config.h>
 
+#include "flights/flights_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
@@ -13,6 +14,8 @@
 static const struct cmd *const tables[] = {
     db_cmds,
     doctor_cmds,
+    flights_cmds,
+    flights_show_cmds,
     recipes_cmds,
     results_cmds,
     service_cmds,

@@ -41,6 +41,15 @@ signals_stop_asked(void)
     return asked;
 }
 
+int
+signals_take(void)
+{
+    int number = asked;
+
+    asked = 0;
+    return number;
+}
+
 bool
 signals_check(struct fault *why)
 {

@@ -13,6 +13,8 @@ struct fault;
 void signals_catch(void);
 /* Number of the signal that asked us to stop, 0 if none. */
 int signals_stop_asked(void);
+/* The same, and forgets it: for what can be asked twice. */
+int signals_take(void);
 /* False with FAULT_CANCELLED when asked to stop; for long loops. */
 MUST_CHECK bool signals_check(struct fault *why);
 /* Sleeps at most 'ms'; wakes early when asked to stop. Command line only. */

@@ -1,0 +1,37 @@
+/* flights/flight_yaml.h - a flight's file, read, expanded and checked.
+ *
+ *   flight: xen-lab
+ *   description: one line, optional
+ *   branch: xen-lab             # default: the flight's name
+ *   intended: real              # what it is to be worth as evidence
+ *   candidate: bookworm         # optional; a job may name its own
+ *   priority: 0                 # optional; lower first
+ *   runvars: { name: value }    # optional; of every job
+ *   jobs:
+ *     - job: smoke-{arch}
+ *       recipe: smoke           # shipped, or a path relative to this file
+ *       matrix: { arch: [amd64, arm64] }      # optional: one job a cell
+ *       exclude: ["arch=arm64 firmware=bios"] # optional: without these
+ *       arch: "{arch}"          # optional; default: of the first role
+ *       hosts:                  # exactly the recipe's roles
+ *         host: { arch: "{arch}", flags: [xen], class: 1, host: NAME }
+ *       runvars: { name: value }
+ *       needs: [other-job, 12.job-of-flight-12]
+ */
+#ifndef FLIGHTS_FLIGHT_YAML_H
+#define FLIGHTS_FLIGHT_YAML_H
+
+#include <stdbool.h>
+#include "harness/attr.h"
+
+struct arena;
+struct fault;
+struct plan;
+
+/* All that can be wrong without a database: FAULT_CONFIG with "file:line:
+ * what" for the first error, the others in the detail. 'arena' owns what
+ * 'out' points to. */
+MUST_CHECK bool flight_yaml_load(const char *file, struct arena *arena,
+                                 struct plan *out, struct fault *why);
+
+#endif

@@ -1,0 +1,199 @@
+/* flights/plan.c - changes to a plan, and its dump: see plan.h. */
+#include <config.h>
+
+#include "flights/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/arena.h"
+#include "harness/buf.h"
+#include "harness/fault.h"
+
+const struct plan_job *
+plan_job_named(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->job_count; i++)
+        if (strcmp(plan->jobs[i].job, name) == 0)
+            return &plan->jobs[i];
+    return NULL;
+}
+
+/* Marks 'job' and what it needs; needs form no cycle. */
+static void
+mark(const struct plan *plan, const struct plan_job *job, bool *keep)
+{
+    if (keep[job - plan->jobs])
+        return;
+    keep[job - plan->jobs] = true;
+    for (size_t i = 0; i < job->need_count; i++)
+        if (job->needs[i].flight == 0)
+            mark(plan, plan_job_named(plan, job->needs[i].job), keep);
+}
+
+bool
+plan_select(struct plan *plan, struct arena *arena,
+            const char *const *names, struct fault *why)
+{
+    bool *keep = arena_alloc(arena, plan->job_count + 1);
+    size_t kept = 0;
+
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const struct plan_job *job = plan_job_named(plan, names[i]);
+
+        if (job == NULL) {
+            fault_set(why, FAULT_USAGE, "%s has no job '%s'", plan->file,
+                      names[i]);
+            fault_hint(why, "'assay flight dump %s' lists its jobs",
+                       plan->file);
+            return false;
+        }
+        mark(plan, job, keep);
+    }
+    for (size_t i = 0; i < plan->job_count; i++)
+        if (keep[i])
+            plan->jobs[kept++] = plan->jobs[i];
+    plan->job_count = kept;
+    return true;
+}
+
+static void
+set_runvar(struct plan_job *job, struct arena *arena, const char *name,
+           const char *value)
+{
+    struct plan_runvar *vars =
+        arena_alloc(arena, (job->runvar_count + 1) * sizeof *vars);
+    size_t at = 0, count = 0;
+
+    while (at < job->runvar_count &&
+           strcmp(job->runvars[at].name, name) < 0)
+        vars[count++] = job->runvars[at++];
+    vars[count++] = (struct plan_runvar){ .name = name, .value = value };
+    if (at < job->runvar_count && strcmp(job->runvars[at].name, name) == 0)
+        at++;
+    while (at < job->runvar_count)
+        vars[count++] = job->runvars[at++];
+    job->runvars = vars;
+    job->runvar_count = count;
+}
+
+bool
+plan_set_runvar(struct plan *plan, struct arena *arena, const char *text,
+                struct fault *why)
+{
+    char *copy = arena_strdup(arena, text);
+    char *name = strchr(copy, ':'), *value = NULL;
+    bool any = false;
+
+    if (name != NULL) {
+        *name++ = '\0';
+        value = strchr(name, '=');
+    }
+    if (value == NULL)
+        return fault_set(why, FAULT_USAGE,
+                         "a runvar is JOB:NAME=VALUE, not '%s'", text);
+    *value++ = '\0';
+    if (!name_is_safe(name, 100))
+        return fault_set(why, FAULT_USAGE, "'%s' cannot name a runvar",
+                         name);
+    for (size_t i = 0; i < plan->job_count; i++) {
+        if (strcmp(copy, ".") != 0 && strcmp(copy, plan->jobs[i].job) != 0)
+            continue;
+        set_runvar(&plan->jobs[i], arena, name, value);
+        any = true;
+    }
+    if (!any)
+        return fault_set(why, FAULT_USAGE, "there is no job '%s'", copy);
+    return true;
+}
+
+void
+plan_set_candidate(struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->job_count; i++)
+        if (plan->jobs[i].candidate != NULL)
+            plan->jobs[i].candidate = name;
+}
+
+static int
+compare_jobs(const void *a, const void *b)
+{
+    const struct plan_job *const *x = a, *const *y = b;
+
+    return strcmp((*x)->job, (*y)->job);
+}
+
+static void
+dump_line(struct buf *out, const char *job, const char *name,
+          const char *value)
+{
+    buf_addf(out, "%-24s %-28s ", job, name);
+    buf_add_escaped(out, value, strlen(value));
+    buf_addc(out, '\n');
+}
+
+static void
+dump_role(struct buf *out, const char *job, const struct plan_role *role)
+{
+    struct buf name = BUF_INIT, value = BUF_INIT;
+
+    buf_addf(&name, ":%s", role->role);
+    buf_addf(&value, "arch=%s", role->arch);
+    if (role->same_class > 0)
+        buf_addf(&value, " class=%d", role->same_class);
+    if (role->flags != NULL && role->flags[0] != NULL) {
+        buf_adds(&value, " flags=");
+        for (size_t i = 0; role->flags[i] != NULL; i++)
+            buf_addf(&value, "%s%s", i == 0 ? "" : ",", role->flags[i]);
+    }
+    if (role->preset != NULL)
+        buf_addf(&value, " host=%s", role->preset);
+    dump_line(out, job, buf_text(&name), buf_text(&value));
+    buf_free(&name);
+    buf_free(&value);
+}
+
+static void
+dump_job(struct buf *out, const struct plan_job *job)
+{
+    struct buf text = BUF_INIT;
+
+    dump_line(out, job->job, ":arch", job->arch);
+    if (job->candidate != NULL)
+        dump_line(out, job->job, ":candidate", job->candidate);
+    for (size_t i = 0; i < job->need_count; i++) {
+        if (job->needs[i].flight != 0)
+            buf_addf(&text, "%" PRId64 ".", job->needs[i].flight);
+        buf_addf(&text, "%s%s", job->needs[i].job,
+                 i + 1 < job->need_count ? " " : "");
+    }
+    if (text.len > 0)
+        dump_line(out, job->job, ":needs", buf_text(&text));
+    dump_line(out, job->job, ":recipe", job->recipe);
+    for (size_t i = 0; i < job->role_count; i++)
+        dump_role(out, job->job, &job->roles[i]);
+    for (size_t i = 0; i < job->runvar_count; i++) {
+        buf_reset(&text);
+        buf_addf(&text, "%s%s", job->runvars[i].result ? "~" : "",
+                 job->runvars[i].name);
+        dump_line(out, job->job, buf_text(&text), job->runvars[i].value);
+    }
+    buf_free(&text);
+}
+
+void
+plan_dump(const struct plan *plan, struct buf *out)
+{
+    struct arena arena = ARENA_INIT;
+    const struct plan_job **jobs =
+        arena_alloc(&arena, plan->job_count * sizeof *jobs + 1);
+
+    for (size_t i = 0; i < plan->job_count; i++)
+        jobs[i] = &plan->jobs[i];
+    if (plan->job_count > 0)
+        qsort(jobs, plan->job_count, sizeof *jobs, compare_jobs);
+    for (size_t i = 0; i < plan->job_count; i++)
+        dump_job(out, jobs[i]);
+    arena_free(&arena);
+}

@@ -40,8 +40,7 @@ static_assert(ARRAY_LEN(STATE_NAMES) == JOB_STATE_COUNT, "a name for each");
 static const char *const EVENT_NAMES[] = {
     [JOB_EVENT_START] = "start",     [JOB_EVENT_BOOKED] = "booked",
     [JOB_EVENT_BUSY] = "busy",       [JOB_EVENT_NEVER] = "never",
-    [JOB_EVENT_FREED] = "freed",     [JOB_EVENT_WAKE] = "wake",
-    [JOB_EVENT_SETTLED] = "settled",
+    [JOB_EVENT_WAKE] = "wake",       [JOB_EVENT_SETTLED] = "settled",
     [JOB_EVENT_BATCH_ENDED] = "batch-ended",
     [JOB_EVENT_ABORT] = "abort",     [JOB_EVENT_LOST] = "lost",
     [JOB_EVENT_FINISHED] = "finished",
@@ -83,10 +82,11 @@ end_with(struct job_engine *engine, enum job_end end)
 }
 
 static enum job_state
-finish_with(struct job_engine *engine, const struct step_verdict *verdict)
+finish_with(struct job_engine *engine, const struct step_verdict *verdict,
+            const char *testid)
 {
     engine->ops->wake_in(engine->owner, 0);
-    engine->ops->finish(engine->owner, verdict);
+    engine->ops->finish(engine->owner, verdict, testid);
     return JOB_STATE_FINISHING;
 }
 
@@ -97,7 +97,7 @@ finish_aborted(struct job_engine *engine)
 
     verdict_set(&verdict, OUTCOME_ABORTED, LANE_UNKNOWN,
                 engine->abort_reason);
-    return finish_with(engine, &verdict);
+    return finish_with(engine, &verdict, NULL);
 }
 
 static void
@@ -222,19 +222,20 @@ act_never(struct job_engine *engine)
     verdict_set(&verdict, OUTCOME_STARVED, LANE_HARNESS,
                 engine->hosts_text != NULL ? engine->hosts_text
                                            : "no hosts could ever do");
-    return finish_with(engine, &verdict);
+    return finish_with(engine, &verdict, NULL);
 }
 
 static enum job_state
 act_next(struct job_engine *engine)
 {
+    const struct step_part *by;
     struct step_verdict verdict;
 
     while (engine->cursor < engine->plan->count)
         if (start_batch(engine))
             return JOB_STATE_RUNNING;
-    step_verdict_job(engine->parts, engine->plan->count, &verdict);
-    return finish_with(engine, &verdict);
+    by = step_verdict_job(engine->parts, engine->plan->count, &verdict);
+    return finish_with(engine, &verdict, by != NULL ? by->testid : NULL);
 }
 
 static enum job_state
@@ -301,7 +302,6 @@ ignore(struct job_engine *engine)
 static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
     [JOB_STATE_NEW] = {
         [JOB_EVENT_START] = act_book,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
         [JOB_EVENT_LOST] = act_lost,
@@ -310,40 +310,34 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
         [JOB_EVENT_BOOKED] = act_booked,
         [JOB_EVENT_BUSY] = act_busy,
         [JOB_EVENT_NEVER] = act_never,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_WAITING] = {
-        [JOB_EVENT_FREED] = act_book,
         [JOB_EVENT_WAKE] = act_book,
         [JOB_EVENT_ABORT] = act_abort_waiting,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_SETTLING] = {
         [JOB_EVENT_SETTLED] = act_next,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_RUNNING] = {
         [JOB_EVENT_BATCH_ENDED] = act_settle,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = act_limit,
         [JOB_EVENT_ABORT] = act_abort_running,
         [JOB_EVENT_LOST] = act_lost_running,
     },
     [JOB_STATE_STOPPING] = {
         [JOB_EVENT_BATCH_ENDED] = act_settle,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
         [JOB_EVENT_LOST] = act_lost_running,
     },
     [JOB_STATE_FINISHING] = {
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
         [JOB_EVENT_LOST] = act_lost,
@@ -351,7 +345,6 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
     },
     [JOB_STATE_LOSING] = {
         [JOB_EVENT_BATCH_ENDED] = act_lost,
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
         [JOB_EVENT_LOST] = ignore,
@@ -360,7 +353,6 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
         [JOB_EVENT_FINISHED] = ignore,
     },
     [JOB_STATE_ENDED] = {
-        [JOB_EVENT_FREED] = ignore,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
         [JOB_EVENT_LOST] = ignore,

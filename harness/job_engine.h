@@ -37,7 +37,6 @@ enum job_event {
     JOB_EVENT_BOOKED,           /* the hosts are ours */
     JOB_EVENT_BUSY,             /* not now */
     JOB_EVENT_NEVER,            /* no set of hosts could ever do */
-    JOB_EVENT_FREED,            /* a host may have become free */
     JOB_EVENT_WAKE,             /* the alarm of wake_in() */
     JOB_EVENT_SETTLED,          /* the store holds all that happened */
     JOB_EVENT_BATCH_ENDED,      /* from job_engine_step_ended() */
@@ -64,7 +63,9 @@ struct job_engine_ops {
                   const struct step_verdict *verdict);
     /* One alarm -> WAKE; a new one replaces the old, 0 cancels. */
     void (*wake_in)(void *owner, int64_t ms);
-    void (*finish)(void *owner, const struct step_verdict *verdict);
+    /* -> FINISHED, LOST; 'testid' is that of the step that decided or NULL */
+    void (*finish)(void *owner, const struct step_verdict *verdict,
+                   const char *testid);
     /* Nothing of the job runs any more. Called once. */
     void (*ended)(void *owner, enum job_end end);
 };

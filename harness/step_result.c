@@ -9,13 +9,20 @@ void
 step_result_init(struct step_result *result)
 {
     *result = (struct step_result){
-        .cases = json_array(), .metrics = json_array(),
+        .exit_code = -1, .cases = json_array(), .metrics = json_array(),
         .sets = json_object(), .attached = json_array(),
         .evidence = json_object(),
     };
     must(result->cases != NULL && result->metrics != NULL &&
          result->sets != NULL && result->attached != NULL &&
          result->evidence != NULL);
+}
+
+void
+step_result_move(struct step_result *to, struct step_result *from)
+{
+    *to = *from;
+    step_result_init(from);
 }
 
 void

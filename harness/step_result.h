@@ -12,13 +12,13 @@ struct json_t;
  *   cases     [{"id","status","note"}], missing ones included
  *   metrics   [{"name","value","unit","better"}]
  *   sets      {"NAME": "VALUE"}
- *   attached  [{"name","kind","sha256"}]
+ *   attached  [{"name","kind","sha256","bytes"}]
  *   evidence  {"file","line","text"} of the log's last line or of what
  *             decided, "leftover", "log_dropped_bytes", "attach_failed" */
 struct step_result {
     struct step_verdict verdict;
-    enum step_end end;
-    int code;                   /* exit status or signal */
+    int exit_code;              /* -1: it did not exit */
+    int exit_signal;            /* 0: no signal killed it */
     int64_t elapsed_ms;
     int64_t log_bytes;          /* in the file */
     int64_t log_dropped_bytes;  /* beyond the limit, or the disk was full */
@@ -28,6 +28,8 @@ struct step_result {
 };
 
 void step_result_init(struct step_result *result);
+/* 'to' is fresh; 'from' is as after step_result_init(). */
+void step_result_move(struct step_result *to, struct step_result *from);
 void step_result_fini(struct step_result *result);
 
 #endif

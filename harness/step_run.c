@@ -53,7 +53,7 @@ struct step_run {
     void *owner;
     step_store_fn *store;
     step_progress_fn *progress;
-    char *dir, *log_path, *mark;
+    char *dir, *log_name, *mark;
     char **cases;
     json_t *fixed, *attaches;   /* attaches: {"PATH": "KIND"} */
     int64_t started_ms, ended_ms, deadline_ms;
@@ -195,7 +195,7 @@ on_handle_closed(uv_handle_t *handle)
     buf_free(&run->left);
     buf_free(&run->end);
     free(run->dir);
-    free(run->log_path);
+    free(run->log_name);
     free(run->mark);
     strv_free(run->cases);
     free(run->chunk);
@@ -312,11 +312,10 @@ attach_name(const struct step_run *run, const char *path)
 }
 
 static bool
-attach_one(struct step_run *run, const char *path, const char *kind,
-           char sha256[static 65], struct fault *why)
+attach_one(struct step_run *run, const char *path, char sha256[static 65],
+           int64_t *bytes_out, struct fault *why)
 {
     struct stat st;
-    int64_t bytes;
 
     if (stat(path, &st) != 0)
         return fault_errno(why, FAULT_DATA, "attachment");
@@ -324,8 +323,8 @@ attach_one(struct step_run *run, const char *path, const char *kind,
     if (!S_ISREG(st.st_mode))
         return fault_set(why, FAULT_DATA, "not a regular file");
     if (run->store != NULL)
-        return run->store(run->owner, path, kind, sha256, why);
-    return fs_sha256_file(path, sha256, &bytes, why);
+        return run->store(run->owner, path, sha256, bytes_out, why);
+    return fs_sha256_file(path, sha256, bytes_out, why);
 }
 
 static void
@@ -335,6 +334,7 @@ attach_all(struct step_run *run)
     struct fault why;
     char *full, sha256[65];
     json_t *kind, *row;
+    int64_t bytes;
 
     json_object_foreach(run->attaches, path, kind)
     {
@@ -342,13 +342,14 @@ attach_all(struct step_run *run)
         name = attach_name(run, path);
         full = path[0] == '/' ? xstrdup(path)
                               : xasprintf("%s/%s", run->dir, path);
-        if (!attach_one(run, full, json_string_value(kind), sha256, &why)) {
+        if (!attach_one(run, full, sha256, &bytes, &why)) {
             attach_failed(run, path, &why);
         } else {
             row = json_object();
             json_put_text(row, "name", name);
             json_put_text(row, "kind", json_string_value(kind));
             json_put_text(row, "sha256", sha256);
+            json_put_int(row, "bytes", bytes);
             must(json_array_append_new(run->result.attached, row) == 0);
         }
         free(full);
@@ -411,7 +412,7 @@ make_evidence(struct step_run *run)
     if (last.len > 0) {
         /* "FAIL: text" and its like are the step's word for the reader. */
         run->facts.last_line = buf_text(&last);
-        json_put_text(evidence, "file", run->log_path);
+        json_put_text(evidence, "file", run->log_name);
         if (line > 0)
             json_put_int(evidence, "line", line);
         json_put_text(evidence, "text", buf_text(&last));
@@ -453,8 +454,6 @@ finish(struct step_run *run)
     step_log_close(&run->log, result->log_sha256);
     look_at_disk(run);
     make_evidence(run);
-    result->end = run->facts.end;
-    result->code = run->facts.code;
     result->elapsed_ms = run->ended_ms - run->started_ms;
     result->log_bytes = run->log.bytes;
     result->log_dropped_bytes = run->log.dropped_bytes;
@@ -586,6 +585,10 @@ on_proc_end(struct proc *proc, void *owner, struct proc_status status)
         facts->end = STEP_END_EXIT;
     else if (status.end == PROC_END_SIGNAL)
         facts->end = STEP_END_SIGNAL;
+    if (status.end == PROC_END_EXIT)
+        run->result.exit_code = status.code;
+    if (status.end == PROC_END_SIGNAL)
+        run->result.exit_signal = status.code;
     if (facts->end == STEP_END_ABORT)
         facts->end_text = buf_text(&run->end);
     if (run->ended_ms == 0)
@@ -679,7 +682,8 @@ step_run_start(uv_loop_t *loop, struct clock *clock,
     run->store = spec->store;
     run->progress = spec->progress;
     run->dir = xstrdup(spec->dir);
-    run->log_path = xstrdup(spec->log_path);
+    run->log_name = xstrdup(spec->log_name != NULL ? spec->log_name
+                                                   : spec->log_path);
     run->mark = xstrdup(spec->mark);
     run->cases = strv_copy(spec->cases);
     run->fixed = json_deep_copy(spec->fixed);

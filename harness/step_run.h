@@ -22,9 +22,10 @@ struct step_run;                /* one running step */
 #define STEP_GRACE_MS 10000     /* from TERM to KILL */
 #define STEP_LINGER_MS 500      /* what is left may end by itself */
 
-/* Stores the regular file 'path'; its hash into 'sha256'. Blocks. */
-typedef bool step_store_fn(void *owner, const char *path, const char *kind,
-                           char sha256[static 65], struct fault *why);
+/* Keeps a copy of the regular file 'path' by its hash. Blocks. */
+typedef bool step_store_fn(void *owner, const char *path,
+                           char sha256_out[static 65], int64_t *bytes_out,
+                           struct fault *why);
 /* A progress record came; 'text' is borrowed. */
 typedef void step_progress_fn(void *owner, const char *text);
 /* The step has ended and nothing of it runs. Once, from the loop, never
@@ -38,6 +39,7 @@ struct step_spec {
     const char *mark;           /* one of env_add: names this step alone */
     const char *dir;            /* private directory, made */
     const char *log_path;       /* made, must not exist */
+    const char *log_name;       /* what evidence calls it, NULL: its path */
     const char *const *cases;   /* that must report, or NULL */
     const struct json_t *runvars;   /* object: descriptor 4 */
     const struct json_t *fixed;     /* names that "set" must not touch */

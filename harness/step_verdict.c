@@ -345,7 +345,7 @@ is_good(const struct step_part *part)
            part_status(part) == OUTCOME_SKIP;
 }
 
-void
+const struct step_part *
 step_verdict_job(const struct step_part *parts, size_t count,
                  struct step_verdict *verdict_out)
 {
@@ -358,15 +358,15 @@ step_verdict_job(const struct step_part *parts, size_t count,
                                          .lane = LANE_HARNESS};
     if (body == NULL) {
         set_reason(verdict_out, "no step was run");
-        return;
+        return NULL;
     }
     if (is_good(body) && last != NULL && !is_good(last))
         decides = last;
     verdict_out->status = part_status(decides);
     verdict_out->lane = decides->verdict.lane;
-    if (is_good(decides) && verdict_out->status == OUTCOME_PASS) {
+    if (verdict_out->status == OUTCOME_PASS) {
         verdict_out->lane = LANE_NONE;
-        return;
+        return NULL;
     }
     if (verdict_out->status != OUTCOME_SKIP &&
         verdict_out->lane == LANE_NONE)
@@ -378,4 +378,5 @@ step_verdict_job(const struct step_part *parts, size_t count,
         buf_addf(&reason, ": %s", decides->verdict.reason);
     set_reason(verdict_out, buf_text(&reason));
     buf_free(&reason);
+    return decides;
 }

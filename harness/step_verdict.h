@@ -64,8 +64,10 @@ struct step_part {
     struct step_verdict verdict;        /* status NONE: it never ended */
 };
 /* The steps of the recipe's body decide; the final ones count only when the
- * body has nothing but pass and skip. */
-void step_verdict_job(const struct step_part *parts, size_t count,
-                      struct step_verdict *verdict_out);
+ * body has nothing but pass and skip. Returns the part that decided, NULL for
+ * none or a pass. */
+const struct step_part *step_verdict_job(const struct step_part *parts,
+                                         size_t count,
+                                         struct step_verdict *verdict_out);
 
 #endif

@@ -1,0 +1,657 @@
+/* harness/job_run.c - runs one job: the engine with its hands. */
+#include <config.h>
+
+#include "harness/job_run.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <unistd.h>
+#include "harness/buf.h"
+#include "harness/clock.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/job_db.h"
+#include "harness/job_env.h"
+#include "harness/job_plan.h"
+#include "harness/json.h"
+#include "harness/log.h"
+#include "harness/mem.h"
+#include "harness/orphan.h"
+#include "harness/outbox.h"
+#include "harness/step_result.h"
+#include "harness/strv.h"
+#include "harness/task_db.h"
+
+#define PROGRESS_EVERY_MS 1000
+/* Many jobs hear at once that a host is free: they ask one after another. */
+#define FREED_SPREAD_MS 150
+
+/* What is to happen when the outbox has settled. */
+enum want { WANT_NONE = 0, WANT_BOOK, WANT_SETTLED, WANT_FINISHED };
+
+struct active {                 /* one a step of the plan */
+    struct job_run *owner;
+    size_t index;
+    int number;                 /* 0: not begun */
+    struct step_run *step;      /* NULL: does not run */
+    char *log_path;             /* below ASSAY_HOME */
+    char *dir;
+    int64_t progress_ms;
+};
+
+struct job_run {
+    uv_loop_t *loop;
+    struct clock *clock;
+    const struct job_run_config *config;
+    job_run_done_fn *done;
+    void *owner;
+    struct job_engine *engine;
+    struct outbox *outbox;
+    uv_timer_t alarm;
+    struct active *active;
+    struct job_env env;
+    int last_number;
+    size_t running;
+    enum want want;
+    bool aborted;               /* the flight's abort was told */
+    enum job_end end;
+    struct buf waits_for;
+};
+
+/* --- Notes for the outbox -------------------------------------------------- */
+
+struct step_note {
+    struct job_step_row row;    /* its texts are ours */
+    char *host, *text;
+    struct step_verdict verdict;
+    struct step_result result;
+};
+
+static char *
+copy_or_null(const char *s)
+{
+    return s != NULL ? xstrdup(s) : NULL;
+}
+
+static struct step_note *
+step_note(const struct active *active)
+{
+    const struct job_run *run = active->owner;
+    const struct job_step *step = &run->config->plan->steps[active->index];
+    const char *base = strrchr(step->program, '/');
+    struct step_note *note = xcalloc(1, sizeof(*note));
+
+    note->row = (struct job_step_row){
+        .flight = run->config->row->flight,
+        .job = run->config->row->job,
+        .step = active->number,
+        .program = xstrdup(base != NULL ? base + 1 : step->program),
+        .testid = xstrdup(step->testid),
+        .log_path = copy_or_null(active->log_path),
+    };
+    step_result_init(&note->result);
+    return note;
+}
+
+static void
+step_note_free(void *arg)
+{
+    struct step_note *note = arg;
+    char *owned[3];
+
+    /* The row's texts are const for its users. */
+    memcpy(&owned[0], &note->row.program, sizeof(char *));
+    memcpy(&owned[1], &note->row.testid, sizeof(char *));
+    memcpy(&owned[2], &note->row.log_path, sizeof(char *));
+    free(owned[0]);
+    free(owned[1]);
+    free(owned[2]);
+    free(note->host);
+    free(note->text);
+    step_result_fini(&note->result);
+    free(note);
+}
+
+static bool
+write_begin(struct db *db, void *arg, struct fault *why)
+{
+    struct step_note *note = arg;
+
+    return job_db_step_begin(db, &note->row, why);
+}
+
+static bool
+write_unrun(struct db *db, void *arg, struct fault *why)
+{
+    struct step_note *note = arg;
+
+    return job_db_step_unrun(db, &note->row, &note->verdict, why);
+}
+
+static bool
+write_progress(struct db *db, void *arg, struct fault *why)
+{
+    struct step_note *note = arg;
+
+    return job_db_step_progress(db, &note->row, note->text, why);
+}
+
+static bool
+write_end(struct db *db, void *arg, struct fault *why)
+{
+    struct step_note *note = arg;
+
+    return job_db_step_end(db, &note->row, note->host, &note->result, why);
+}
+
+static bool
+write_running(struct db *db, void *arg, struct fault *why)
+{
+    const struct job_run *run = arg;
+
+    return job_db_running(db, run->config->row->flight,
+                          run->config->row->job, run->config->task, why);
+}
+
+static bool
+write_waits(struct db *db, void *arg, struct fault *why)
+{
+    const struct job_run *run = arg;
+
+    return job_db_waits(db, run->config->row->flight, run->config->row->job,
+                        buf_text(&run->waits_for), why);
+}
+
+struct finish_note {
+    const struct job_run *run;
+    struct step_verdict verdict;
+    char *testid;
+};
+
+static bool
+write_finish(struct db *db, void *arg, struct fault *why)
+{
+    const struct finish_note *note = arg;
+    const struct job_run_config *config = note->run->config;
+
+    return job_db_finish(db, config->row->flight, config->row->job,
+                         config->task, &note->verdict, note->testid, why);
+}
+
+static void
+finish_note_free(void *arg)
+{
+    struct finish_note *note = arg;
+
+    free(note->testid);
+    free(note);
+}
+
+/* --- Hosts ------------------------------------------------------------------ */
+
+static void
+note_waits(struct job_run *run, const struct fault *why)
+{
+    const char *at = why->detail;
+    size_t len;
+
+    buf_reset(&run->waits_for);
+    buf_adds(&run->waits_for, why->text);
+    while (*at != '\0') {
+        len = strcspn(at, "\n");
+        if (len > 0)
+            buf_addf(&run->waits_for, "; %.*s", (int)len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
+static bool
+allocate(struct job_run *run, struct db *db, struct fault *why)
+{
+    const struct job_row *row = run->config->row;
+    struct task_role *roles = xcalloc(row->role_count + 1, sizeof(*roles));
+    char **hosts = xcalloc(row->role_count + 1, sizeof(*hosts));
+    size_t i;
+    bool ok;
+
+    for (i = 0; i < row->role_count; i++)
+        roles[i] = (struct task_role){
+            .role = row->roles[i].role,
+            .arch = row->roles[i].arch,
+            .host = row->roles[i].preset,
+            .flags = strv_const(row->roles[i].flags),
+            .same_class = row->roles[i].same_class,
+        };
+    ok = row->role_count == 0 ||
+         task_allocate(db, run->config->task, row->flight, row->job, roles,
+                       (int)row->role_count, hosts, why);
+    if (ok)
+        job_env_set_hosts(&run->env, row, hosts);
+    for (i = 0; i < row->role_count; i++)
+        free(hosts[i]);
+    free(hosts);
+    free(roles);
+    return ok;
+}
+
+static void
+book_now(struct job_run *run)
+{
+    struct db *db = outbox_db(run->outbox);
+    struct fault why = FAULT_INIT;
+
+    if (allocate(run, db, &why)) {
+        if (run->env.hosts_text[0] != '\0')
+            log_info("hosts: %s", run->env.hosts_text);
+        outbox_add(run->outbox, write_running, run, NULL);
+        job_engine_event(run->engine, JOB_EVENT_BOOKED);
+        return;
+    }
+    if (!db_is_alive(db)) {
+        run->want = WANT_BOOK;          /* again, when it is back */
+        outbox_check(run->outbox);
+        outbox_settle(run->outbox);
+        return;
+    }
+    if (why.kind == FAULT_CONFLICT || why.kind == FAULT_TIMEOUT) {
+        note_waits(run, &why);
+        log_info("no hosts now: %s", buf_text(&run->waits_for));
+        if (!run->config->no_wait)
+            outbox_add(run->outbox, write_waits, run, NULL);
+        job_engine_event(run->engine, JOB_EVENT_BUSY);
+        return;
+    }
+    if (why.kind == FAULT_NOT_FOUND) {
+        note_waits(run, &why);
+        job_engine_set_hosts_text(run->engine, buf_text(&run->waits_for));
+        job_engine_event(run->engine, JOB_EVENT_NEVER);
+        return;
+    }
+    log_fault(LOG_LEVEL_ERROR, &why, "cannot allocate hosts");
+    job_engine_event(run->engine, JOB_EVENT_LOST);
+}
+
+/* --- Steps ------------------------------------------------------------------ */
+
+/* "guest-start/pv" as a name of a file. */
+static char *
+file_name(int number, const char *testid)
+{
+    char *name = xasprintf("%02d.%s", number, testid), *at;
+
+    for (at = name; *at != '\0'; at++)
+        if (*at == '/')
+            *at = '.';
+    return name;
+}
+
+static void
+on_progress(void *owner, const char *text)
+{
+    struct active *active = owner;
+    struct job_run *run = active->owner;
+    int64_t now = clock_mono_ms(run->clock);
+    struct step_note *note;
+
+    if (now - active->progress_ms < PROGRESS_EVERY_MS ||
+        outbox_db(run->outbox) == NULL)
+        return;                 /* the last one is in the result */
+    active->progress_ms = now;
+    note = step_note(active);
+    note->text = xstrdup(text);
+    outbox_add(run->outbox, write_progress, note, step_note_free);
+}
+
+static bool
+store(void *owner, const char *path, char sha256[static 65],
+      int64_t *bytes_out, struct fault *why)
+{
+    struct active *active = owner;
+    const struct job_run_config *config = active->owner->config;
+
+    if (config->store == NULL)
+        return fault_set(why, FAULT_SYSTEM, "nothing keeps attachments here");
+    return config->store(active->owner->owner, path, sha256, bytes_out, why);
+}
+
+static void
+on_step_done(void *owner, struct step_result *result)
+{
+    struct active *active = owner;
+    struct job_run *run = active->owner;
+    const struct job_step *step = &run->config->plan->steps[active->index];
+    struct log_fields fields = {.step = step->testid};
+    struct step_verdict verdict = result->verdict;
+    struct step_note *note = step_note(active);
+    struct fault why = FAULT_INIT;
+    char elapsed[32];
+
+    active->step = NULL;
+    run->running--;
+    clock_human(result->elapsed_ms, elapsed);
+    log_with(LOG_LEVEL_INFO, &fields, "%s after %s%s%s",
+             outcome_name(verdict.status), elapsed,
+             verdict.reason[0] != '\0' ? ": " : "", verdict.reason);
+    must(json_object_update(run->env.runvars, result->sets) == 0);
+    step_result_move(&note->result, result);
+    note->host = copy_or_null(job_env_host(&run->env, step->role));
+    outbox_add(run->outbox, write_end, note, step_note_free);
+    /* What a step that went wrong left in its directory may tell why. */
+    if ((verdict.status == OUTCOME_PASS || verdict.status == OUTCOME_SKIP) &&
+        !fs_remove_tree(active->dir, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "cannot clean up after a step");
+    job_engine_step_ended(run->engine, active->index, &verdict);
+}
+
+/* What lies there from another time (another database used this home) is no
+ * evidence of this step. */
+static void
+make_room(const char *log, const char *dir)
+{
+    struct fault why = FAULT_INIT;
+
+    (void)unlink(log);
+    if (!fs_remove_tree(dir, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "cannot clean up before a step");
+}
+
+static void
+start_step(struct job_run *run, struct active *active, int64_t limit_ms)
+{
+    const struct job_run_config *config = run->config;
+    const struct job_step *step = &config->plan->steps[active->index];
+    struct log_fields fields = {.step = step->testid};
+    char *name, *log, **env, **argv;
+    size_t i;
+
+    active->number = ++run->last_number;
+    name = file_name(active->number, step->testid);
+    active->log_path = xasprintf("flights/%" PRId64 "/%s/%s.log",
+                                 config->row->flight, config->row->job, name);
+    active->dir = xasprintf("%s/work/%s", run->env.jobdir, name);
+    log = xasprintf("%s/%s", config->home, active->log_path);
+    make_room(log, active->dir);
+    outbox_add(run->outbox, write_begin, step_note(active), step_note_free);
+    env = job_env_step(&run->env, step, active->number, limit_ms);
+    argv = xcalloc(1, sizeof(*argv));
+    strv_add(&argv, step->program);
+    for (i = 0; step->args != NULL && step->args[i] != NULL; i++)
+        strv_add(&argv, step->args[i]);
+    log_with(LOG_LEVEL_INFO, &fields, "starts");
+    active->step = step_run_start(
+        run->loop, run->clock,
+        &(struct step_spec){
+            .argv = strv_const(argv),
+            .env_add = strv_const(env),
+            .mark = env[0],
+            .dir = active->dir,
+            .log_path = log,
+            .log_name = active->log_path,
+            .cases = strv_const(step->cases),
+            .runvars = run->env.runvars,
+            .fixed = config->row->fixed,
+            .deadline_ms = limit_ms,
+            .grace_ms = config->grace_ms,
+            .log_max_bytes = config->log_max_bytes,
+            .alone = run->running == 0,
+            .fail_is_broken = step->fail_is_broken,
+            .store = store,
+            .progress = on_progress,
+        },
+        on_step_done, active);
+    run->running++;
+    strv_free(env);
+    strv_free(argv);
+    free(name);
+    free(log);
+}
+
+/* --- What the engine asks for ------------------------------------------------ */
+
+static void
+op_book(void *owner)
+{
+    struct job_run *run = owner;
+
+    run->want = WANT_BOOK;
+    outbox_settle(run->outbox);
+}
+
+static void
+op_settle(void *owner)
+{
+    struct job_run *run = owner;
+
+    /* No step runs: whoever is left belongs to none. */
+    orphan_kill(&(struct orphan_match){.mark = JOB_ENV_MARK "=",
+                                       .all = true});
+    run->want = WANT_SETTLED;
+    outbox_settle(run->outbox);
+}
+
+static void
+op_start(void *owner, size_t step, int64_t limit_ms)
+{
+    struct job_run *run = owner;
+
+    start_step(run, &run->active[step], limit_ms);
+}
+
+static void
+op_stop(void *owner, size_t step, bool aborted)
+{
+    struct job_run *run = owner;
+
+    if (run->active[step].step == NULL)
+        return;
+    if (aborted)
+        step_run_stop(run->active[step].step, "the job was aborted");
+    else
+        step_run_kill(run->active[step].step, "the job was lost");
+}
+
+static void
+op_unrun(void *owner, size_t step, const struct step_verdict *verdict)
+{
+    struct job_run *run = owner;
+    struct active *active = &run->active[step];
+    struct step_note *note;
+
+    active->number = ++run->last_number;
+    note = step_note(active);
+    note->verdict = *verdict;
+    outbox_add(run->outbox, write_unrun, note, step_note_free);
+}
+
+static void
+on_alarm(uv_timer_t *timer)
+{
+    struct job_run *run = timer->data;
+
+    job_engine_event(run->engine, JOB_EVENT_WAKE);
+}
+
+static void
+op_wake_in(void *owner, int64_t ms)
+{
+    struct job_run *run = owner;
+
+    if (ms <= 0) {
+        (void)uv_timer_stop(&run->alarm);
+        return;
+    }
+    uv_update_time(run->loop);
+    must(uv_timer_start(&run->alarm, on_alarm, (uint64_t)ms, 0) == 0);
+}
+
+static void
+op_finish(void *owner, const struct step_verdict *verdict, const char *testid)
+{
+    struct job_run *run = owner;
+    struct finish_note *note = xcalloc(1, sizeof(*note));
+
+    log_info("job %s%s%s", outcome_name(verdict->status),
+             verdict->reason[0] != '\0' ? ": " : "", verdict->reason);
+    note->run = run;
+    note->verdict = *verdict;
+    note->testid = copy_or_null(testid);
+    outbox_add(run->outbox, write_finish, note, finish_note_free);
+    run->want = WANT_FINISHED;
+    outbox_settle(run->outbox);
+}
+
+static void
+on_alarm_closed(uv_handle_t *handle)
+{
+    struct job_run *run = handle->data;
+    struct db *db = outbox_take_db(run->outbox);
+    size_t i;
+
+    outbox_free(run->outbox);
+    run->done(run->owner, run->end, db);
+    for (i = 0; i < run->config->plan->count; i++) {
+        free(run->active[i].log_path);
+        free(run->active[i].dir);
+    }
+    free(run->active);
+    job_env_fini(&run->env);
+    job_engine_free(run->engine);
+    buf_free(&run->waits_for);
+    free(run);
+}
+
+static void
+op_ended(void *owner, enum job_end end)
+{
+    struct job_run *run = owner;
+
+    run->end = end;
+    uv_close((uv_handle_t *)&run->alarm, on_alarm_closed);
+}
+
+static const struct job_engine_ops ENGINE_OPS = {
+    .book = op_book, .settle = op_settle, .start = op_start,
+    .stop = op_stop, .unrun = op_unrun, .wake_in = op_wake_in,
+    .finish = op_finish, .ended = op_ended,
+};
+
+/* --- What the outbox tells ---------------------------------------------------- */
+
+static enum outbox_open
+on_open(void *owner, struct db **db_out, struct fault *why)
+{
+    struct job_run *run = owner;
+    bool gone = false;
+
+    if (run->config->reopen(db_out, &gone, why))
+        return OUTBOX_OPENED;
+    return gone ? OUTBOX_OPEN_GONE : OUTBOX_OPEN_RETRY;
+}
+
+static void
+on_settled(void *owner)
+{
+    struct job_run *run = owner;
+    enum want want = run->want;
+
+    run->want = WANT_NONE;
+    if (want == WANT_BOOK)
+        book_now(run);
+    else if (want == WANT_SETTLED)
+        job_engine_event(run->engine, JOB_EVENT_SETTLED);
+    else if (want == WANT_FINISHED)
+        job_engine_event(run->engine, JOB_EVENT_FINISHED);
+}
+
+static void
+on_lost(void *owner, const struct fault *why)
+{
+    struct job_run *run = owner;
+
+    log_fault(LOG_LEVEL_ERROR, why, "the job is lost, all steps are killed");
+    job_engine_event(run->engine, JOB_EVENT_LOST);
+}
+
+static void
+look_for_abort(struct job_run *run)
+{
+    struct db *db = outbox_db(run->outbox);
+    struct fault why = FAULT_INIT;
+    char *reason = NULL, *text;
+
+    if (run->aborted || db == NULL)
+        return;
+    if (!job_db_abort_reason(db, run->config->row->flight, &reason, &why))
+        return;                 /* the next notification tells again */
+    if (reason == NULL)
+        return;
+    run->aborted = true;
+    text = xasprintf("flight aborted: %s", reason);
+    job_engine_abort(run->engine, text);
+    free(text);
+    free(reason);
+}
+
+static void
+on_notified(void *owner, const char *payload)
+{
+    struct job_run *run = owner;
+
+    if (strcmp(payload, "flight") == 0) {
+        look_for_abort(run);
+        return;
+    }
+    if ((strcmp(payload, "allocation") == 0 ||
+         strcmp(payload, "host") == 0) &&
+        job_engine_state(run->engine) == JOB_STATE_WAITING)
+        op_wake_in(run, 1 + random() % FREED_SPREAD_MS);
+}
+
+static const struct outbox_ops OUTBOX_OPS = {
+    .open = on_open, .settled = on_settled, .lost = on_lost,
+    .notified = on_notified,
+};
+
+struct job_run *
+job_run_start(uv_loop_t *loop, struct clock *clock,
+              const struct job_run_config *config, struct db *db,
+              job_run_done_fn *done, void *owner)
+{
+    const struct job_engine_config engine = {
+        .no_wait = config->no_wait,
+        .retry_ms = JOB_RETRY_MS,
+        .abort_limit_ms = config->abort_limit_ms,
+    };
+    struct job_run *run = xcalloc(1, sizeof(*run));
+    size_t i;
+
+    run->loop = loop;
+    run->clock = clock;
+    run->config = config;
+    run->done = done;
+    run->owner = owner;
+    job_env_init(&run->env, config);
+    run->active = xcalloc(config->plan->count + 1, sizeof(*run->active));
+    for (i = 0; i < config->plan->count; i++)
+        run->active[i] = (struct active){.owner = run, .index = i};
+    must(uv_timer_init(loop, &run->alarm) == 0);
+    run->alarm.data = run;
+    run->engine = job_engine_new(config->plan, &engine, &ENGINE_OPS, run);
+    run->outbox = outbox_new(loop, clock, db, config->lost_limit_ms,
+                             &OUTBOX_OPS, run);
+    job_engine_event(run->engine, JOB_EVENT_START);
+    return run;
+}
+
+void
+job_run_abort(struct job_run *run, const char *reason)
+{
+    job_engine_abort(run->engine, reason);
+}
+
+const char *
+job_run_waits_for(const struct job_run *run)
+{
+    return buf_text(&run->waits_for);
+}

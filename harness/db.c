@@ -134,11 +134,9 @@ wait_socket(struct db *db, short events, int64_t deadline_ms)
     for (;;) {
         left = deadline_ms - clock_mono_ms(clock_system());
         n = poll(&fd, 1, left > 0 ? (int)left : 0);
-        if (n > 0)
-            return fd.revents;
-        if (n == 0 && left <= 0)
-            return 0;
-        if (n < 0 && errno != EINTR)
+        if (n >= 0)
+            return n > 0 ? fd.revents : 0;
+        if (errno != EINTR)
             return POLLERR;     /* libpq says what is wrong */
     }
 }
@@ -762,8 +760,8 @@ db_wait(struct db *db, int64_t limit_ms)
         if (db->conn == NULL || left <= 0)
             return false;
         fd.fd = PQsocket(db->conn);
-        if (poll(&fd, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) < 0)
-            return false;       /* a signal */
+        if (poll(&fd, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) <= 0)
+            return false;       /* time is up, or a signal came */
     }
     return true;
 }

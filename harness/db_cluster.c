@@ -605,6 +605,26 @@ await_started(struct cluster *cluster, struct fault *why)
                      "the database server did not start: it %s", text);
 }
 
+/* Pid files that a crash left name numbers which may by now be strangers',
+ * and the server would not start; there is no server process here, which
+ * leftovers_end() has just seen. */
+static bool
+remove_stale(struct cluster *cluster, struct fault *why)
+{
+    static const char *const names[] = {
+        "data/postmaster.pid", ".s.PGSQL.5432.lock", ".s.PGSQL.5432" };
+    char *path;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(names); i++) {
+        path = arena_printf(&cluster->arena, "%s/%s", cluster->dir,
+                            names[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            return fault_errno(why, FAULT_SYSTEM, "remove %s", path);
+    }
+    return true;
+}
+
 static bool
 start(struct cluster *cluster, const char *bindir, struct fault *why)
 {
@@ -617,8 +637,8 @@ start(struct cluster *cluster, const char *bindir, struct fault *why)
     int log_fd = -1;
     bool ok;
 
-    ok = leftovers_end(cluster, why) && write_conf(cluster, why)
-        && open_log(cluster, &log_fd, why);
+    ok = leftovers_end(cluster, why) && remove_stale(cluster, why)
+        && write_conf(cluster, why) && open_log(cluster, &log_fd, why);
     if (!ok)
         goto out;
     (void)fstat(log_fd, &st);
@@ -709,14 +729,14 @@ db_cluster_stop(bool *stopped_out, struct fault *why)
         (void)kill(pid, signals[i]);
         deadline_ms = clock_mono_ms(clock_system()) + STOP_LIMIT_MS;
         while (ok && pid != 0 && clock_mono_ms(clock_system()) < deadline_ms) {
-            if (server_life(&cluster, pid) == LIFE_NONE)
+            if (pid == *started_child() ? child_ended(&status)
+                : server_life(&cluster, pid) == LIFE_NONE)
                 pid = 0;
             else
                 ok = pause_until(deadline_ms, "the database server to stop",
                                  why);
         }
     }
-    (void)child_ended(&status);
     if (ok && pid != 0)
         ok = fault_set(why, FAULT_TIMEOUT,
                        "the database server, process %d, does not stop",

@@ -8,10 +8,15 @@
 #include <libpq-fe.h>
 
 #include "harness/buf.h"
+#include "harness/clock.h"
 #include "harness/db_cluster.h"
 #include "harness/db_migrate.h"
 #include "harness/fault.h"
 #include "harness/log.h"
+#include "harness/signals.h"
+
+#define SETTLE_LIMIT_MS 15000
+#define SETTLE_POLL_MS 20
 
 static const char *
 foreign(void)
@@ -80,6 +85,31 @@ may_prepare(const char *program)
     return strcmp(program, "assay") == 0 || strcmp(program, "assayd") == 0;
 }
 
+/* A server that is just dying, or recovering from the death of one of its
+ * own, refuses for a moment; then it is started again, or serves. */
+static bool
+connect_private(const char *conninfo, const char *program,
+                struct db **db_out, struct fault *why)
+{
+    int64_t deadline_ms = clock_mono_ms(clock_system()) + SETTLE_LIMIT_MS;
+    struct fault refused = FAULT_INIT;
+
+    while (db_cluster_ensure(why)) {
+        if (db_connect(conninfo, program, db_out, &refused))
+            return true;
+        if (refused.kind != FAULT_LOST
+            || clock_mono_ms(clock_system()) > deadline_ms) {
+            if (why != NULL)
+                *why = refused;
+            return false;
+        }
+        signals_pause_ms(SETTLE_POLL_MS);
+        if (!signals_check(why))
+            return false;
+    }
+    return false;
+}
+
 bool
 db_open(const char *program, struct db **db_out, struct fault *why)
 {
@@ -88,10 +118,11 @@ db_open(const char *program, struct db **db_out, struct fault *why)
     int current = 0, applied = 0;
     bool ok;
 
-    ok = db_conninfo(&conninfo, why)
-        && (foreign() != NULL || !may_prepare(program)
-            || db_cluster_ensure(why))
-        && db_connect(buf_text(&conninfo), program, &db, why);
+    ok = db_conninfo(&conninfo, why);
+    if (ok && foreign() == NULL && may_prepare(program))
+        ok = connect_private(buf_text(&conninfo), program, &db, why);
+    else if (ok)
+        ok = db_connect(buf_text(&conninfo), program, &db, why);
     if (!ok && foreign() == NULL && !may_prepare(program) && why != NULL)
         fault_hint(why, "assayd starts the private database server; so does "
                    "'assay db migrate'");

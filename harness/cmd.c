@@ -354,6 +354,8 @@ run_builtin(const struct cmd_program *program, int argc, char **argv,
                harness_revision());
     } else if (argc == 1 && strcmp(argv[0], "command-table") == 0) {
         cmd_text_table(program, stdout);
+    } else if (argc == 1 && strcmp(argv[0], "command-manual") == 0) {
+        cmd_text_manual(program, stdout);
     } else if (cmd_find(program, "") != NULL) {
         *done = false;          /* no subcommands: the rest is its own */
     } else if (argc > 0 && strcmp(argv[0], "--help") == 0) {

@@ -56,8 +56,9 @@ struct cmd_program {
 
 /* Parses, runs, prints faults. Returns the exit status. Handles --help,
  * --version, "help [SUBCOMMAND]", "completion bash" and the hidden
- * "command-table" (one line a subcommand and option, for tests). After "--"
- * everything is an argument. No abbreviations. */
+ * "command-table" (one line a subcommand and option, for tests) and
+ * "command-manual" (for the manual page). After "--" everything is an
+ * argument. No abbreviations. */
 int cmd_main(const struct cmd_program *program, int argc, char **argv);
 
 /* In a handler: arguments and options of this call. */

@@ -145,6 +145,104 @@ cmd_text_table(const struct cmd_program *program, FILE *to)
     free(rows.list);
 }
 
+/* Text as roff takes it: no escapes, no requests. */
+static void
+put_roff(const char *text, size_t len, FILE *to)
+{
+    size_t i;
+
+    if (len > 0 && (text[0] == '.' || text[0] == '\''))
+        fputs("\\&", to);
+    for (i = 0; i < len; i++) {
+        if (text[i] == '\\')
+            fputs("\\e", to);
+        else if (text[i] == '-')
+            fputs("\\-", to);
+        else if (text[i] == '"')
+            fputs("\\(dq", to);
+        else
+            fputc(text[i], to);
+    }
+}
+
+/* Paragraphs stay; a line that starts with a space is an example. */
+static void
+manual_text(const char *text, FILE *to)
+{
+    size_t len;
+
+    fputs(".Pp\n", to);
+    while (*text != '\0') {
+        len = strcspn(text, "\n");
+        if (len == 0)
+            fputs(".Pp", to);
+        else if (text[0] == ' ')
+            fputs(".Dl ", to);
+        put_roff(text + strspn(text, " "), len - strspn(text, " "), to);
+        fputc('\n', to);
+        text += len;
+        text += *text == '\n' ? 1 : 0;
+    }
+}
+
+static void
+manual_row(const struct cmd *cmd, FILE *to)
+{
+    const struct cmd_opt *opt;
+
+    fputs(".It Xo\n.Nm Cm ", to);
+    put_roff(cmd->path, strlen(cmd->path), to);
+    if (cmd->args[0] != '\0') {
+        fputs("\n.Ar \"", to);
+        put_roff(cmd->args, strlen(cmd->args), to);
+        fputc('"', to);
+    }
+    fputs("\n.Xc\n", to);
+    put_roff(cmd->help, strlen(cmd->help), to);
+    fputs(".\n", to);
+    if (cmd->text != NULL)
+        manual_text(cmd->text, to);
+    if (cmd->opts == NULL || cmd->opts[0].type == CMD_OPT_END)
+        return;
+    fputs(".Bl -tag -width Ds -compact\n", to);
+    for (opt = cmd->opts; opt->type != CMD_OPT_END; opt++) {
+        fprintf(to, ".It Fl -%s", opt->name);
+        if (opt->arg != NULL)
+            fprintf(to, " Ar \"%s\"", opt->arg);
+        fputc('\n', to);
+        put_roff(opt->help, strlen(opt->help), to);
+        if (opt->dflt != NULL) {
+            fputs(" (default: ", to);
+            put_roff(opt->dflt, strlen(opt->dflt), to);
+            fputc(')', to);
+        }
+        fputs(".\n", to);
+    }
+    fputs(".El\n", to);
+}
+
+void
+cmd_text_manual(const struct cmd_program *program, FILE *to)
+{
+    struct rows rows = { NULL, 0, 0 };
+    const char *group = "";
+    size_t i, len = 0;
+
+    rows_collect(program, "", false, &rows);
+    for (i = 0; i < rows.len; i++) {
+        const char *path = rows.list[i]->path;
+
+        if (i == 0 || strncmp(path, group, len) != 0
+            || (path[len] != ' ' && path[len] != '\0')) {
+            group = path;
+            len = strcspn(path, " ");
+            fprintf(to, "@group %.*s\n", (int)len, group);
+        }
+        manual_row(rows.list[i], to);
+    }
+    free(rows.list);
+}
+
 /* A word of 'path' after the words of 'prefix', or 0 when it is not below. */
 static size_t
 next_word(const char *path, const char *prefix, const char **word_out)

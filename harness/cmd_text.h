@@ -23,6 +23,10 @@ void cmd_text_row(const struct cmd_program *program, const struct cmd *cmd,
  *   command PATH ARGS reads|writes|hidden HELP
  *   option PATH --NAME ARG HELP */
 void cmd_text_table(const struct cmd_program *program, FILE *to);
+/* The middle of the manual page, in mdoc: "@group NAME" lines, each followed
+ * by the items of a list of that group's rows. doc/make-manual puts it
+ * together. */
+void cmd_text_manual(const struct cmd_program *program, FILE *to);
 void cmd_text_bash(const struct cmd_program *program, FILE *to);
 
 #endif

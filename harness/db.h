@@ -84,9 +84,10 @@ bool db_bool(const struct db_rows *rows, int row, int col);
 void db_rows_free(struct db_rows *rows);        /* ignores NULL */
 
 /* A transaction as one function: begin, fn, commit; retried from the start
- * (at most 10 times, with jitter) on serialisation failure or deadlock. 'fn' must have no
- * effect outside the database. Inside another transaction 'fn' joins it: no
- * begin, commit or retry of its own, and the outer one must fail with it. */
+ * (at most 10 times, with jitter) on serialisation failure or deadlock. 'fn'
+ * must have no effect outside the database. Inside another transaction 'fn'
+ * joins it: no begin, commit or retry of its own, and the outer one must fail
+ * with it. */
 typedef bool db_tx_fn(struct db *db, void *arg, struct fault *why);
 MUST_CHECK bool db_transact(struct db *db, db_tx_fn *fn, void *arg,
                             struct fault *why);

@@ -18,9 +18,9 @@ struct match_host {
 };
 
 /* Gives each role a host of its own that fits, roles with the same
- * 'same_class' > 0 in one class; hosts_out[i] is an index into 'hosts', in whose
- * order they are preferred. False when there is no such set. 'ever': as if
- * nothing were in the way but 'never'. */
+ * 'same_class' > 0 in one class; hosts_out[i] is an index into 'hosts', in
+ * whose order they are preferred. False when there is no such set. 'ever': as
+ * if nothing were in the way but 'never'. */
 MUST_CHECK bool host_match(const struct match_host *hosts, int host_count,
                            const struct task_role *roles, int role_count,
                            bool ever, int *hosts_out);

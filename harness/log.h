@@ -1,6 +1,6 @@
 /* harness/log.h - the log sink: one line a record on standard error.
  *
- *   2026-11-23T05:16:48.123Z assay-job info flight=1 job=smoke host=lab-x86-1: text
+ *   2026-11-23T05:16:48.123Z assay-job info flight=1 host=lab-x86-1: text
  *
  * Outside bytes are escaped here. The fields are process-wide context: a
  * process works for one flight and job, or passes them a record at a time. */

@@ -6,7 +6,8 @@
 #include "harness/attr.h"
 
 /* All return memory that the caller releases with free(); none returns NULL.
- * xcalloc() checks the product for overflow; xfree_str(&p) frees and forgets. */
+ * xcalloc() checks the product for overflow; xfree_str(&p) frees and
+ * forgets. */
 MUST_CHECK void *xmalloc(size_t bytes);
 MUST_CHECK void *xcalloc(size_t count, size_t bytes);
 MUST_CHECK void *xrealloc(void *old, size_t bytes);

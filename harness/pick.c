@@ -1,9 +1,9 @@
 /* harness/pick.c - first come, first served: see pick.h. */
 #include <config.h>
 
-#include <string.h>
-
 #include "harness/pick.h"
+
+#include <string.h>
 
 /* One search: roles 0..depth-1 have hosts chosen[]. */
 struct search {

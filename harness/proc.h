@@ -29,7 +29,7 @@ bool proc_status_ok(struct proc_status status);
 #define PROC_FDS_MAX 8
 struct proc_spec {
     const char *const *argv;    /* argv[0] is looked up in PATH if no '/' */
-    const char *const *env_add; /* "NAME=value" list, NULL-terminated, or NULL */
+    const char *const *env_add; /* "NAME=value", NULL-ended, or NULL */
     const char *cwd;            /* NULL: inherited */
     const char *run_as;         /* user name, only honoured for root; NULL */
     int fds[PROC_FDS_MAX];      /* child's fd i is our fds[i]; -1 means

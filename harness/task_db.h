@@ -54,8 +54,8 @@ MUST_CHECK bool task_is_live(struct db *db, int64_t task, bool *live_out,
                              struct fault *why);
 
 /* All or nothing, first come: gives role i the host hosts_out[i] (malloc'ed,
- * the caller frees each) or fails with FAULT_CONFLICT saying in detail, a line a
- * host, why each was rejected; nothing is held then. Roles with the same
+ * the caller frees each) or fails with FAULT_CONFLICT saying in detail, a line
+ * a host, why each was rejected; nothing is held then. Roles with the same
  * 'same_class' > 0 get hosts of one equivalence class. Hosts of dead tasks
  * are taken over; only a host whose state is good is given. FAULT_NOT_FOUND
  * when no set of hosts could ever do, FAULT_LOST when this connection does not

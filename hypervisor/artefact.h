@@ -30,7 +30,8 @@ MUST_CHECK bool artefact_put_data(const void *data, size_t bytes,
                                   struct artefact *out, struct fault *why);
 
 /* The same in pieces. artefact_writer_finish() stores; artefact_writer_free()
- * before that forgets. Nothing is seen by others until it is whole and on disk. */
+ * before that forgets. Nothing is seen by others until it is whole and on
+ * disk. */
 MUST_CHECK bool artefact_writer_new(struct artefact_writer **out,
                                     struct fault *why);
 MUST_CHECK bool artefact_writer_add(struct artefact_writer *writer,

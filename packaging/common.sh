@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # whoever sources this sets top
 # Shared by ./try and ./check: talk, install what is missing, build.
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }

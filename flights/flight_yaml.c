@@ -606,8 +606,8 @@ flight_yaml_load(const char *file, struct arena *arena, struct plan *out,
         goto out;
     }
     ok = fs_read_file(file, YAML_MAX_BYTES, &text, why) &&
-         yaml_load_data(file, buf_text(&text), text.len, &flight_file_schema, &value,
-                        why);
+         yaml_load_data(file, buf_text(&text), text.len,
+                        &flight_file_schema, &value, why);
     if (!ok)
         goto out;
     out->source = arena_strdup(arena, real);

@@ -17,6 +17,8 @@
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/home.h"
 #include "harness/json.h"
 #include "harness/service.h"
 #include "harness/signals.h"
@@ -39,16 +41,35 @@ flight_number(struct cmd_call *call, int64_t *flight_out, struct fault *why)
 
 /* Create ------------------------------------------------------------------ */
 
+/* A file, or the name of a shipped flight ("xen-smoke"). */
+static bool
+find_file(struct arena *arena, const char *arg, const char **path_out,
+          struct fault *why)
+{
+    char *path = NULL;
+
+    *path_out = arg;
+    if (strchr(arg, '/') != NULL || strstr(arg, ".yaml") != NULL ||
+        fs_exists(arg))
+        return true;
+    if (!home_data(arena, arena_printf(arena, "flights/%s.yaml", arg), &path,
+                   why))
+        return fault_context(why, "flight '%s'", arg);
+    *path_out = path;
+    return true;
+}
+
 /* The file, changed as the options say. */
 static bool
 plan_of(struct cmd_call *call, struct arena *arena, struct plan *plan,
         struct fault *why)
 {
     const char *candidate = cmd_text(call, "candidate");
-    const char **jobs;
+    const char *file = NULL, **jobs;
     int count = 0;
 
-    if (!flight_yaml_load(cmd_arg(call, 0), arena, plan, why))
+    if (!find_file(arena, cmd_arg(call, 0), &file, why) ||
+        !flight_yaml_load(file, arena, plan, why))
         return false;
     while (cmd_list(call, "job", count) != NULL)
         count++;
@@ -205,6 +226,7 @@ flight_dump(struct cmd_call *call, struct fault *why)
     struct buf out = BUF_INIT;
     struct db *db = NULL;
     struct plan plan;
+    const char *file = NULL;
     int64_t flight = 0;
     bool ok;
 
@@ -212,7 +234,8 @@ flight_dump(struct cmd_call *call, struct fault *why)
         ok = db_open("assay", &db, why) &&
              flight_plan_read(db, flight, &arena, &plan, why);
     else
-        ok = flight_yaml_load(cmd_arg(call, 0), &arena, &plan, why);
+        ok = find_file(&arena, cmd_arg(call, 0), &file, why) &&
+             flight_yaml_load(file, &arena, &plan, why);
     if (ok) {
         plan_dump(&plan, &out);
         fputs(buf_text(&out), stdout);
@@ -254,9 +277,9 @@ static const struct cmd_opt abort_opts[] = {
 const struct cmd flights_cmds[] = {
     { "flight create", "FILE", 1, 1, CMD_WRITES, create_opts, flight_create,
       "make a flight from a file and print its number",
-      "The file's matrix is expanded and every job is checked against its "
-      "recipe; with any error nothing is made. 'assay flight run NUMBER' "
-      "then runs it." },
+      "FILE may be the name of a shipped flight (xen-smoke). Its matrix is "
+      "expanded and every job is checked against its recipe; with any error "
+      "nothing is made. 'assay flight run NUMBER' then runs it." },
     { "flight run", "FILE|FLIGHT", 1, 1, CMD_WRITES, run_opts, flight_run,
       "run a flight to its end; exit 0 only on a pass",
       "Makes the flight first if a file is given, starts assayd if it does "

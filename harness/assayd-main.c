@@ -19,7 +19,7 @@
 static const struct cmd_opt opts[] = {
     { "max-jobs", CMD_OPT_INT, "N", "64", 1, 10000,
       "run at most so many jobs at a time" },
-    { "grace", CMD_OPT_DURATION, "TIME", "60s", 0, 3600000,
+    { "grace", CMD_OPT_DURATION, "TIME", "150s", 0, 3600000,
       "what a job gets to end when it is told to" },
     { "job-program", CMD_OPT_TEXT, "PATH", NULL, 0, 0,
       "run this in place of assay-job" },

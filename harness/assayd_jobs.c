@@ -162,7 +162,8 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
 {
     struct assayd_runners *runners = r->owner;
     struct proc_spec spec = PROC_SPEC_INIT;
-    const char *argv[4] = { runners->spec.program, NULL, NULL, NULL };
+    const char *argv[] = { runners->spec.program, "--no-wait", NULL, NULL,
+                           NULL };
     char *log = NULL;
     int fd = -1;
     bool ok;
@@ -170,8 +171,8 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     ok = runner_log(r, arena, &log, &fd, why);
     if (!ok)
         goto out;
-    argv[1] = arena_printf(arena, "%" PRId64, r->flight);
-    argv[2] = r->job;
+    argv[2] = arena_printf(arena, "%" PRId64, r->flight);
+    argv[3] = r->job;
     spec.argv = argv;
     spec.fds[1] = fd;
     spec.fds[2] = fd;

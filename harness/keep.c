@@ -112,14 +112,15 @@ wanted_again(struct keep *keep, int64_t now_ms UNUSED,
 }
 
 static keep_fn *const table[KEEP_STATE_COUNT][KEEP_EVENT_COUNT] = {
-    /*                    START         READY   ENDED   TIMER     RESTART       STOP */
-    [KEEP_IDLE]       = { spawn,        ignore, ignore, ignore,   ignore,       gone },
-    [KEEP_STARTING]   = { ignore,       now_up, died,   too_slow, restart,      stop },
-    [KEEP_UP]         = { ignore,       ignore, died,   settled,  restart,      stop },
-    [KEEP_BACKOFF]    = { ignore,       ignore, ignore, spawn,    spawn,        gone },
-    [KEEP_TRIPPED]    = { ignore,       ignore, ignore, spawn,    spawn,        gone },
-    [KEEP_RESTARTING] = { ignore,       ignore, spawn,  ignore,   ignore,       not_after_all },
-    [KEEP_STOPPING]   = { wanted_again, ignore, gone,   ignore,   ignore,       ignore },
+    /* START, READY, ENDED, TIMER, RESTART, STOP */
+    [KEEP_IDLE] = { spawn, ignore, ignore, ignore, ignore, gone },
+    [KEEP_STARTING] = { ignore, now_up, died, too_slow, restart, stop },
+    [KEEP_UP] = { ignore, ignore, died, settled, restart, stop },
+    [KEEP_BACKOFF] = { ignore, ignore, ignore, spawn, spawn, gone },
+    [KEEP_TRIPPED] = { ignore, ignore, ignore, spawn, spawn, gone },
+    [KEEP_RESTARTING] = { ignore, ignore, spawn, ignore, ignore,
+                          not_after_all },
+    [KEEP_STOPPING] = { wanted_again, ignore, gone, ignore, ignore, ignore },
 };
 
 enum keep_action

@@ -71,7 +71,7 @@ service_status(struct cmd_call *call, struct fault *why)
 }
 
 static const struct cmd_opt stop_opts[] = {
-    { "limit", CMD_OPT_DURATION, "TIME", "120s", 1000, 3600000,
+    { "limit", CMD_OPT_DURATION, "TIME", "180s", 1000, 3600000,
       "how long to wait for it" },
     { NULL, CMD_OPT_END, NULL, NULL, 0, 0, NULL }
 };

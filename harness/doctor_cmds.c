@@ -164,11 +164,12 @@ check_parts(struct report *report)
 }
 
 /* A device node may be there and of no use: only a processor that KVM made
- * counts. Without one QEMU emulates, which is slower and just as true. */
+ * counts, and whether it carries a hypervisor is tried by the lab. Without it
+ * QEMU emulates, which is slower and just as true. */
 static void
 check_kvm(struct report *report)
 {
-    const char *found = "usable";
+    const char *found = "makes a processor; the lab tries the rest";
     int kvm = -1, vm = -1, cpu = -1;
 
     kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);

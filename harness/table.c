@@ -27,6 +27,8 @@ table_new(const char *const names[])
 
     table->scols = scols_new_table();
     must(table->scols != NULL);
+    /* Cells are escaped here, the same way as everywhere else. */
+    must(scols_table_enable_noencoding(table->scols, 1) == 0);
     for (; (name = names[table->columns]) != NULL; table->columns++) {
         flags = 0;
         if (name[0] == '>')

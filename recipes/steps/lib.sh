@@ -18,14 +18,31 @@ skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
 runvar() { eval "printf '%s' \"\${ASSAY_RUNVAR_$1:-$2}\""; }
 
 # on ROLE SCRIPT [ARG...]: runs SCRIPT by the host's shell. A broken transport
-# is never the test's result.
+# is never the script's result.
 on() {
     on_role=$1 on_script=$2
     shift 2
     on_status=0
     assay on "$on_role" -- sh -c "$on_script" sh "$@" || on_status=$?
-    [ "$on_status" -ne 255 ] || broken "ssh to $on_role failed"
+    [ "$on_status" -ne 255 ] || transport_lost "$on_role"
     return "$on_status"
+}
+
+# transport_lost ROLE: ssh broke. Whose fault is it? A panic on the console is the
+# product's, a machine without power is the host's, and silence is nobody's yet.
+transport_lost() {
+    tl_host=$(host_of "$1") || broken "ssh to $1 failed, and it is no role of this job"
+    if tl_line=$(assay expect "$tl_host" --from boot --timeout 5s \
+        'Panic on CPU' 'FATAL TRAP' 'Kernel panic - not syncing'); then
+        record blame product "$tl_host: ${tl_line#* }"
+        fail "$tl_host crashed: ${tl_line#* }"
+    fi
+    case $(assay power "$tl_host" status 2>&1) in
+        *off*)
+            record blame host "$tl_host has no power"
+            broken "$tl_host lost its power" ;;
+    esac
+    broken "$tl_host does not answer, and its console shows no crash"
 }
 
 now_ms() { echo $(($(date +%s%N) / 1000000)); }

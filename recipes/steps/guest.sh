@@ -41,10 +41,12 @@ guest_put_images() {
         done' || broken "$1 could not fetch the guest's images"
 }
 
-# guest_log ROLE NAME: everything that the guest said on this host.
+# guest_log ROLE NAME: everything that the guest said on this host. Never at the
+# head of a pipe, which would hide that the host was lost.
 guest_log() {
-    on "$1" 'cat /var/log/xen/console/guest-"$1".log /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null || :' "$2" |
-        tr -d '\r'
+    on "$1" 'cat /var/log/xen/console/guest-"$1".log /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null || :' \
+        "$2" >guest-console.raw
+    tr -d '\r' <guest-console.raw
 }
 
 # guest_wait ROLE NAME PATTERN SECONDS: until the guest says it; 1 if it dies
@@ -66,7 +68,8 @@ guest_wait() {
 
 # guest_tick ROLE NAME: the last complete tick number, 0 if none.
 guest_tick() {
-    guest_log "$1" "$2" | awk '$1 == "tick" && NF >= 3 {n = $2} END {print n + 0}'
+    guest_log "$1" "$2" >guest-tick.log
+    awk '$1 == "tick" && NF >= 3 {n = $2} END {print n + 0}' guest-tick.log
 }
 
 # guest_wait_tick ROLE NAME ABOVE SECONDS: until it counts past ABOVE.
@@ -106,7 +109,7 @@ guest_state_intact() {
         }'
 }
 
-# guest_forget ROLE NAME: it is expected to be gone.
+# guest_gone ROLE NAME: waits until it is gone; 1 if it stays.
 guest_gone() {
     on "$1" 'n=150; while xl domid "$1" >/dev/null 2>&1; do
         [ "$n" -gt 0 ] || exit 1; sleep 0.2; n=$((n - 1)); done' "$2"

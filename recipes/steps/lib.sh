@@ -9,8 +9,14 @@ record() { printf '%s\n' "$(printf '%s' "$*" | tr '\n\r' '  ')" >&3; }
 metric() { record metric "$@"; }
 progress() { record progress "$@"; }
 
-# pass/fail/broken/skip end the step and say why in the log.
-fail() { printf 'FAIL: %s\n' "$*"; exit 1; }
+# fail, broken and skip end the step and say why in the log. When a host was lost,
+# what failed after that says nothing about the product: also where a subshell met
+# it, which can only leave a note.
+fail() {
+    [ ! -e host-was-lost ] || broken "$* (after $(cat host-was-lost))"
+    printf 'FAIL: %s\n' "$*"
+    exit 1
+}
 broken() { printf 'BROKEN: %s\n' "$*"; exit 75; }
 skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
 
@@ -37,6 +43,7 @@ transport_lost() {
         record blame product "$tl_host: ${tl_line#* }"
         fail "$tl_host crashed: ${tl_line#* }"
     fi
+    echo "$tl_host stopped answering" >host-was-lost
     case $(assay power "$tl_host" status 2>&1) in
         *off*)
             record blame host "$tl_host has no power"

@@ -211,11 +211,20 @@ check_namespaces(struct report *report)
 static void
 check_tun(struct report *report)
 {
+    struct buf found = BUF_INIT;
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     bool ok = fd >= 0;
 
+    if (ok)
+        buf_adds(&found, "usable");
+    else if (errno == EACCES)
+        buf_adds(&found, "not allowed: run as root, or as root: "
+                         "chmod a+rw /dev/net/tun");
+    else
+        buf_addf(&found, "%s: as root: modprobe tun", strerror(errno));
     add(report, ok ? DOCTOR_OK : DOCTOR_MISSING, "/dev/net/tun",
-        ok ? "usable" : strerror(errno), "taps of the lab's hosts", NULL);
+        buf_text(&found), "taps of the lab's hosts", NULL);
+    buf_free(&found);
     fd_close(&fd);
 }
 
@@ -304,7 +313,9 @@ print_mend(const struct report *report)
         printf("\nto install what is missing:\n"
                "  %sapt-get install --no-install-recommends%s\n",
                geteuid() == 0 ? "" : "sudo ", buf_text(&report->packages));
-    else if (!report->missing)
+    else if (report->missing)
+        puts("\nwhat is missing is no package: see above");
+    else
         puts("\nnothing is missing");
 }
 

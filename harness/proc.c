@@ -229,7 +229,10 @@ start_failed(const struct proc_spec *spec, struct report report,
                            spec->argv[0], spec->run_as);
     default:
         fault_errno(why, FAULT_SYSTEM, "start %s", spec->argv[0]);
-        if (report.stage == STAGE_EXEC && report.error == ENOENT)
+        /* EACCES also comes of a directory in PATH that we may not read. */
+        if (report.stage == STAGE_EXEC
+            && (report.error == ENOENT || report.error == EACCES)
+            && strchr(spec->argv[0], '/') == NULL)
             fault_hint(why, "'assay doctor' says what is not installed");
         return false;
     }

@@ -387,6 +387,7 @@ test_texts(void)
 int
 main(void)
 {
+    setenv("PATH", "/usr/bin:/bin", 1);     /* root's is not for all to read */
     test_exec_failure();        /* first: it wants no other children */
     test_run();
     test_surroundings();

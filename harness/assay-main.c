@@ -10,6 +10,7 @@
 #include "harness/service_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/results_cmds.h"
+#include "results/stats_cmds.h"
 
 static const struct cmd *const tables[] = {
     db_cmds,
@@ -19,6 +20,7 @@ static const struct cmd *const tables[] = {
     recipes_cmds,
     results_cmds,
     service_cmds,
+    stats_cmds,
     NULL,
 };
 

@@ -74,18 +74,23 @@ may_take(const struct match *match, int role, int host)
     return fits(h, &match->roles[role], NULL);
 }
 
-/* Finds a host for the role, moving others along if that helps. */
+/* Finds a host for the role: a free one, else by moving others along. */
 static bool
 augment(struct match *match, int role)
 {
     int host;
 
     for (host = 0; host < match->host_count; host++) {
+        if (match->role_of[host] < 0 && may_take(match, role, host)) {
+            match->role_of[host] = role;
+            return true;
+        }
+    }
+    for (host = 0; host < match->host_count; host++) {
         if (match->seen[host] || !may_take(match, role, host))
             continue;
         match->seen[host] = true;
-        if (match->role_of[host] < 0
-            || augment(match, match->role_of[host])) {
+        if (augment(match, match->role_of[host])) {
             match->role_of[host] = role;
             return true;
         }

@@ -97,7 +97,6 @@ pgfix_start(struct pgfix *fix)
         bail("start a database server", &why);
     }
     pgfix_script("alter system set fsync = off");
-    pgfix_script("alter system set synchronous_commit = off");
     pgfix_script("select pg_reload_conf()");
 }
 

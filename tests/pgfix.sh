@@ -44,6 +44,5 @@ pgfix_start()
         exit 1
     }
     assay db psql -- -qX -c 'alter system set fsync = off' \
-        -c 'alter system set synchronous_commit = off' \
         -c 'select pg_reload_conf()' >/dev/null
 }

@@ -1,0 +1,151 @@
+/* tests/harness/host-match-test.c - who fits where, and why not. */
+#include <config.h>
+
+#include "harness/buf.h"
+#include "harness/host_match.h"
+#include "harness/task_db.h"
+#include "tests/tap.h"
+
+static const char *const none[] = { NULL };
+static const char *const xen[] = { "xen", NULL };
+static const char *const xen_hap[] = { "xen", "hap", NULL };
+
+#define HOST(name, arch, class, flags) { name, arch, class, flags, NULL, false }
+
+static const struct match_host farm[] = {
+    HOST("a1", "amd64", "a", xen_hap), HOST("a2", "amd64", "a", xen),
+    HOST("b1", "amd64", "b", xen), HOST("b2", "amd64", "b", xen_hap),
+    HOST("m1", "arm64", "m", xen),
+    { "x1", "amd64", "x", xen_hap, "its state is bad", false },
+    { "old", "i386", "y", none, "its state is retired", true },
+};
+
+static void
+check(const char *what, const struct task_role *roles, int count, bool ever,
+      const char *want)
+{
+    struct buf got = BUF_INIT;
+    int hosts[8], i;
+
+    if (!host_match(farm, (int)ARRAY_LEN(farm), roles, count, ever, hosts)) {
+        is_str("no", want, "%s", what);
+        return;
+    }
+    for (i = 0; i < count; i++)
+        buf_addf(&got, "%s%s", i > 0 ? " " : "", farm[hosts[i]].name);
+    is_str(buf_text(&got), want, "%s", what);
+    buf_free(&got);
+}
+
+static void
+test_one(void)
+{
+    const struct task_role any = { "h", NULL, NULL, NULL, 0 };
+    const struct task_role arm = { "h", "arm64", NULL, xen, 0 };
+    const struct task_role hap = { "h", "amd64", NULL, xen_hap, 0 };
+    const struct task_role named = { "h", NULL, "b2", NULL, 0 };
+    const struct task_role wrong = { "h", "arm64", "b2", NULL, 0 };
+    const struct task_role bad = { "h", NULL, "x1", NULL, 0 };
+    const struct task_role retired = { "h", NULL, "old", NULL, 0 };
+    const struct task_role lost = { "h", NULL, "nowhere", NULL, 0 };
+
+    check("the first that fits", &any, 1, false, "a1");
+    check("by architecture", &arm, 1, false, "m1");
+    check("by flags", &hap, 1, false, "a1");
+    check("by name", &named, 1, false, "b2");
+    check("a name of another architecture", &wrong, 1, true, "no");
+    check("a bad host is not had now", &bad, 1, false, "no");
+    check("but it may be one day", &bad, 1, true, "x1");
+    check("a retired one never", &retired, 1, true, "no");
+    check("nor one that does not exist", &lost, 1, true, "no");
+}
+
+static void
+test_sets(void)
+{
+    const struct task_role displaced[] = {
+        { "any", "amd64", NULL, NULL, 0 },
+        { "wants a1", NULL, "a1", NULL, 0 },
+    };
+    const struct task_role pair[] = {
+        { "src", "amd64", NULL, xen_hap, 1 },
+        { "dst", "amd64", NULL, xen, 1 },
+    };
+    const struct task_role two_hap[] = {
+        { "src", "amd64", NULL, xen_hap, 1 },
+        { "dst", "amd64", NULL, xen_hap, 1 },
+    };
+    const struct task_role two_pairs[] = {
+        { "1", NULL, NULL, xen, 1 }, { "2", NULL, NULL, xen, 1 },
+        { "3", NULL, NULL, xen, 2 }, { "4", NULL, NULL, xen, 2 },
+    };
+    const struct task_role five[] = {
+        { "1", "amd64", NULL, NULL, 0 }, { "2", "amd64", NULL, NULL, 0 },
+        { "3", "amd64", NULL, NULL, 0 }, { "4", "amd64", NULL, NULL, 0 },
+        { "5", "amd64", NULL, NULL, 0 },
+    };
+
+    check("a picky role moves another along", displaced, 2, false, "a2 a1");
+    check("a pair of one class", pair, 2, false, "a1 a2");
+    check("no class has two with both flags", two_hap, 2, false, "no");
+    check("two groups in two classes", two_pairs, 4, false, "a1 a2 b1 b2");
+    check("four hosts are not five", five, 5, false, "no");
+    check("one day they may be", five, 5, true, "a1 a2 b1 b2 x1");
+}
+
+/* A thousand hosts, and an impossible wish: an answer at once. */
+static void
+test_size(void)
+{
+    enum { COUNT = 1000 };
+    static struct match_host hosts[COUNT];
+    struct task_role roles[12];
+    int out[12], i;
+
+    for (i = 0; i < COUNT; i++)
+        hosts[i] = (struct match_host)HOST("h", "amd64", "c", xen);
+    hosts[7].flags = xen_hap;
+    for (i = 0; i < 12; i++)
+        roles[i] = (struct task_role){ "r", "amd64", NULL, xen, 1 };
+    ok(host_match(hosts, COUNT, roles, 12, false, out), "12 of 1,000");
+    roles[10].flags = xen_hap;
+    roles[11].flags = xen_hap;
+    ok(!host_match(hosts, COUNT, roles, 12, false, out),
+       "12, two of which want the one with hap");
+}
+
+static void
+test_explain(void)
+{
+    const struct task_role roles[] = {
+        { "h", "amd64", NULL, xen_hap, 0 },
+        { "i", "arm64", "m2", NULL, 0 },
+    };
+    struct buf out = BUF_INIT;
+
+    host_match_explain(farm, (int)ARRAY_LEN(farm), roles, 1, 4, &out);
+    is_str(buf_text(&out),
+           "a1: free, but there are not enough like it\n"
+           "b2: free, but there are not enough like it\n"
+           "x1: its state is bad\n"
+           "a2: has no flag hap\n"
+           "and 3 more\n", "the nearest first, then how many more");
+    buf_reset(&out);
+    host_match_explain(&farm[4], 1, roles, 2, 4, &out);
+    is_str(buf_text(&out), "m1: arch arm64, not amd64; not the wanted m2\n",
+           "each role's reason");
+    buf_reset(&out);
+    host_match_explain(farm, 0, roles, 2, 4, &out);
+    is_str(buf_text(&out), "there are no hosts\n", "an empty farm");
+    buf_free(&out);
+}
+
+int
+main(void)
+{
+    test_one();
+    test_sets();
+    test_size();
+    test_explain();
+    return tap_done();
+}

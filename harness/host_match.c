@@ -128,12 +128,15 @@ match_groups(struct match *match, int from)
         return match_roles(match);
     for (host = 0; host < match->host_count; host++) {
         class = match->hosts[host].class;
+        if (!may_take(match, from, host))
+            continue;
         for (before = 0; before < host; before++) {
-            if (strcmp(match->hosts[before].class, class) == 0)
+            if (strcmp(match->hosts[before].class, class) == 0
+                && may_take(match, from, before))
                 break;
         }
-        if (before < host || !may_take(match, from, host))
-            continue;           /* tried, or no use */
+        if (before < host)
+            continue;           /* the class has been tried */
         for (i = from; i < match->role_count; i++) {
             if (roles[i].same_class == roles[from].same_class)
                 match->class_of[i] = class;

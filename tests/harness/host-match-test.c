@@ -93,6 +93,23 @@ test_sets(void)
     check("one day they may be", five, 5, true, "a1 a2 b1 b2 x1");
 }
 
+/* The first of a class does not fit: the class is tried all the same. */
+static void
+test_class_after_misfit(void)
+{
+    const struct match_host hosts[] = {
+        { "bad", "amd64", "a", xen, "its state is bad", false },
+        HOST("plain", "amd64", "a", none),
+        HOST("good", "amd64", "a", xen),
+    };
+    const struct task_role role = { "h", "amd64", NULL, xen, 1 };
+    int out[1] = { -1 };
+
+    ok(host_match(hosts, (int)ARRAY_LEN(hosts), &role, 1, false, out),
+       "a class whose first hosts do not fit");
+    is_int(out[0], 2, "gives the one that does");
+}
+
 /* A thousand hosts, and an impossible wish: an answer at once. */
 static void
 test_size(void)
@@ -145,6 +162,7 @@ main(void)
 {
     test_one();
     test_sets();
+    test_class_after_misfit();
     test_size();
     test_explain();
     return tap_done();

@@ -265,7 +265,7 @@ bash_case(const struct cmd_program *program, const struct rows *rows,
 {
     const struct cmd *cmd = cmd_find(program, prefix);
     const struct cmd_opt *opt;
-    const char *word, *last = NULL;
+    const char *word, *last = "";
     size_t i, len, last_len = 0;
 
     fprintf(to, "    '%s') words='", prefix);

@@ -8,6 +8,7 @@
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
 #include "harness/service_cmds.h"
+#include "hosts/lab_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
@@ -17,6 +18,7 @@ static const struct cmd *const tables[] = {
     doctor_cmds,
     flights_cmds,
     flights_show_cmds,
+    lab_cmds,
     recipes_cmds,
     results_cmds,
     service_cmds,

@@ -22,10 +22,21 @@ struct fault;
  * an answer. 'keeper_out' may be NULL. */
 bool lab_is_up(pid_t *keeper_out);
 
-/* Moves this process into the namespaces. Before any thread is started. All
- * capabilities over the namespace are kept over exec. FAULT_CONFLICT, with a
- * hint, when no lab is up. */
+/* Moves this process into the namespaces. Before any thread is started.
+ * FAULT_CONFLICT, with a hint, when no lab is up. */
 MUST_CHECK bool lab_enter(struct fault *why);
+
+/* Has the programs that this process starts keep its capabilities over the
+ * namespace, which an ordinary user would lose by exec (ip, dnsmasq). */
+MUST_CHECK bool lab_keep_capabilities(struct fault *why);
+
+/* For the keeper: a namespace of our own, for an ordinary user inside a user
+ * namespace that maps only this user to itself. (As "root" in there, libvirt
+ * would take itself for privileged, and dnsmasq could not drop its group.) */
+MUST_CHECK bool lab_ns_make(struct fault *why);
+/* For the keeper: writes, when all is ready, and removes the pid file. */
+MUST_CHECK bool lab_ns_publish(struct fault *why);
+void lab_ns_withdraw(void);
 
 /* A TCP socket (CLOEXEC, blocking) of the lab's network, for bind() or
  * connect(); the process itself stays where it is. */

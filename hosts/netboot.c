@@ -135,8 +135,10 @@ netboot_find(const char *name, struct fault *why)
     struct buf known = BUF_INIT;
 
     for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
-        if (strcmp(drivers[i].name, name) == 0)
+        if (strcmp(drivers[i].name, name) == 0) {
+            buf_free(&known);
             return &drivers[i];
+        }
         buf_addf(&known, "%s%s", i == 0 ? "" : ", ", drivers[i].name);
     }
     fault_set(why, FAULT_CONFIG, "no netboot driver '%s' (there are: %s)",

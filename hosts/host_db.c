@@ -1,0 +1,308 @@
+/* hosts/host_db.c - the SQL of hosts. */
+#include <config.h>
+
+#include "hosts/host_db.h"
+
+#include "harness/buf.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/json.h"
+#include "harness/mem.h"
+#include "harness/yaml.h"
+#include "hosts/host_yaml.h"
+
+/* Rows that stay are updated, not made anew: an insert cannot see what the
+ * same statement deletes. */
+static const struct query Q_LOAD = {
+    "host_db_load",
+    "with h as ("
+    "  insert into assay.host (host, site, arch, firmware, class, config,"
+    "         source)"
+    "  values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::jsonb,"
+    "          $7::text)"
+    "  on conflict (host) do update set site = excluded.site,"
+    "     arch = excluded.arch, firmware = excluded.firmware,"
+    "     class = excluded.class, config = excluded.config,"
+    "     source = excluded.source, updated_at = now()"
+    "  returning host), "
+    "old_p as (delete from assay.host_property p"
+    "   where p.host = $1::text and not $8::jsonb ? p.name), "
+    "old_f as (delete from assay.host_flag f"
+    "   where f.host = $1::text and not $9::jsonb ? f.flag), "
+    "new_p as (insert into assay.host_property (host, name, value)"
+    "  select h.host, e.key, e.value from h, jsonb_each_text($8::jsonb) e"
+    "  on conflict (host, name) do update set value = excluded.value) "
+    "insert into assay.host_flag (host, flag)"
+    " select h.host, e.value from h, jsonb_array_elements_text($9::jsonb) e"
+    " on conflict do nothing", 9, 0
+};
+static const struct query Q_TWINS = {
+    "host_db_twins",
+    "select p.name, min(p.value),"
+    "  string_agg(h.host || ' (' || h.source || ')', ' and ' order by h.host)"
+    " from assay.host_property p join assay.host h on h.host = p.host"
+    " where p.name in ('mac', 'address') and h.state <> 'retired'"
+    " group by p.name, lower(p.value),"
+    "  case when p.name = 'mac' then '' else h.site::text end"
+    " having count(*) > 1 order by 1, 2 limit 1", 0, 3
+};
+
+#define HOST_COLUMNS \
+    "h.host, h.site, h.arch, h.firmware, h.class, h.state, h.source," \
+    " h.config::text," \
+    " coalesce((select jsonb_object_agg(p.name, p.value)" \
+    "   from assay.host_property p where p.host = h.host), '{}')::text," \
+    " coalesce((select jsonb_agg(f.flag order by f.flag)" \
+    "   from assay.host_flag f where f.host = h.host), '[]')::text," \
+    " coalesce((select case when a.flight is null then t.comment" \
+    "     else 'flight ' || a.flight || ' job ' || a.job end" \
+    "   from assay.allocation a join assay.task t on t.task = a.task" \
+    "   where a.host = h.host and a.ended_at is null), '')"
+
+enum {
+    COL_NAME, COL_SITE, COL_ARCH, COL_FIRMWARE, COL_CLASS, COL_STATE,
+    COL_SOURCE, COL_CONFIG, COL_PROPERTIES, COL_FLAGS, COL_OWNER, COL_COUNT
+};
+
+static const struct query Q_GET = {
+    "host_db_get",
+    "select " HOST_COLUMNS " from assay.host h where h.host = $1::text",
+    1, COL_COUNT
+};
+static const struct query Q_LIST = {
+    "host_db_list",
+    "select " HOST_COLUMNS " from assay.host h order by h.host",
+    0, COL_COUNT
+};
+static const struct query Q_NAMES = {
+    "host_db_names",
+    "select coalesce(string_agg(host, ', ' order by host), '')"
+    " from assay.host", 0, 1
+};
+static const struct query Q_STATE = {
+    "host_db_set_state",
+    "update assay.host set state = $2::text, updated_at = now()"
+    " where host = $1::text", 2, 0
+};
+
+struct load {
+    struct host_file *const *files;
+    size_t count;
+};
+
+static char *
+dump(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+
+    must(text != NULL);
+    return text;
+}
+
+static bool
+load_one(struct db *db, const struct host_file *file, struct fault *why)
+{
+    json_t *config = host_yaml_config(file), *properties = json_object();
+    json_t *flags = json_array();
+    char *config_text, *property_text, *flag_text;
+    bool ok;
+
+    for (unsigned i = 0; i < file->properties_count; i++)
+        json_put_text(properties, file->properties[i].key,
+                      file->properties[i].value);
+    for (unsigned i = 0; i < file->flags_count; i++)
+        must(json_array_append_new(flags, json_string(file->flags[i])) == 0);
+    config_text = dump(config);
+    property_text = dump(properties);
+    flag_text = dump(flags);
+    {
+        const char *params[] = {
+            file->host, file->site == NULL ? "lab" : file->site, file->arch,
+            file->firmware, file->class, config_text, file->path,
+            property_text, flag_text,
+        };
+
+        ok = db_run(db, &Q_LOAD, params, NULL, why);
+    }
+    free(config_text);
+    free(property_text);
+    free(flag_text);
+    json_decref(config);
+    json_decref(properties);
+    json_decref(flags);
+    return ok;
+}
+
+static bool
+load_all(struct db *db, void *arg, struct fault *why)
+{
+    const struct load *load = arg;
+    struct db_rows *rows = NULL;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < load->count; i++)
+        ok = load_one(db, load->files[i], why);
+    ok = ok && db_run(db, &Q_TWINS, NULL, &rows, why);
+    if (ok && db_rows_count(rows) > 0)
+        ok = fault_set(why, FAULT_CONFIG, "%s %s is that of hosts %s",
+                       db_text(rows, 0, 0), db_text(rows, 0, 1),
+                       db_text(rows, 0, 2));
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+host_db_load(struct db *db, struct host_file *const *files, size_t count,
+             struct fault *why)
+{
+    struct load load = { .files = files, .count = count };
+
+    return db_transact(db, load_all, &load, why);
+}
+
+static bool
+parse_cell(const struct db_rows *rows, int row, int col, json_t **out,
+           struct fault *why)
+{
+    const char *text = db_text(rows, row, col);
+
+    return json_parse(text, strlen(text), out, why)
+        || fault_context(why, "host %s in the database",
+                         db_text(rows, row, COL_NAME));
+}
+
+static char *
+dup_cell(const struct db_rows *rows, int row, int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return xstrdup(text == NULL ? "" : text);
+}
+
+static bool
+from_row(const struct db_rows *rows, int row, struct host **host_out,
+         struct fault *why)
+{
+    struct host *host = xcalloc(1, sizeof(*host));
+    bool ok;
+
+    host->name = dup_cell(rows, row, COL_NAME);
+    host->site = dup_cell(rows, row, COL_SITE);
+    host->arch = dup_cell(rows, row, COL_ARCH);
+    host->firmware = dup_cell(rows, row, COL_FIRMWARE);
+    host->class = dup_cell(rows, row, COL_CLASS);
+    host->state = dup_cell(rows, row, COL_STATE);
+    host->source = dup_cell(rows, row, COL_SOURCE);
+    host->owner = dup_cell(rows, row, COL_OWNER);
+    ok = parse_cell(rows, row, COL_CONFIG, &host->config, why)
+        && parse_cell(rows, row, COL_PROPERTIES, &host->properties, why)
+        && parse_cell(rows, row, COL_FLAGS, &host->flags, why);
+    if (ok)
+        *host_out = host;
+    else
+        host_free(host);
+    return ok;
+}
+
+static bool
+say_unknown(struct db *db, const char *name, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_NAMES, NULL, &rows, why))
+        return false;
+    fault_set(why, FAULT_NOT_FOUND, "there is no host '%s'", name);
+    if (db_text(rows, 0, 0)[0] == '\0')
+        fault_hint(why, "no host is registered: assay lab up, or assay host "
+                   "add FILE");
+    else
+        fault_hint(why, "there are: %s", db_text(rows, 0, 0));
+    db_rows_free(rows);
+    return false;
+}
+
+bool
+host_db_get(struct db *db, const char *name, struct host **host_out,
+            struct fault *why)
+{
+    const char *params[] = { name };
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    ok = db_run(db, &Q_GET, params, &rows, why);
+    if (ok && db_rows_count(rows) == 0)
+        ok = say_unknown(db, name, why);
+    else
+        ok = ok && from_row(rows, 0, host_out, why);
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+host_db_list(struct db *db, struct host ***hosts_out, size_t *count_out,
+             struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    struct host **hosts = NULL;
+    size_t count = 0;
+    bool ok;
+
+    ok = db_run(db, &Q_LIST, NULL, &rows, why);
+    if (ok) {
+        hosts = xcalloc((size_t)db_rows_count(rows) + 1, sizeof(*hosts));
+        for (int i = 0; ok && i < db_rows_count(rows); i++) {
+            ok = from_row(rows, i, &hosts[count], why);
+            count += ok;
+        }
+    }
+    db_rows_free(rows);
+    if (ok) {
+        *hosts_out = hosts;
+        *count_out = count;
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+        host_free(hosts[i]);
+    free(hosts);
+    return false;
+}
+
+bool
+host_db_set_state(struct db *db, const char *name, const char *state,
+                  struct fault *why)
+{
+    const char *params[] = { name, state };
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    ok = db_run(db, &Q_STATE, params, &rows, why);
+    if (ok && db_rows_affected(rows) == 0)
+        ok = say_unknown(db, name, why);
+    db_rows_free(rows);
+    return ok;
+}
+
+const char *
+host_property(const struct host *host, const char *name)
+{
+    return json_text(host->properties, name);
+}
+
+void
+host_free(struct host *host)
+{
+    if (host == NULL)
+        return;
+    free(host->name);
+    free(host->site);
+    free(host->arch);
+    free(host->firmware);
+    free(host->class);
+    free(host->state);
+    free(host->source);
+    free(host->owner);
+    json_decref(host->config);
+    json_decref(host->properties);
+    json_decref(host->flags);
+    free(host);
+}

@@ -1,0 +1,30 @@
+/* hosts/power_drivers.h - the rows of the table in hosts/power.c. */
+#ifndef HOSTS_POWER_DRIVERS_H
+#define HOSTS_POWER_DRIVERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <jansson.h>
+#include "harness/attr.h"
+#include "hosts/power.h"
+
+struct arena;
+struct fault;
+
+extern const struct power_driver power_command_driver;
+extern const struct power_driver power_libvirt_driver;
+extern const struct power_driver power_manual_driver;
+
+/* FAULT_CONFIG unless every key of 'config' is "driver" or one of 'keys'. */
+MUST_CHECK bool power_check_keys(json_t *config, const char *const *keys,
+                                 size_t count, struct fault *why);
+/* "on" or "off" and nothing else but white space; FAULT_PEER otherwise. */
+MUST_CHECK bool power_read_answer(const char *data, size_t bytes,
+                                  enum power_state *state_out,
+                                  struct fault *why);
+
+/* Manual driver: a person has switched the host, and says so. */
+MUST_CHECK bool power_manual_confirm(const char *host, enum power_state state,
+                                     struct fault *why);
+
+#endif

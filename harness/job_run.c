@@ -59,7 +59,7 @@ struct job_run {
     struct buf waits_for;
 };
 
-/* --- Notes for the outbox -------------------------------------------------- */
+/* --- Notes for the outbox ------------------------------------------------- */
 
 struct step_note {
     struct job_step_row row;    /* its texts are ours */
@@ -188,7 +188,7 @@ finish_note_free(void *arg)
     free(note);
 }
 
-/* --- Hosts ------------------------------------------------------------------ */
+/* --- Hosts ---------------------------------------------------------------- */
 
 static void
 note_waits(struct job_run *run, const struct fault *why)
@@ -272,7 +272,7 @@ book_now(struct job_run *run)
     job_engine_event(run->engine, JOB_EVENT_LOST);
 }
 
-/* --- Steps ------------------------------------------------------------------ */
+/* --- Steps ---------------------------------------------------------------- */
 
 /* "guest-start/pv" as a name of a file. */
 static char *
@@ -407,7 +407,7 @@ start_step(struct job_run *run, struct active *active, int64_t limit_ms)
     free(log);
 }
 
-/* --- What the engine asks for ------------------------------------------------ */
+/* --- What the engine asks for --------------------------------------------- */
 
 static void
 op_book(void *owner)
@@ -536,7 +536,7 @@ static const struct job_engine_ops ENGINE_OPS = {
     .finish = op_finish, .ended = op_ended,
 };
 
-/* --- What the outbox tells ---------------------------------------------------- */
+/* --- What the outbox tells ------------------------------------------------ */
 
 static enum outbox_open
 on_open(void *owner, struct db **db_out, struct fault *why)

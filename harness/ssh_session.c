@@ -86,7 +86,7 @@ ssh_socket_plain(void *owner UNUSED, const char *address, int *fd_out,
 static void
 kick(struct ssh_session *session);
 
-/* --- One libssh2 call --------------------------------------------------------- */
+/* --- One libssh2 call ----------------------------------------------------- */
 
 static void
 say_error(const struct ssh_session *session, struct fault *why,
@@ -166,7 +166,7 @@ attempt(struct ssh_exec *exec, enum op op)
     return rc;
 }
 
-/* --- The end of things --------------------------------------------------------- */
+/* --- The end of things ---------------------------------------------------- */
 
 static void
 exec_unlink(struct ssh_exec *exec)
@@ -266,7 +266,7 @@ ssh_session_free(struct ssh_session *session)
     fd_close(&session->fd);
 }
 
-/* --- A command ------------------------------------------------------------------ */
+/* --- A command ------------------------------------------------------------ */
 
 enum drive { DRIVE_IDLE = 0, DRIVE_PROGRESS, DRIVE_ENDED, DRIVE_DEAD };
 
@@ -526,7 +526,7 @@ drive_pin(struct ssh_session *session, struct fault *why, bool *dead_out)
     return session->pin == NULL;
 }
 
-/* --- The session ----------------------------------------------------------------- */
+/* --- The session ---------------------------------------------------------- */
 
 static bool
 check_hostkey(struct ssh_session *session, struct fault *why)
@@ -854,7 +854,7 @@ ssh_session_load(const struct ssh_session *session)
     return count;
 }
 
-/* --- Commands, from outside -------------------------------------------------------- */
+/* --- Commands, from outside ----------------------------------------------- */
 
 static struct ssh_exec *
 exec_new(struct ssh_session *session, const struct ssh_exec_ops *ops,

@@ -338,7 +338,7 @@ part_grid(struct page *page)
     buf_adds(out, "<span>hatched: not reached</span></p>\n");
 }
 
-/* Measurements -------------------------------------------------------------- */
+/* Measurements ------------------------------------------------------------- */
 
 static void
 measure_dots(const struct measure *measure, struct buf *out)
@@ -415,7 +415,7 @@ part_measures(struct page *page)
     buf_adds(out, "</p>\n");
 }
 
-/* Versions ------------------------------------------------------------------ */
+/* Versions ----------------------------------------------------------------- */
 
 /* "packages" is a JSON list of texts; anything else is shown as it is. */
 static void

@@ -43,10 +43,12 @@ enum { FAKE_TX_SAME = 0, FAKE_TX_IDLE, FAKE_TX_OPEN, FAKE_TX_FAILED };
 /* The most frequent lines. */
 #define FAKE_OK(sql, tag) \
     { .call = FAKE_SEND, .text = (sql) }, \
-    { .call = FAKE_RESULT, .text = (tag), .value = PGRES_COMMAND_OK }, { .call = FAKE_END }
+    { .call = FAKE_RESULT, .text = (tag), .value = PGRES_COMMAND_OK }, \
+    { .call = FAKE_END }
 #define FAKE_OK_TX(sql, tag, state) \
     { .call = FAKE_SEND, .text = (sql) }, \
-    { .call = FAKE_RESULT, .text = (tag), .value = PGRES_COMMAND_OK, .tx = (state) }, \
+    { .call = FAKE_RESULT, .text = (tag), .value = PGRES_COMMAND_OK, \
+      .tx = (state) }, \
     { .call = FAKE_END }
 #define FAKE_ROW(sql, n, ...) \
     { .call = FAKE_SEND, .text = (sql) }, \

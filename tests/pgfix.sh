@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # tests/pgfix.sh - a private PostgreSQL server for a test in shell; source it.
 #
 #     . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
@@ -6,7 +7,7 @@
 #     pgfix_passed=yes      # before the end; else the directory is kept
 #
 # The server, and whatever pgfix_undo has collected, goes when the script ends,
-# in reverse order. shellcheck shell=sh
+# in reverse order.
 
 pgfix_undo=
 pgfix_passed=no

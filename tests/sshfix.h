@@ -23,6 +23,7 @@
 #include "harness/mem.h"
 #include "harness/proc.h"
 #include "harness/ssh_target.h"
+#include "tests/tap.h"
 
 struct sshfix {
     char dir[256];              /* all its files */

@@ -97,7 +97,8 @@ test_run(void)
         FAKE_ROW("select 1", 2, "a", "b"),
         FAKE_OK("select 1", "SELECT 0"),
         FAKE_ROW("update t", 1, "a"),
-        { .call = FAKE_SEND, .text = "select $1", .param = "caf\xc3\xa9 \\xe9!" },
+        { .call = FAKE_SEND, .text = "select $1",
+          .param = "caf\xc3\xa9 \\xe9!" },
         { .call = FAKE_RESULT, .value = PGRES_TUPLES_OK, .columns = 1 },
         { .call = FAKE_END },
         { .call = FAKE_FINISH },
@@ -258,7 +259,8 @@ test_limits(void)
 {
     static const struct fake_line silent[] = {
         FAKE_CONNECTED,
-        { .call = FAKE_SEND, .text = "select pg_catalog.set_config('statement_ti",
+        { .call = FAKE_SEND,
+          .text = "select pg_catalog.set_config('statement_ti",
           .param = "2000" },
         { .call = FAKE_RESULT, .value = PGRES_TUPLES_OK, .columns = 1 },
         { .call = FAKE_END },

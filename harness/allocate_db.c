@@ -24,7 +24,7 @@
 #define FLAG_SEPARATOR '\x1f'
 
 /* Hosts with few flags first: those with many are kept for jobs that need
- * them. A held host whose owner has no lock may be free after a reap. */
+ * them. A held host may be free after a reap. */
 static const struct query Q_HOSTS = { "list the hosts",
     "with flags as ("
     " select host, count(*) as n, string_agg(flag, chr(31)) as list"
@@ -71,7 +71,7 @@ struct choice {
     struct arena arena;         /* of this attempt's snapshot */
     struct match_host *hosts;
     int host_count;
-    bool lockless;              /* an owner may be dead */
+    bool held;                  /* a host has an owner: a dead one? */
     int *chosen;                /* per role, an index into hosts */
     bool raced;                 /* somebody was faster */
 };
@@ -107,7 +107,7 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
     int i;
 
     arena_free(arena);
-    choice->lockless = false;
+    choice->held = false;
     if (!db_run(db, &Q_HOSTS, NULL, &rows, why))
         return false;
     choice->host_count = db_rows_count(rows);
@@ -128,7 +128,7 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
         else if (owner != NULL)
             host->obstacle = arena_printf(arena, "%s%s", owner, lockless
                 ? " (its owner lost its session)" : "");
-        choice->lockless |= lockless;
+        choice->held |= owner != NULL;
     }
     db_rows_free(rows);
     return true;
@@ -256,10 +256,10 @@ task_allocate(struct db *db, int64_t task, int64_t flight, const char *job,
     must(!db_in_transaction(db) && role_count > 0);
     for (attempt = 0; again && attempt < ATTEMPTS_MAX; attempt++) {
         ok = try_once(db, &choice, &again, why);
-        if (ok || again || reaped || !choice.lockless
+        if (ok || again || reaped || !choice.held
             || !db_is_alive(db))
             continue;
-        reaped = true;          /* an owner may be dead: see to it, once */
+        reaped = true;          /* see to it, once */
         if (!task_reap(db, &jobs, &hosts, why))
             break;
         again = hosts > 0;

@@ -30,6 +30,8 @@
 #define EVICT_LIMIT_MS 10000    /* for our own old session to end */
 #define EVICT_POLL_MS 20
 #define BEGIN_ATTEMPTS 3
+#define BURY_LIMIT_MS 500       /* for a dead client's session to end */
+#define BURY_POLL_MS 5
 
 /* The lock's class as text, for queries. */
 #define LOCK "16723"
@@ -52,13 +54,13 @@ static const struct query Q_OPEN = { "find who has a task",
     " from assay.task t"
     " where t.kind = $1::text and t.refkey = $2::text"
     " and t.ended_at is null", 2, 5 };
-static const struct query Q_LOCKLESS = { "find tasks without a lock",
+static const struct query Q_ALL_OPEN = { "list open tasks",
     "select t.task, t.node_key, t.pid, t.pid_start, t.backend,"
     "  (extract(epoch from clock_timestamp() - t.lost_at) * 1000)::bigint,"
-    "  t.kind || ' ' || t.refkey"
+    "  t.kind || ' ' || t.refkey,"
+    "  exists (select from assay.task_lock l where l.task = t.task)"
     " from assay.task t where t.ended_at is null"
-    " and not exists (select from assay.task_lock l where l.task = t.task)"
-    " order by t.task", 0, 7 };
+    " order by t.task", 0, 8 };
 /* A task that was resumed since we looked has another server process. */
 static const struct query Q_MARK_LOST = { "mark a task as lost",
     "update assay.task set lost_at = clock_timestamp()"
@@ -102,6 +104,12 @@ static const struct query Q_TAKE = { "take a task's lock",
     "select case when exists (select from assay.task_lock l"
     "  where l.task = $1::bigint and l.backend = pg_backend_pid())"
     " then true else pg_try_advisory_lock(" LOCK ", $1::int) end", 1, 1 };
+/* The server process of a client that is known to be dead. */
+static const struct query Q_BURY = { "end a dead client's session",
+    "select pg_terminate_backend(t.backend)"
+    " from assay.task t join assay.task_lock l on l.task = t.task"
+    " where t.task = $1::bigint and t.backend = $2::int"
+    " and l.backend = t.backend", 2, 1 };
 static const struct query Q_EVICT = { "end our old session",
     "select pg_terminate_backend(t.backend)"
     " from assay.task t join assay.task_lock l on l.task = t.task"
@@ -413,6 +421,7 @@ break_jobs(struct db *db, int *jobs_out, struct fault *why)
 
 struct death {
     const char *number, *backend, *reason;
+    bool done;                  /* it ended by this */
     int jobs, hosts;
 };
 
@@ -427,6 +436,7 @@ death_tx(struct db *db, void *arg, struct fault *why)
     struct db_rows *rows = NULL;
     bool ok, dead;
 
+    death->done = false;
     death->jobs = death->hosts = 0;
     if (!db_run(db, &Q_TRY_XACT, params, &rows, why))
         return false;
@@ -441,11 +451,54 @@ death_tx(struct db *db, void *arg, struct fault *why)
     rows = NULL;
     if (!dead)
         return ok;              /* resumed or ended since we looked */
+    death->done = true;
     ok = db_run(db, &Q_RELEASE, release, &rows, why);
     if (ok)
         death->hosts = (int)db_rows_affected(rows);
     db_rows_free(rows);
     return ok && break_jobs(db, &death->jobs, why);
+}
+
+/* The client is gone, its server process not yet: that one need not notice by
+ * itself. */
+static bool
+bury(struct db *db, struct death *death, struct fault *why)
+{
+    const char *const params[] = { death->number, death->backend };
+    int64_t deadline_ms = clock_mono_ms(clock_system()) + BURY_LIMIT_MS;
+
+    if (!db_run(db, &Q_BURY, params, NULL, why))
+        return false;
+    while (db_transact(db, death_tx, death, why)) {
+        if (death->done || clock_mono_ms(clock_system()) > deadline_ms)
+            return true;        /* or the next reap will find it */
+        poll(NULL, 0, BURY_POLL_MS);
+    }
+    return false;
+}
+
+/* Whether, and of what, one open task has died. */
+static bool
+examine(struct db *db, const char *own_key, const struct db_rows *rows,
+        int row, struct death *death, struct fault *why)
+{
+    const char *mark[] = { db_text(rows, row, 0), db_text(rows, row, 4) };
+    int64_t lost_ms = db_int(rows, row, 5, -1);
+    bool held = db_bool(rows, row, 7);
+    bool gone = process_is_gone(own_key, db_text(rows, row, 1),
+                                db_int(rows, row, 2, 0),
+                                db_int(rows, row, 3, 0));
+
+    *death = (struct death){ .number = mark[0], .backend = mark[1] };
+    death->reason = gone ? "its process is gone"
+                         : "its database session was lost for too long";
+    if (gone && held)
+        return bury(db, death, why);
+    if (held)
+        return true;
+    if (gone || lost_ms >= TASK_GRACE_MS)
+        return db_transact(db, death_tx, death, why);
+    return lost_ms >= 0 || db_run(db, &Q_MARK_LOST, mark, NULL, why);
 }
 
 bool
@@ -454,37 +507,22 @@ task_reap(struct db *db, int *jobs_out, int *hosts_out, struct fault *why)
     struct db_rows *rows = NULL;
     struct death death;
     char own_key[NODE_KEY_BYTES];
-    const char *mark[2];
-    bool ok, gone;
+    bool ok;
     int i;
 
     must(!db_in_transaction(db));
     *jobs_out = *hosts_out = 0;
     ok = node_key(own_key, why)
-        && db_run(db, &Q_LOCKLESS, NULL, &rows, why);
+        && db_run(db, &Q_ALL_OPEN, NULL, &rows, why);
     for (i = 0; ok && i < db_rows_count(rows); i++) {
-        death = (struct death){ .number = db_text(rows, i, 0),
-                                .backend = db_text(rows, i, 4) };
-        gone = process_is_gone(own_key, db_text(rows, i, 1),
-                               db_int(rows, i, 2, 0), db_int(rows, i, 3, 0));
-        if (!gone && db_int(rows, i, 5, -1) < TASK_GRACE_MS) {
-            mark[0] = death.number;
-            mark[1] = death.backend;
-            ok = db_int(rows, i, 5, -1) >= 0
-                || db_run(db, &Q_MARK_LOST, mark, NULL, why);
+        ok = examine(db, own_key, rows, i, &death, why);
+        if (!ok || !death.done)
             continue;
-        }
-        death.reason = gone ? "its process is gone"
-                            : "its database session was lost for too long";
-        ok = db_transact(db, death_tx, &death, why);
-        if (ok && death.hosts + death.jobs > 0)
-            log_info("task %s (%s) is dead, %s: freed %d hosts, broke %d "
-                     "jobs", death.number, db_text(rows, i, 6), death.reason,
-                     death.hosts, death.jobs);
-        if (ok) {
-            *jobs_out += death.jobs;
-            *hosts_out += death.hosts;
-        }
+        *jobs_out += death.jobs;
+        *hosts_out += death.hosts;
+        log_info("task %s (%s) is dead, %s: freed %d hosts, broke %d jobs",
+                 death.number, db_text(rows, i, 6), death.reason,
+                 death.hosts, death.jobs);
     }
     db_rows_free(rows);
     return ok && break_jobs(db, jobs_out, why);

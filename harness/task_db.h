@@ -17,8 +17,10 @@
  * transaction that frees the hosts, while holding the task's lock; who comes
  * back later finds it ended.
  *
- * A killed process whose server process is still at work holds the lock
- * until the server notices: a second at most. */
+ * A process that was killed in the middle of a statement leaves a server
+ * process that still holds the lock. By rule 1 it is ended with its client;
+ * else the server notices by itself, within a second (PostgreSQL 13: at the
+ * end of the statement). */
 #ifndef HARNESS_TASK_DB_H
 #define HARNESS_TASK_DB_H
 

@@ -333,8 +333,8 @@ static const struct cmd TABLE[] = {
      "run one job",
      "assayd starts it for each job that may run. It holds the job's hosts as "
      "long as it\nlives. TERM, INT and HUP abort the job: the step that runs "
-     "is stopped, the final\nsteps get a short limit; the second one stops these "
-     "too.\n\n"
+     "is stopped, the final\nsteps get a short limit; the second one stops "
+     "these too.\n\n"
      "Exit status: 0 the job has its final status, 3 no hosts now, 4 somebody "
      "else has\nthe job or it is not queued, 75 the database was lost."},
     {NULL, NULL, 0, 0, CMD_READS, NULL, NULL, NULL, NULL},

@@ -5,7 +5,8 @@
  * how far the right one stands above the left one (a MOSUM scan; Eichinger
  * and Kirch, Bernoulli 24, 2018). The narrowest width over the threshold
  * names a change (Baranowski, Chen and Fryzlewicz, JRSS B 81, 2019), whose
- * place is then the split with the least absolute deviations from two medians. */
+ * place is then the split with the least absolute deviations from two
+ * medians. */
 #include <config.h>
 
 #include "results/stats.h"

@@ -7,6 +7,7 @@
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
+#include "harness/on_cmds.h"
 #include "harness/service_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "recipes/recipes_cmds.h"
@@ -19,6 +20,7 @@ static const struct cmd *const tables[] = {
     flights_cmds,
     flights_show_cmds,
     lab_cmds,
+    on_cmds,
     recipes_cmds,
     results_cmds,
     service_cmds,

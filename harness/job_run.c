@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "harness/ctl_server.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
@@ -19,6 +20,7 @@
 #include "harness/mem.h"
 #include "harness/orphan.h"
 #include "harness/outbox.h"
+#include "harness/ssh_pool.h"
 #include "harness/step_result.h"
 #include "harness/strv.h"
 #include "harness/task_db.h"
@@ -48,6 +50,8 @@ struct job_run {
     void *owner;
     struct job_engine *engine;
     struct outbox *outbox;
+    struct ssh_pool *pool;      /* once it has hosts */
+    struct ctl_server *ctl;
     uv_timer_t alarm;
     struct active *active;
     struct job_env env;
@@ -59,7 +63,7 @@ struct job_run {
     struct buf waits_for;
 };
 
-/* --- Notes for the outbox ------------------------------------------------- */
+/* --- Notes for the outbox ------------------------------------------------ */
 
 struct step_note {
     struct job_step_row row;    /* its texts are ours */
@@ -188,7 +192,7 @@ finish_note_free(void *arg)
     free(note);
 }
 
-/* --- Hosts ---------------------------------------------------------------- */
+/* --- Hosts --------------------------------------------------------------- */
 
 static void
 note_waits(struct job_run *run, const struct fault *why)
@@ -235,6 +239,40 @@ allocate(struct job_run *run, struct db *db, struct fault *why)
     return ok;
 }
 
+static const char *
+resolve_host(void *owner, const char *name, struct fault *why)
+{
+    const struct job_run *run = owner;
+    const char *host = job_env_host(&run->env, name);
+    size_t i;
+
+    for (i = 0; host == NULL && run->env.hosts[i] != NULL; i++)
+        if (strcmp(run->env.hosts[i], name) == 0)
+            host = run->env.hosts[i];
+    if (host == NULL)
+        fault_set(why, FAULT_NOT_FOUND, "the job has no host or role %s "
+                  "(it has %s)", name, run->env.hosts_text);
+    return host;
+}
+
+/* The way to the hosts. Without it steps cannot reach them, and say so. */
+static void
+open_ctl(struct job_run *run)
+{
+    struct fault why = FAULT_INIT;
+    char *dir = xasprintf("%s/ssh", run->env.jobdir);
+
+    /* What another run of this job left there speaks of other boots. */
+    if (!fs_remove_tree(dir, &why) || !fs_mkdirs(dir, 0755, &why))
+        log_fault(LOG_LEVEL_ERROR, &why, "no directory for ssh");
+    run->pool = ssh_pool_new(run->loop, dir, run->config->make_socket, NULL);
+    run->ctl = ctl_server_new(run->loop, run->env.ctl, run->pool,
+                              resolve_host, run, &why);
+    if (run->ctl == NULL)
+        log_fault(LOG_LEVEL_ERROR, &why, "no control socket");
+    free(dir);
+}
+
 static void
 book_now(struct job_run *run)
 {
@@ -244,6 +282,7 @@ book_now(struct job_run *run)
     if (allocate(run, db, &why)) {
         if (run->env.hosts_text[0] != '\0')
             log_info("hosts: %s", run->env.hosts_text);
+        open_ctl(run);
         outbox_add(run->outbox, write_running, run, NULL);
         job_engine_event(run->engine, JOB_EVENT_BOOKED);
         return;
@@ -272,7 +311,7 @@ book_now(struct job_run *run)
     job_engine_event(run->engine, JOB_EVENT_LOST);
 }
 
-/* --- Steps ---------------------------------------------------------------- */
+/* --- Steps --------------------------------------------------------------- */
 
 /* "guest-start/pv" as a name of a file. */
 static char *
@@ -407,7 +446,7 @@ start_step(struct job_run *run, struct active *active, int64_t limit_ms)
     free(log);
 }
 
-/* --- What the engine asks for --------------------------------------------- */
+/* --- What the engine asks for -------------------------------------------- */
 
 static void
 op_book(void *owner)
@@ -527,6 +566,10 @@ op_ended(void *owner, enum job_end end)
     struct job_run *run = owner;
 
     run->end = end;
+    ctl_server_free(run->ctl);
+    ssh_pool_free(run->pool);
+    run->ctl = NULL;
+    run->pool = NULL;
     uv_close((uv_handle_t *)&run->alarm, on_alarm_closed);
 }
 
@@ -536,7 +579,7 @@ static const struct job_engine_ops ENGINE_OPS = {
     .finish = op_finish, .ended = op_ended,
 };
 
-/* --- What the outbox tells ------------------------------------------------ */
+/* --- What the outbox tells ----------------------------------------------- */
 
 static enum outbox_open
 on_open(void *owner, struct db **db_out, struct fault *why)

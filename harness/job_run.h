@@ -10,6 +10,7 @@
 #include <uv.h>
 #include "harness/attr.h"
 #include "harness/job_engine.h"
+#include "harness/ssh_session.h"
 #include "harness/step_run.h"
 
 struct clock;
@@ -40,6 +41,7 @@ struct job_run_config {
     int64_t lost_limit_ms;      /* without the database */
     int64_t log_max_bytes;      /* of one step; 0: no limit */
     step_store_fn *store;       /* keeps attachments */
+    ssh_socket_fn *make_socket; /* reaches the hosts */
     /* Opens the database again and resumes the task. */
     bool (*reopen)(struct db **db_out, bool *gone_out, struct fault *why);
 };

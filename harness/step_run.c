@@ -80,7 +80,7 @@ now(const struct step_run *run)
     return clock_mono_ms(run->clock);
 }
 
-/* --- Records ---------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------- */
 
 static bool
 take_set(struct step_run *run, const struct step_record *record,
@@ -171,7 +171,7 @@ on_record(void *owner, const struct step_record *record, struct fault *why)
     return true;
 }
 
-/* --- Pipes ------------------------------------------------------------- */
+/* --- Pipes --------------------------------------------------------------- */
 
 static void
 on_handle_closed(uv_handle_t *handle)
@@ -285,7 +285,7 @@ stream_open(struct step_run *run, struct stream *stream, int *child_out,
     return true;
 }
 
-/* --- The end ------------------------------------------------------------ */
+/* --- The end ------------------------------------------------------------- */
 
 static void
 attach_failed(struct step_run *run, const char *name,
@@ -598,7 +598,7 @@ on_proc_end(struct proc *proc, void *owner, struct proc_status status)
     drain(run);
 }
 
-/* --- The start ------------------------------------------------------------ */
+/* --- The start ----------------------------------------------------------- */
 
 /* A file in memory that nobody can change, read from its start. */
 static bool

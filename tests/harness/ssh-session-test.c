@@ -5,6 +5,7 @@
 
 #include <uv.h>
 #include "harness/clock.h"
+#include "harness/ssh_exec.h"
 #include "harness/ssh_session.h"
 #include "tests/sshfix.h"
 

@@ -15,6 +15,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/job_guard.h"
 #include "harness/mem.h"
 #include "harness/signals.h"
 
@@ -268,6 +269,17 @@ out:
     return ok;
 }
 
+static bool
+on_guard(struct cmd_call *call, struct fault *why)
+{
+    int64_t pid;
+
+    if (!parse_int64(cmd_arg(call, 0), 2, INT32_MAX, &pid))
+        return fault_set(why, FAULT_USAGE, "PID is no number of a process");
+    job_guard_watch(STDIN_FILENO, (pid_t)pid);
+    return true;
+}
+
 #define JOB_OPT \
     {"job", CMD_OPT_TEXT, "FLIGHT/JOB", NULL, 0, 0, \
      "a running job, when not called by a step of it"}
@@ -299,6 +311,8 @@ const struct cmd on_cmds[] = {
      "copy a file from a host of the job",
      "LOCAL may be a directory, or - for standard output. It changes only "
      "when all has\narrived."},
+    {"job-guard", "PID", 1, 1, CMD_HIDDEN, NULL, on_guard,
+     "kill what an assay-job that died left behind", NULL},
     {"on", "HOST -- COMMAND [ARG...]", 2, -1, CMD_WRITES, ON_OPTS, on_run,
      "run a command on a host of the job", ON_TEXT},
     {"put", "HOST LOCAL REMOTE", 3, 3, CMD_WRITES, COPY_OPTS, on_put,

@@ -16,6 +16,7 @@
 #include "harness/home.h"
 #include "harness/job_db.h"
 #include "harness/job_exit.h"
+#include "harness/job_guard.h"
 #include "harness/job_plan.h"
 #include "harness/job_run.h"
 #include "harness/log.h"
@@ -34,6 +35,7 @@
 static struct {
     uv_loop_t *loop;
     uv_signal_t signals[3];
+    struct job_guard guard;
     struct job_run *run;
     int64_t task;
     enum job_end end;
@@ -53,6 +55,7 @@ struct setup {
     struct job_run_config config;
     char refkey[160];
     char recipes_dir[PATH_MAX];
+    char *program;              /* "assay" */
     bool begun;                 /* the task exists */
 };
 
@@ -127,16 +130,19 @@ on_done(void *owner UNUSED, enum job_end end, struct db *db)
     job.waits_for = xstrdup(job_run_waits_for(job.run));
     for (i = 0; i < ARRAY_LEN(job.signals); i++)
         uv_close((uv_handle_t *)&job.signals[i], NULL);
+    job_guard_dismiss(&job.guard);
 }
 
 static bool
-run_loop(const struct job_run_config *config, struct db *db,
-         struct fault *why)
+run_loop(const struct job_run_config *config, const char *program,
+         struct db *db, struct fault *why)
 {
     size_t i;
 
     job.loop = uv_default_loop();
-    if (!proc_watch_init(job.loop, why) || !orphan_watch_init(job.loop, why))
+    if (!proc_watch_init(job.loop, why) ||
+        !orphan_watch_init(job.loop, why) ||
+        !job_guard_start(&job.guard, job.loop, program, why))
         return false;
     for (i = 0; i < ARRAY_LEN(job.signals); i++) {
         must(uv_signal_init(job.loop, &job.signals[i]) == 0);
@@ -234,13 +240,13 @@ static bool
 find_places(struct setup *setup, struct job_run_config *config,
             struct fault *why)
 {
-    char *program = NULL, *recipes = NULL;
+    char *recipes = NULL;
 
     if (!home_get(&config->home, why) ||
-        !home_program(&setup->arena, "assay", &program, why) ||
+        !home_program(&setup->arena, "assay", &setup->program, why) ||
         !home_data(&setup->arena, "recipes", &recipes, why))
         return false;
-    config->program_dir = parent(&setup->arena, program);
+    config->program_dir = parent(&setup->arena, setup->program);
     config->recipes_dir = realpath(recipes, setup->recipes_dir) != NULL
                               ? setup->recipes_dir : recipes;
     config->recipe_dir = parent(&setup->arena, setup->recipe->path);
@@ -297,7 +303,7 @@ run_job(struct setup *setup, struct cmd_call *call, int *status_out,
     if (!find_places(setup, config, why))
         return false;
     setup->db = NULL;
-    if (!run_loop(config, db, why))
+    if (!run_loop(config, setup->program, db, why))
         return false;
     return close_job(setup, status_out, why);
 }

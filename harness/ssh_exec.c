@@ -52,7 +52,7 @@ call(struct ssh_exec *exec, enum op op)
         return libssh2_channel_free(exec->channel);
     case OP_NONE:
     default:
-        must(!"an operation");
+        must_never("an operation");
     }
     return -1;
 }

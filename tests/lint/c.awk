@@ -100,6 +100,8 @@ FNR == 1 {
     if (match(code, /(^|[^A-Za-z0-9_])(sleep|usleep|nanosleep)[ ]*\(/) &&
         FILENAME != "harness/signals.c")
         breach("nothing sleeps but harness/signals.c")
+    if (index(code, "must(!\""))
+        breach("must(!\"...\") is must_never(\"...\")")
     if (match(code, /__attribute__[ ]*\(\(.*cleanup/))
         breach("no cleanup attribute")
 }

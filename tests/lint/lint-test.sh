@@ -18,6 +18,7 @@ int d = strcpy(a, b) + "strcpy(" + '"' + sleep(1);
    over more lines " */ int e = atoi(x);
 const char *f = "select flight from flights"; /* "http://a//b" */
 const char *g = "update the lab, not SQL; \" // \\";
+    must(!"clang warns of it");
 int long_line = 1123456789012345678901234567890123456789012345678901234567890123;
 END
 cat >"$tmp/harness/good.c" <<'END'
@@ -37,7 +38,8 @@ hosts/bad.c:8: strcpy() is banned
 hosts/bad.c:8: nothing sleeps but harness/signals.c
 hosts/bad.c:10: atoi() is banned
 hosts/bad.c:11: SQL outside *_db.c
-hosts/bad.c:13: over 80 columns"
+hosts/bad.c:13: must(!\"...\") is must_never(\"...\")
+hosts/bad.c:14: over 80 columns"
 got=$(cd "$tmp" && LC_ALL=C awk -f "${ASSAY_TOP_SRCDIR:?}/tests/lint/c.awk" \
     hosts/bad.c harness/good.c)
 status=$?

@@ -9,12 +9,14 @@
 #include "harness/doctor_cmds.h"
 #include "harness/on_cmds.h"
 #include "harness/service_cmds.h"
+#include "hosts/console_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
 
 static const struct cmd *const tables[] = {
+    console_cmds,
     db_cmds,
     doctor_cmds,
     flights_cmds,

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
@@ -23,11 +22,11 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "harness/db_programs.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/log.h"
-#include "harness/mem.h"
 #include "harness/proc.h"
 #include "harness/signals.h"
 
@@ -101,160 +100,6 @@ is_foreign(void)
     const char *env = getenv("ASSAY_DB");
 
     return env != NULL && env[0] != '\0';
-}
-
-/* Programs ---------------------------------------------------------------- */
-
-static bool
-has_program(const char *dir, const char *name)
-{
-    char *path = xasprintf("%s/%s", dir, name);
-    bool has = access(path, X_OK) == 0;
-
-    free(path);
-    return has;
-}
-
-/* The server's programs by PATH: Debian keeps them out, others put links to
- * some of them there. */
-static char *
-path_bindir(struct arena *arena)
-{
-    const char *path = getenv("PATH"), *colon;
-    char real[PATH_MAX], *slash;
-    size_t len;
-
-    while (path != NULL && path[0] != '\0') {
-        colon = strchr(path, ':');
-        len = colon != NULL ? (size_t)(colon - path) : strlen(path);
-        if (realpath(arena_printf(arena, "%.*s/postgres", (int)len, path),
-                     real) != NULL) {
-            slash = strrchr(real, '/');
-            *slash = '\0';
-            if (has_program(real, "postgres") && has_program(real, "initdb"))
-                return arena_strdup(arena, real);
-        }
-        path = colon != NULL ? colon + 1 : NULL;
-    }
-    return NULL;
-}
-
-/* The newest of Debian's, or the one of 'major' if that is not 0. */
-static char *
-debian_bindir(struct arena *arena, int64_t major)
-{
-    static const char top[] = "/usr/lib/postgresql";
-    int64_t best = 0, number;
-    struct dirent *entry;
-    char *dir, *found = NULL;
-    DIR *stream = opendir(top);
-
-    while (stream != NULL && (entry = readdir(stream)) != NULL) {
-        if (!parse_int64(entry->d_name, 1, 1000, &number) || number <= best
-            || (major != 0 && number != major))
-            continue;
-        dir = arena_printf(arena, "%s/%s/bin", top, entry->d_name);
-        if (has_program(dir, "postgres") && has_program(dir, "initdb")) {
-            found = dir;
-            best = number;
-        }
-    }
-    if (stream != NULL)
-        closedir(stream);
-    return found;
-}
-
-/* Major version of the cluster's data, 0 if there is none. */
-static int64_t
-data_major(struct cluster *cluster)
-{
-    struct buf text = BUF_INIT;
-    int64_t major = 0;
-    char *path = arena_printf(&cluster->arena, "%s/PG_VERSION",
-                              cluster->data);
-
-    if (fs_read_file(path, 64, &text, NULL)) {
-        buf_text(&text);
-        if (text.len > 0 && text.data[text.len - 1] == '\n')
-            text.data[text.len - 1] = '\0';
-        if (!parse_int64(buf_text(&text), 1, 1000, &major))
-            major = 0;
-    }
-    buf_free(&text);
-    return major;
-}
-
-static bool
-bindir_is_major(const char *bindir, int64_t major)
-{
-    struct buf out = BUF_INIT;
-    char *path = xasprintf("%s/postgres", bindir), want[64];
-    const char *const argv[] = { path, "-V", NULL };
-    bool ok;
-
-    snprintf(want, sizeof(want), "postgres (PostgreSQL) %" PRId64, major);
-    ok = proc_run(argv, NULL, 0, 10000, &out, NULL)
-        && strncmp(buf_text(&out), want, strlen(want)) == 0
-        && strchr("0123456789", buf_text(&out)[strlen(want)]) == NULL;
-    buf_free(&out);
-    free(path);
-    return ok;
-}
-
-/* Where the server's programs are, of the data's version if there are data. */
-static bool
-find_bindir(struct cluster *cluster, char **bindir_out, struct fault *why)
-{
-    int64_t major = data_major(cluster);
-    char *dir = path_bindir(&cluster->arena);
-
-    if (dir != NULL && major != 0 && !bindir_is_major(dir, major))
-        dir = NULL;
-    if (dir == NULL)
-        dir = debian_bindir(&cluster->arena, major);
-    if (dir == NULL && major == 0) {
-        fault_set(why, FAULT_SYSTEM,
-                  "the PostgreSQL server is not installed");
-        fault_hint(why, "apt-get install postgresql, or set ASSAY_DB to the "
-                   "conninfo of a server");
-        return false;
-    }
-    if (dir == NULL) {
-        fault_set(why, FAULT_SYSTEM, "the cluster %s is of PostgreSQL %"
-                  PRId64 ", which is not installed", cluster->data, major);
-        fault_hint(why, "apt-get install postgresql-%" PRId64 ", or keep "
-                   "that directory elsewhere to begin a new one", major);
-        return false;
-    }
-    *bindir_out = dir;
-    return true;
-}
-
-bool
-db_cluster_program(struct arena *arena, const char *name, char **path_out,
-                   struct fault *why)
-{
-    struct cluster cluster;
-    char *bindir = NULL;
-    bool ok;
-
-    ok = cluster_init(&cluster, why);
-    if (!ok)
-        goto out;
-    if (is_foreign())           /* a newer pg_dump reads older servers */
-        bindir = debian_bindir(&cluster.arena, 0);
-    if (bindir == NULL || !has_program(bindir, name))
-        ok = find_bindir(&cluster, &bindir, why);
-    if (!ok)
-        goto out;
-    ok = has_program(bindir, name)
-        || fault_set(why, FAULT_SYSTEM, "there is no %s in %s", name,
-                     bindir);
-    if (ok)
-        *path_out = arena_printf(arena, "%s/%s", bindir, name);
-out:
-    cluster_fini(&cluster);
-    return ok;
 }
 
 /* The server process ------------------------------------------------------ */
@@ -693,7 +538,7 @@ db_cluster_ensure(struct fault *why)
     ok = lock(&lock_fd, why) && await_ready(&cluster, &gone, why);
     if (!ok || !gone)
         goto out;
-    ok = find_bindir(&cluster, &bindir, why)
+    ok = db_programs_dir(&cluster.arena, cluster.data, &bindir, why)
         && (fs_exists(cluster.data) || make_data(&cluster, bindir, why))
         && start(&cluster, bindir, why);
 out:
@@ -793,4 +638,18 @@ db_cluster_conninfo(struct buf *conninfo, struct fault *why)
     buf_adds(conninfo, "' port=5432 dbname=assay user=assay");
     cluster_fini(&cluster);
     return true;
+}
+
+bool
+db_cluster_program(struct arena *arena, const char *name, char **path_out,
+                   struct fault *why)
+{
+    struct cluster cluster;
+    bool ok;
+
+    ok = cluster_init(&cluster, why)
+        && db_programs_find(arena, is_foreign() ? NULL : cluster.data, name,
+                            path_out, why);
+    cluster_fini(&cluster);
+    return ok;
 }

@@ -29,7 +29,7 @@
 #define NODE_KEY_BYTES 128
 #define EVICT_LIMIT_MS 10000    /* for our own old session to end */
 #define EVICT_POLL_MS 20
-#define BEGIN_ATTEMPTS 3
+#define BEGIN_LIMIT_MS 5000     /* for those before us to be dead at last */
 #define BURY_LIMIT_MS 500       /* for a dead client's session to end */
 #define BURY_POLL_MS 5
 
@@ -50,10 +50,11 @@ static const struct query Q_BEGIN = { "begin a task",
 static const struct query Q_OPEN = { "find who has a task",
     "select t.task, t.pid, t.node,"
     "  to_char(t.begun_at, 'YYYY-MM-DD HH24:MI:SS'),"
-    "  exists (select from assay.task_lock l where l.task = t.task)"
+    "  exists (select from assay.task_lock l where l.task = t.task),"
+    "  t.node_key, t.pid_start"
     " from assay.task t"
     " where t.kind = $1::text and t.refkey = $2::text"
-    " and t.ended_at is null", 2, 5 };
+    " and t.ended_at is null", 2, 7 };
 static const struct query Q_ALL_OPEN = { "list open tasks",
     "select t.task, t.node_key, t.pid, t.pid_start, t.backend,"
     "  (extract(epoch from clock_timestamp() - t.lost_at) * 1000)::bigint,"
@@ -230,10 +231,11 @@ insert_task(struct db *db, const struct self *self, const char *kind,
     return ok;
 }
 
-/* Says who has it; true if nobody has. */
+/* Says who has it; true if nobody has, or one who is dead and whose server
+ * process is about to notice. */
 static bool
-nobody_has(struct db *db, const char *kind, const char *refkey,
-           struct fault *why)
+nobody_has(struct db *db, const struct self *self, const char *kind,
+           const char *refkey, struct fault *why)
 {
     const char *const params[] = { kind, refkey };
     struct db_rows *rows = NULL;
@@ -241,7 +243,9 @@ nobody_has(struct db *db, const char *kind, const char *refkey,
 
     if (!db_run(db, &Q_OPEN, params, &rows, why))
         return false;
-    ok = db_rows_count(rows) == 0;
+    ok = db_rows_count(rows) == 0
+        || process_is_gone(self->key, db_text(rows, 0, 5),
+                           db_int(rows, 0, 1, 0), db_int(rows, 0, 6, 0));
     if (!ok) {
         fault_set(why, FAULT_CONFLICT, "%s %s has task %s already "
                   "(process %s on %s, since %s UTC)", kind, refkey,
@@ -255,28 +259,27 @@ nobody_has(struct db *db, const char *kind, const char *refkey,
     return ok;
 }
 
+/* Somebody has it? If that one is dead, it is ours, though perhaps not at
+ * once: a killed client's last statement may still be carried out. */
 bool
 task_begin(struct db *db, const char *kind, const char *refkey,
            const char *comment, int64_t *task_out, struct fault *why)
 {
+    int64_t deadline_ms = clock_mono_ms(clock_system()) + BEGIN_LIMIT_MS;
     struct self self;
-    int attempt, jobs, hosts;
+    int jobs, hosts;
 
     must(!db_in_transaction(db));
     if (!self_get(&self, why))
         return false;
-    for (attempt = 0; attempt < BEGIN_ATTEMPTS; attempt++) {
-        if (insert_task(db, &self, kind, refkey, comment, task_out, why))
-            return true;
-        if (strcmp(db_last_sqlstate(db), "23505") != 0)
-            return false;
-        /* Somebody has it; if that one is dead, it is ours. */
-        if (!task_reap(db, &jobs, &hosts, why)
-            || !nobody_has(db, kind, refkey, why))
+    while (!insert_task(db, &self, kind, refkey, comment, task_out, why)) {
+        if (strcmp(db_last_sqlstate(db), "23505") != 0
+            || clock_mono_ms(clock_system()) > deadline_ms
+            || !task_reap(db, &jobs, &hosts, why)
+            || !nobody_has(db, &self, kind, refkey, why))
             return false;
     }
-    return fault_set(why, FAULT_CONFLICT,
-                     "%s %s is taken again and again", kind, refkey);
+    return true;
 }
 
 static bool

@@ -22,6 +22,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/yaml.h"
+#include "harness/yaml_tree.h"
 #include "recipes/recipe.h"
 
 #define AXES_MAX 16
@@ -37,6 +38,7 @@ struct known_recipe {
 
 struct work {
     const char *file;
+    const struct yaml_node *tree;       /* for lines */
     struct arena *arena;
     const struct file_flight *flight;
     struct plan *plan;
@@ -73,14 +75,20 @@ add_error(struct work *w, int line, const char *fmt, va_list ap)
     buf_free(&text);
 }
 
-/* 'path' in the file, as yaml_line_of() wants it. */
+static int
+line_of(const struct work *w, const char *path)
+{
+    return yaml_tree_find(w->tree, path)->line;
+}
+
+/* 'path' in the file, as yaml_tree_find() wants it. */
 static PRINTF_LIKE(3, 4) void
 error_at(struct work *w, const char *path, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    add_error(w, yaml_line_of(w->file, path), fmt, ap);
+    add_error(w, line_of(w, path), fmt, ap);
     va_end(ap);
 }
 
@@ -461,11 +469,11 @@ expand_job(struct work *w, unsigned index)
     size_t size;
 
     w->index = index;
-    w->line = yaml_line_of(w->file, job_path(w, ""));
-    w->needs_line = yaml_line_of(w->file, job_path(w, "needs"));
-    w->candidate_line = yaml_line_of(
-        w->file, from->candidate != NULL ? job_path(w, "candidate")
-                                         : "candidate");
+    w->line = line_of(w, job_path(w, ""));
+    w->needs_line = line_of(w, job_path(w, "needs"));
+    w->candidate_line = line_of(
+        w, from->candidate != NULL ? job_path(w, "candidate")
+                                   : "candidate");
     if (from->matrix_count > AXES_MAX) {
         error_at(w, job_path(w, "matrix"), "more than %d keys", AXES_MAX);
         return;
@@ -588,30 +596,26 @@ expand_flight(struct work *w)
 }
 
 bool
-flight_yaml_load(const char *file, struct arena *arena, struct plan *out,
-                 struct fault *why)
+flight_yaml_parse(const char *file, const char *source, const void *data,
+                  size_t bytes, struct arena *arena, struct plan *out,
+                  struct fault *why)
 {
     struct work w = { .file = file, .arena = arena, .plan = out,
                       .more = BUF_INIT };
-    struct buf text = BUF_INIT;
+    struct yaml_node *tree = NULL;
     void *value = NULL;
-    char *real = NULL;
     bool ok;
 
-    *out = (struct plan){ .file = arena_strdup(arena, file) };
-    real = realpath(file, NULL);
-    ok = real != NULL;
-    if (!ok) {
-        fault_errno(why, FAULT_NOT_FOUND, "open %s", file);
-        goto out;
-    }
-    ok = fs_read_file(file, YAML_MAX_BYTES, &text, why) &&
-         yaml_load_data(file, buf_text(&text), text.len,
-                        &flight_file_schema, &value, why);
+    *out = (struct plan){ .file = arena_strdup(arena, file),
+                          .source = arena_strdup(arena, source) };
+    ok = yaml_load_data(file, data, bytes, &flight_file_schema, &value,
+                        why) &&
+         yaml_tree_parse(arena, file, data, bytes, &tree, why);
     if (!ok)
         goto out;
-    out->source = arena_strdup(arena, real);
-    out->definition = arena_strdup(arena, buf_text(&text));
+    out->definition = arena_printf(arena, "%.*s", (int)bytes,
+                                   (const char *)data);
+    w.tree = tree;
     w.flight = value;
     expand_flight(&w);
     ok = w.errors == 0;
@@ -627,6 +631,26 @@ out:
     if (value != NULL)
         yaml_unload(&flight_file_schema, value);
     buf_free(&w.more);
+    return ok;
+}
+
+bool
+flight_yaml_load(const char *file, struct arena *arena, struct plan *out,
+                 struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    char *real = realpath(file, NULL);
+    bool ok;
+
+    ok = real != NULL;
+    if (!ok) {
+        fault_errno(why, FAULT_NOT_FOUND, "open %s", file);
+        goto out;
+    }
+    ok = fs_read_file(file, YAML_MAX_BYTES, &text, why) &&
+         flight_yaml_parse(file, real, buf_text(&text), text.len, arena, out,
+                           why);
+out:
     buf_free(&text);
     free(real);
     return ok;

@@ -22,6 +22,7 @@
 #define FLIGHTS_FLIGHT_YAML_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "harness/attr.h"
 
 struct arena;
@@ -33,5 +34,11 @@ struct plan;
  * 'out' points to. */
 MUST_CHECK bool flight_yaml_load(const char *file, struct arena *arena,
                                  struct plan *out, struct fault *why);
+/* The same of text that was read from 'source' (an absolute path), called
+ * 'file' in messages. */
+MUST_CHECK bool flight_yaml_parse(const char *file, const char *source,
+                                  const void *data, size_t bytes,
+                                  struct arena *arena, struct plan *out,
+                                  struct fault *why);
 
 #endif

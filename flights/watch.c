@@ -26,7 +26,7 @@
 
 #define LOOK_MIN_MS 200         /* between two looks, however much happens */
 #define LOOK_MAX_TERMINAL_MS 1000   /* for the clocks */
-#define LOOK_MAX_MS 5000
+#define LOOK_MAX_MS 2000
 #define ASSAYD_CHECK_MS 2000
 #define RECONNECT_LIMIT_MS 60000
 #define RECONNECT_PAUSE_MS 500

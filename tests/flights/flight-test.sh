@@ -1,0 +1,397 @@
+#!/bin/sh
+# tests/flights/flight-test.sh - flights on simulated hosts: a real server, a
+# real assayd and real assay-jobs, whose steps do nothing or wait. What is
+# killed, and that the flight still ends truly with its hosts free.
+set -u
+sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+n=0
+bad=0
+
+# ok NAME: judges the command before it by $?.
+ok()
+{
+    ok_status=$?
+    n=$((n + 1))
+    if [ "$ok_status" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        bad=$((bad + 1))
+        echo "not ok $n - $1"
+    fi
+}
+
+# await SECONDS COMMAND...: until the command succeeds.
+await()
+{
+    await_left=$(($1 * 20))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        await_left=$((await_left - 1))
+        if [ "$await_left" -le 0 ]; then
+            echo "# waited in vain: $*"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+sql()
+{
+    assay db psql -- -qAtX -c "$1"
+}
+
+is()
+{
+    [ "$1" = "$2" ] && return
+    echo "# got '$1', wanted '$2'"
+    return 1
+}
+
+status_of()
+{
+    sql "select status from assay.job where flight = $1 and job = '$2'"
+}
+
+status_is()
+{
+    [ "$(status_of "$1" "$2")" = "$3" ]
+}
+
+step_runs()
+{
+    [ "$(sql "select status from assay.step where flight = $1
+        and job = '$2' and testid = '$3'")" = running ]
+}
+
+outcome_of()
+{
+    sql "select outcome || '/' || blessing from assay.flight
+        where flight = $1 and finished_at is not null"
+}
+
+ended()
+{
+    [ -n "$(outcome_of "$1")" ]
+}
+
+all_free()
+{
+    is "$(sql 'select count(*) from assay.allocation
+        where ended_at is null')" 0
+}
+
+runner_of()
+{
+    sql "select t.pid from assay.job j join assay.task t on t.task = j.task
+        where j.flight = $1 and j.job = '$2'"
+}
+
+assayd_pid()
+{
+    assay service status --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
+}
+
+serves()
+{
+    [ -n "$(assayd_pid)" ] && grep -q ' serves in ' "$ASSAY_HOME/assayd.log"
+}
+
+start_assayd()
+{
+    : >"$ASSAY_HOME/assayd.log"
+    ASSAY_LOG=info assayd --no-console --no-web --grace 10s "$@" \
+        >>"$ASSAY_HOME/assayd.log" 2>&1 &
+    await 30 serves
+}
+
+stop_assayd()
+{
+    assay service stop >/dev/null
+}
+
+# job NAME RECIPE HOST [NEEDS]: a job of the flight file on standard output.
+job()
+{
+    echo "  - job: $1"
+    echo "    recipe: $sim/$2.yaml"
+    echo "    hosts: {host: {arch: amd64, host: $3}}"
+    [ $# -lt 4 ] || echo "    needs: [$4]"
+}
+
+flight()
+{
+    { printf 'flight: sim\nintended: play\njobs:\n'; cat; } \
+        >"$ASSAY_HOME/$1.yaml"
+}
+
+# Numbers may jump, as after a crash of the server: $f is the flight.
+run_in_background()
+{
+    : >"$ASSAY_HOME/$1.err"
+    assay flight run "$ASSAY_HOME/$1.yaml" >"$ASSAY_HOME/$1.out" \
+        2>>"$ASSAY_HOME/$1.err" &
+    cli=$!
+    await 20 grep -q '^flight [0-9]' "$ASSAY_HOME/$1.err"
+    f=$(sed -n 's/^flight \([0-9]*\).*/\1/p' "$ASSAY_HOME/$1.err")
+}
+
+# The verdict of the last line, with $f.
+verdict()
+{
+    f=$(sed -n '$s/^flight \([0-9]*\): .*/\1/p' "$ASSAY_HOME/out")
+    sed -n '$s/^flight [0-9]*: //p' "$ASSAY_HOME/out"
+}
+
+pgfix_start
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+for host in a b c; do
+    sql "insert into assay.host (host, arch, firmware, class, config, source)
+        values ('$host', 'amd64', 'bios', 'sim', '{}', 'sim')"
+done
+start_assayd
+ok 'assayd serves'
+
+# A flight that passes -----------------------------------------------------
+{ job one quick a; job two quick b; job three quick a; job four quick c one
+} | flight pass
+assay flight run "$ASSAY_HOME/pass.yaml" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
+ok 'a flight passes: exit 0'
+verdict >"$ASSAY_HOME/verdict"
+is "$(cat "$ASSAY_HOME/verdict")" pass
+ok 'its last line is the verdict'
+report=$(sed -n 's/^report: //p' "$ASSAY_HOME/out")
+[ -s "$report" ]
+ok 'and the line before names a report that is there'
+grep -q '^one: 1 one: pass' "$ASSAY_HOME/err"
+ok 'a step is one line of its progress'
+is "$(outcome_of "$f")" 'pass/play'
+ok 'it is blessed as it was intended'
+is "$(assay flight show "$f" --json | grep -c '"testid":')" 8
+ok 'its JSON has every step'
+all_free
+ok 'its hosts are free'
+is "$(sql "select count(*) from assay.job a, assay.job b where a.flight = $f
+    and b.flight = $f and a.job = 'one' and b.job = 'four'
+    and b.started_at < a.finished_at")" 0
+ok 'a job starts after what it needs'
+assay logs "$f" one two --path | grep -q "^$ASSAY_HOME/flights/$f/one/"
+ok 'the log of a step has a place'
+assay job show "$f" one | grep -q 'host: a'
+ok 'a job shows its host'
+assay flight list | grep -q 'pass.*play'
+ok 'the list has it'
+
+# A need that fails --------------------------------------------------------
+{ job bad failing a; job good quick b; job behind quick a bad
+  job far quick b behind; } | flight fail
+assay flight run "$ASSAY_HOME/fail.yaml" >"$ASSAY_HOME/out" 2>/dev/null
+is $? 1
+ok 'a flight with a failure: exit 1'
+verdict >"$ASSAY_HOME/verdict"
+is "$(cat "$ASSAY_HOME/verdict")" fail
+ok 'says so'
+is "$(status_of "$f" behind) $(status_of "$f" far) $(status_of "$f" good)" \
+    'blocked blocked pass'
+ok 'what needs a failure is blocked, what does not passes'
+sql "select reason from assay.job where flight = $f and job = 'behind'" |
+    grep -q 'needs bad, which is fail'
+ok 'the reason names it'
+is "$(sql "select count(*) from assay.step where flight = $f
+    and job in ('behind', 'far')")" 0
+ok 'nothing of a blocked job was run'
+
+# A wrong file -------------------------------------------------------------
+printf 'flight: x\nintended: play\njobs:\n  - job: a\n    recipe: smoke\n' \
+    >"$ASSAY_HOME/wrong.yaml"
+assay flight run "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 2
+ok 'a wrong file: exit 2'
+grep -q "$ASSAY_HOME/wrong.yaml:4: recipe 'smoke' needs a host" \
+    "$ASSAY_HOME/err"
+ok 'with its line'
+{ job a quick a; echo '    candidate: nobody'; } | flight wrong
+assay flight create "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 2
+ok 'an unknown candidate: exit 2'
+grep -q "wrong.yaml:7: there is no candidate 'nobody'" "$ASSAY_HOME/err"
+ok 'with its line'
+job a quick nobody | flight wrong
+assay flight create "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 2
+ok 'an unknown host: exit 2'
+is "$(sql 'select count(*) from assay.flight')" 2
+ok 'nothing was made of them'
+
+# Abort --------------------------------------------------------------------
+{ job held gated a; job waiting quick a; } | flight abort
+run_in_background abort
+await 20 step_runs "$f" held gate
+ok 'a job is at work'
+assay flight abort "$f" --reason 'enough of it' >/dev/null
+wait "$cli"
+is $? 1
+ok 'an aborted flight: exit 1'
+is "$(status_of "$f" held) $(status_of "$f" waiting)" 'aborted aborted'
+ok 'its jobs are aborted, the queued one too'
+is "$(outcome_of "$f")" 'aborted/play'
+ok 'the flight is aborted'
+sql "select reason from assay.job where flight = $f and job = 'waiting'" |
+    grep -q 'enough of it'
+ok 'with the reason'
+all_free
+ok 'the host is free'
+
+run_in_background abort
+await 20 step_runs "$f" held gate
+ok 'another one is at work'
+kill -INT "$cli"
+wait "$cli"
+is $? 130
+ok 'an interrupt: exit 130'
+is "$(outcome_of "$f")" 'aborted/play'
+ok 'the interrupt aborted it'
+
+# assayd is killed ---------------------------------------------------------
+{ job held gated a; job after quick a; job needs quick b held; } |
+    flight killed
+run_in_background killed
+await 20 step_runs "$f" held gate
+ok 'a job is at work'
+pid=$(runner_of "$f" held)
+kill -KILL "$(assayd_pid)"
+start_assayd
+ok 'assayd is killed, another one serves'
+status_is "$f" held running && is "$(runner_of "$f" held)" "$pid"
+ok 'the job goes on with the same runner'
+touch "$ASSAY_HOME/gate-held"
+wait "$cli"
+is $? 0
+ok 'the flight passes'
+is "$(status_of "$f" held) $(status_of "$f" after) $(status_of "$f" needs)" \
+    'pass pass pass'
+ok 'with the jobs that were to come'
+rm "$ASSAY_HOME/gate-held"
+
+run_in_background killed
+await 20 step_runs "$f" held gate
+ok 'another one is at work'
+kill -KILL "$(assayd_pid)"
+start_assayd
+stop_assayd
+ok 'the next assayd stops'
+is "$(status_of "$f" held)" aborted
+ok 'it told the runner it did not start to end'
+start_assayd
+wait "$cli"
+is $? 1
+ok 'the flight ends'
+is "$(outcome_of "$f")" 'aborted/play'
+ok 'as aborted'
+
+# A runner is killed -------------------------------------------------------
+job held gated a | flight runner
+run_in_background runner
+await 20 step_runs "$f" held gate
+ok 'a job is at work'
+kill -KILL "$(runner_of "$f" held)"
+wait "$cli"
+is $? 1
+ok 'its runner is killed: exit 1'
+is "$(outcome_of "$f")" 'broken/play'
+ok 'the flight is broken'
+is "$(sql "select status || '/' || lane from assay.job where flight = $f")" \
+    'broken/harness'
+ok 'the job is broken, lane harness'
+is "$(sql "select status from assay.step where flight = $f
+    and testid = 'gate'")" broken
+ok 'the step too'
+all_free
+ok 'the host is free'
+
+# PostgreSQL is killed -----------------------------------------------------
+run_in_background runner
+await 20 step_runs "$f" held gate
+ok 'a job is at work'
+kill -KILL "$(head -n 1 "$ASSAY_HOME/pg/data/postmaster.pid")"
+await 60 grep -q 'the database is back' "$ASSAY_HOME/assayd.log"
+ok 'the server is killed; assayd brings it back'
+touch "$ASSAY_HOME/gate-held"
+wait "$cli"
+is $? 0
+ok 'the flight passes'
+is "$(outcome_of "$f")" 'pass/play'
+ok 'and says so'
+rm "$ASSAY_HOME/gate-held"
+
+# Runners that do not take their job ---------------------------------------
+stop_assayd
+printf '#!/bin/sh\nexit 9\n' >"$ASSAY_HOME/dud"
+chmod +x "$ASSAY_HOME/dud"
+start_assayd --job-program "$ASSAY_HOME/dud"
+job held gated a | flight dud
+assay flight run "$ASSAY_HOME/dud.yaml" >"$ASSAY_HOME/out" 2>/dev/null
+verdict >"$ASSAY_HOME/verdict"
+is "$(cat "$ASSAY_HOME/verdict")" broken
+ok 'a runner that always dies: broken'
+sql "select reason from assay.job where flight = $f" |
+    grep -q 'ended 3 times and left the job queued.*exited with status 9'
+ok 'after three, with its end'
+stop_assayd
+
+# Two assayds --------------------------------------------------------------
+start_assayd
+ASSAY_LOG=info assayd --no-console --no-web >"$ASSAY_HOME/second.log" 2>&1
+is $? 1
+ok 'a second assayd of one home: exit 1'
+grep -q "already runs here (pid $(assayd_pid))" "$ASSAY_HOME/second.log"
+ok 'names the first'
+other=$(mktemp -d "${TMPDIR:-/tmp}/assay-other.XXXXXX")
+pgfix_at_end "rm -rf $other"
+: >"$ASSAY_HOME/other.log"
+env ASSAY_DB="host=$ASSAY_HOME/pg dbname=assay user=$(sql 'select user')" \
+    ASSAY_HOME="$other" ASSAY_LOG=info \
+    assayd --no-console --no-web --grace 10s >>"$ASSAY_HOME/other.log" 2>&1 &
+second=$!
+pgfix_at_end "kill $second 2>/dev/null"
+await 20 grep -q ' serves in ' "$ASSAY_HOME/other.log"
+ok 'one of another home on the same database serves'
+! grep -q 'leads the queue' "$ASSAY_HOME/other.log"
+ok 'but does not lead'
+kill -KILL "$(assayd_pid)"
+await 20 grep -q 'leads the queue' "$ASSAY_HOME/other.log"
+ok 'until the first is killed'
+start_assayd
+! grep -q 'leads the queue' "$ASSAY_HOME/assayd.log"
+ok 'the next one of the first home stands by'
+assay flight run "$ASSAY_HOME/pass.yaml" >"$ASSAY_HOME/out" 2>/dev/null
+verdict >"$ASSAY_HOME/verdict"
+is "$(cat "$ASSAY_HOME/verdict")" pass
+ok 'a flight passes'
+kill -TERM "$second"
+wait "$second"
+ok 'the leader stops'
+
+# assayd dies under "flight run" -------------------------------------------
+stop_assayd
+assay service start >/dev/null
+ok 'assay service start'
+job held gated a | flight under
+run_in_background under
+await 20 step_runs "$f" held gate
+kill -KILL "$(assayd_pid)"
+await 20 grep -q 'assayd was gone: started another' "$ASSAY_HOME/under.err"
+ok 'flight run starts another assayd and says so'
+touch "$ASSAY_HOME/gate-held"
+wait "$cli"
+is $? 0
+ok 'and the flight passes'
+assay service stop >/dev/null
+ok 'assay service stop'
+assay service status >/dev/null
+is $? 1
+ok 'nothing runs after it'
+
+[ "$bad" -gt 0 ] || pgfix_passed=yes
+echo "1..$n"

@@ -77,6 +77,8 @@ static bool
 cluster_init(struct cluster *cluster, struct fault *why)
 {
     const char *home = NULL;
+    const struct passwd *owner;
+    struct stat st;
 
     *cluster = (struct cluster){ .arena = ARENA_INIT };
     if (!home_get(&home, why))
@@ -85,6 +87,10 @@ cluster_init(struct cluster *cluster, struct fault *why)
     cluster->data = home_path(&cluster->arena, "pg/data");
     cluster->log = home_path(&cluster->arena, "pg/server.log");
     cluster->user = home_cluster_user();
+    /* Root may meet the cluster of somebody else: it stays his. */
+    if (geteuid() == 0 && stat(cluster->data, &st) == 0
+        && (owner = getpwuid(st.st_uid)) != NULL)
+        cluster->user = arena_strdup(&cluster->arena, owner->pw_name);
     return true;
 }
 

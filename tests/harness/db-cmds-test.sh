@@ -151,6 +151,11 @@ if [ "$(id -u)" = 0 ] && as_nobody test -x "$assay"; then
         skip 'from inside a user namespace' 'not allowed here'
     fi
     has 'stop' "$(as_nobody "$assay" db stop 2>&1)" 'stopped'
+    is 'root starts it as his' "$(assay db migrate >/dev/null 2>&1;
+        stat -c %U "/proc/$(assay db status --json | field pid)")" nobody
+    has 'and he may use it' \
+        "$(as_nobody "$assay" db psql -- -XAtc 'select 42' 2>&1)" 42
+    assay db stop >/dev/null
 else
     skip 'as an ordinary user' 'the test runs as one, or it cannot reach us'
 fi

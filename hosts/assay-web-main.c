@@ -32,6 +32,7 @@
 #define LISTENERS_MAX 16
 #define LAB_LOOK_MS 500
 #define CONNECTIONS_MAX 512
+#define PER_PEER_MAX 64
 #define IDLE_LIMIT_S 60
 
 struct web;
@@ -247,7 +248,8 @@ listener_open(struct listener *listener, const char *text, int fd,
 {
     const struct http_server_spec spec = {
         .handle = handle, .done = done, .owner = listener,
-        .connections_max = CONNECTIONS_MAX, .idle_limit_s = IDLE_LIMIT_S,
+        .connections_max = CONNECTIONS_MAX, .per_peer_max = PER_PEER_MAX,
+        .idle_limit_s = IDLE_LIMIT_S,
     };
     struct sockaddr_storage address;
     socklen_t bytes = 0;

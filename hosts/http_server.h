@@ -70,7 +70,10 @@ struct http_server_spec {
     http_done_fn *done;         /* NULL: nobody asks */
     void *owner;
     unsigned connections_max;
-    unsigned idle_limit_s;      /* without a byte moving */
+    unsigned per_peer_max;      /* of one address; 0: no limit of its own */
+    /* Without a byte moving. The library does not always notice that a peer
+     * has gone in the middle of a request: such a connection stays as long. */
+    unsigned idle_limit_s;
 };
 
 /* 'listen_fd' is bound; the server listens on it and owns it from now on, also

@@ -251,6 +251,7 @@ part_jobs(struct text *text)
 {
     const struct evidence *evidence = text->evidence;
     struct buf *out = text->out;
+    size_t column;
 
     put_heading(text, "Jobs");
     for (size_t i = 0; i < evidence->job_count; i++) {
@@ -270,8 +271,12 @@ part_jobs(struct text *text)
         for (size_t j = 0; j < job->step_count; j++) {
             const struct evidence_step *step = &job->steps[j];
 
-            buf_addf(out, "    %2d %-36s %-9s", step->number, step->testid,
-                     outcome_name(step->status));
+            buf_addf(out, "    %2d ", step->number);
+            column = out->len;
+            put(text, step->testid);
+            while (out->len - column < 36)
+                buf_addc(out, ' ');
+            buf_addf(out, " %-9s", outcome_name(step->status));
             if (step->status != OUTCOME_SKIP && report_step_ms(step) >= 0)
                 buf_addf(out, " %12s",
                          duration_text(text, report_step_ms(step)));

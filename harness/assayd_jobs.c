@@ -18,6 +18,7 @@
 #include "harness/job_exit.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/pidfile.h"
 #include "harness/proc.h"
 
 /* A runner that found no host tries again after this at the soonest. */
@@ -41,6 +42,7 @@ struct runner {
     char last_end[64];
     bool told;                  /* to stop */
     bool seen;                  /* in the present picture */
+    bool looked;                /* for its pid file */
 };
 
 struct assayd_runners {
@@ -79,6 +81,22 @@ runner_lives(const struct runner *r)
     return proc_is_active(&r->proc) || adopted_lives(r);
 }
 
+/* Its pid file: "job-12-smoke-amd64". */
+static const char *
+pid_name(const struct runner *r, struct arena *arena)
+{
+    return arena_printf(arena, "job-%" PRId64 "-%s", r->flight, r->job);
+}
+
+static void
+runner_forget_pid(const struct runner *r)
+{
+    struct arena arena = ARENA_INIT;
+
+    pidfile_remove(pid_name(r, &arena));
+    arena_free(&arena);
+}
+
 static struct runner *
 runner_of(struct assayd_runners *runners, const struct assayd_job *job)
 {
@@ -96,20 +114,35 @@ runner_of(struct assayd_runners *runners, const struct assayd_job *job)
     return r;
 }
 
+/* One that an earlier assayd started: told by its pid file, even before it
+ * took the job; or by its task, if that was on this machine but for another
+ * home. */
 static void
 runner_adopt(struct runner *r, const struct assayd_job *job)
 {
     struct assayd_runners *runners = r->owner;
+    struct arena arena = ARENA_INIT;
+    pid_t pid = 0;
 
-    if (job->queued || job->pid <= 0 || job->node == NULL ||
-        proc_is_active(&r->proc) || adopted_lives(r) ||
-        strcmp(job->node, runners->spec.node) != 0)
+    if (runner_lives(r))
         return;
-    r->adopted = job->pid;
-    r->adopted_start = (uint64_t)job->pid_start;
+    if (!r->looked)
+        pid = pidfile_alive(pid_name(r, &arena));
+    r->looked = true;
+    arena_free(&arena);
+    if (pid != 0) {
+        r->adopted_start = proc_start_time(pid);
+    } else if (!job->queued && job->pid > 0 && job->node != NULL &&
+               strcmp(job->node, runners->spec.node) == 0) {
+        pid = job->pid;
+        r->adopted_start = (uint64_t)job->pid_start;
+    }
+    r->adopted = pid;
     if (adopted_lives(r))
         log_info("runner of %" PRId64 ".%s goes on (pid %ld)", r->flight,
                  r->job, (long)r->adopted);
+    else
+        r->adopted = 0;
 }
 
 static void
@@ -122,6 +155,7 @@ runner_ended(struct proc *proc UNUSED, void *owner,
     bool exited = status.end == PROC_END_EXIT;
     bool abnormal = false;
 
+    runner_forget_pid(r);
     proc_status_text(status, r->last_end);
     if (exited && status.code == JOB_EXIT_DONE) {
         log_debug("runner of %" PRId64 ".%s is done", r->flight, r->job);
@@ -164,6 +198,7 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     struct proc_spec spec = PROC_SPEC_INIT;
     const char *argv[] = { runners->spec.program, "--no-wait", NULL, NULL,
                            NULL };
+    struct fault note = FAULT_INIT;
     char *log = NULL;
     int fd = -1;
     bool ok;
@@ -179,9 +214,13 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     spec.new_session = true;
     ok = proc_spawn(&r->proc, runners->loop, &spec, 0,
                     runners->spec.grace_ms, runner_ended, r, why);
-    if (ok)
-        log_info("runner of %" PRId64 ".%s started (pid %ld)", r->flight,
-                 r->job, (long)r->proc.pid);
+    if (!ok)
+        goto out;
+    log_info("runner of %" PRId64 ".%s started (pid %ld)", r->flight,
+             r->job, (long)r->proc.pid);
+    if (!pidfile_write(pid_name(r, arena), r->proc.pid, &note))
+        log_fault(LOG_LEVEL_WARN, &note, "runner of %" PRId64 ".%s",
+                  r->flight, r->job);
 out:
     fd_close(&fd);
     return ok;
@@ -224,6 +263,8 @@ sweep(struct assayd_runners *runners)
             continue;
         }
         *at = r->next;
+        if (r->adopted != 0)
+            runner_forget_pid(r);
         free(r->job);
         free(r);
     }

@@ -270,6 +270,29 @@ sweep(struct assayd_runners *runners)
     }
 }
 
+/* What a job that has to wait for hosts waits for. It does not say who has
+ * them: that would change all the time, and 'host list' knows. */
+static const char *
+wanted_hosts(struct arena *arena, const struct assayd_job *job)
+{
+    struct buf out = BUF_INIT;
+    const char *text;
+
+    buf_addf(&out, "%s", job->role_count > 1 ? "hosts: " : "a host: ");
+    for (int i = 0; i < job->role_count; i++) {
+        const struct pick_role *role = &job->roles[i];
+
+        buf_addf(&out, "%s%s", i > 0 ? " and " : "",
+                 role->preset != NULL ? role->preset
+                 : role->arch != NULL ? role->arch : "any");
+        for (int k = 0; role->preset == NULL && role->flags[k] != NULL; k++)
+            buf_addf(&out, " %s", role->flags[k]);
+    }
+    text = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return text;
+}
+
 /* A job in the order of service, with what we know of it. */
 struct place {
     const struct assayd_job *job;
@@ -289,7 +312,7 @@ line_up(struct assayd_runners *runners, const struct assayd_jobs *jobs,
         const struct assayd_job *job = &jobs->v[i];
         struct runner *r = runner_of(runners, job);
         bool under_way = !job->queued || runner_lives(r);
-        bool runnable = job->queued && !job->abort && !job->waits &&
+        bool runnable = job->queued && !job->abort && job->needs_open == NULL &&
                         !job->blocked && r->deaths < DEATHS_MAX;
 
         if (under_way != claims)
@@ -304,10 +327,26 @@ line_up(struct assayd_runners *runners, const struct assayd_jobs *jobs,
     return count;
 }
 
+static void
+start_one(const struct place *place, struct arena *arena, int *room)
+{
+    struct runner *r = place->runner;
+    struct fault why = FAULT_INIT;
+
+    if (runner_start(r, arena, &why)) {
+        (*room)--;
+        return;
+    }
+    r->deaths++;
+    snprintf(r->last_end, sizeof r->last_end, "cannot be started");
+    log_fault(LOG_LEVEL_ERROR, &why, "cannot start the runner of %" PRId64
+              ".%s", r->flight, r->job);
+}
+
 static bool
 start_some(struct assayd_runners *runners, struct db *db,
            struct arena *arena, const struct assayd_jobs *jobs,
-           struct fault *why)
+           const char **waits, struct fault *why)
 {
     struct place *places = arena_alloc(arena, jobs->count * sizeof *places +
                                               1);
@@ -327,22 +366,17 @@ start_some(struct assayd_runners *runners, struct db *db,
         picks[i].role_count = places[i].job->role_count;
     }
     pick_run(hosts.v, hosts.count, picks, count);
-    for (size_t i = claims; i < count && room > 0; i++) {
-        struct fault why_not = FAULT_INIT;
+    for (size_t i = claims; i < count; i++) {
+        const char **text = &waits[places[i].job - jobs->v];
 
-        /* PICK_NEVER too: the runner says what is wrong, for all to see. */
-        if (!places[i].starts || picks[i].verdict == PICK_WAIT)
-            continue;
-        if (runner_start(places[i].runner, arena, &why_not)) {
-            room--;
-            continue;
-        }
-        places[i].runner->deaths++;
-        snprintf(places[i].runner->last_end,
-                 sizeof places[i].runner->last_end, "cannot be started");
-        log_fault(LOG_LEVEL_ERROR, &why_not,
-                  "cannot start the runner of %" PRId64 ".%s",
-                  places[i].job->flight, places[i].job->job);
+        /* PICK_NEVER is started too: the runner says what is wrong. */
+        if (picks[i].verdict == PICK_WAIT)
+            *text = wanted_hosts(arena, places[i].job);
+        else if (room <= 0)
+            *text = arena_printf(arena, "one of %d runners",
+                                 runners->spec.jobs_max);
+        else if (places[i].starts)
+            start_one(&places[i], arena, &room);
     }
     return true;
 }
@@ -368,6 +402,8 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
                         struct arena *arena, const struct assayd_jobs *jobs,
                         struct fault *why)
 {
+    const char **waits;
+
     for (struct runner *r = runners->list; r != NULL; r = r->next)
         r->seen = false;
     for (size_t i = 0; i < jobs->count; i++) {
@@ -385,7 +421,13 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
             return false;
     }
     sweep(runners);
-    return start_some(runners, db, arena, jobs, why);
+    waits = arena_alloc(arena, jobs->count * sizeof *waits + 1);
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->v[i].queued && jobs->v[i].needs_open != NULL)
+            waits[i] = arena_printf(arena, "jobs: %s",
+                                    jobs->v[i].needs_open);
+    return start_some(runners, db, arena, jobs, waits, why) &&
+           assayd_db_waits(db, jobs, waits, why);
 }
 
 void

@@ -59,6 +59,12 @@ status_is()
     [ "$(status_of "$1" "$2")" = "$3" ]
 }
 
+waits_for()
+{
+    [ "$(sql "select waits_for from assay.job where flight = $1
+        and job = '$2'")" = "$3" ]
+}
+
 step_runs()
 {
     [ "$(sql "select status from assay.step where flight = $1
@@ -229,6 +235,8 @@ ok 'nothing was made of them'
 run_in_background abort
 await 20 step_runs "$f" held gate
 ok 'a job is at work'
+await 20 waits_for "$f" waiting 'a host: a'
+ok 'the next one says what it waits for'
 assay flight abort "$f" --reason 'enough of it' >/dev/null
 wait "$cli"
 is $? 1
@@ -265,6 +273,8 @@ start_assayd
 ok 'assayd is killed, another one serves'
 status_is "$f" held running && is "$(runner_of "$f" held)" "$pid"
 ok 'the job goes on with the same runner'
+await 20 waits_for "$f" needs 'jobs: held'
+ok 'one that needs it says so'
 touch "$ASSAY_HOME/gate-held"
 wait "$cli"
 is $? 0

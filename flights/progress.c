@@ -11,7 +11,6 @@
 #include "harness/clock.h"
 
 #define NAME_MAX_CELLS 32
-#define SUMMARY_COLUMNS 160
 
 static void
 human(char out[static 32], int64_t ms)
@@ -204,7 +203,7 @@ progress_summary(const struct flight_state *state, struct buf *out)
             name_cells = len;
     }
     for (size_t i = 0; i < state->job_count; i++)
-        add_row(&state->jobs[i], name_cells, SUMMARY_COLUMNS, false, out);
+        add_row(&state->jobs[i], name_cells, 1000, false, out);
 }
 
 void

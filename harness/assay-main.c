@@ -11,6 +11,7 @@
 #include "harness/service_cmds.h"
 #include "hosts/console_cmds.h"
 #include "hosts/lab_cmds.h"
+#include "hypervisor/hypervisor_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
@@ -21,6 +22,7 @@ static const struct cmd *const tables[] = {
     doctor_cmds,
     flights_cmds,
     flights_show_cmds,
+    hypervisor_cmds,
     lab_cmds,
     on_cmds,
     recipes_cmds,

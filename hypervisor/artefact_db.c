@@ -8,10 +8,9 @@
 
 #include "harness/db.h"
 #include "harness/fault.h"
-#include "hypervisor/artefact.h"
 
 bool
-artefact_db_add(struct db *db, const struct artefact *artefact,
+artefact_db_add(struct db *db, const char *sha256, int64_t bytes,
                 const char *kind, struct fault *why)
 {
     static const struct query Q_ARTEFACT_ADD = {
@@ -21,18 +20,9 @@ artefact_db_add(struct db *db, const struct artefact *artefact,
         " on conflict (sha256) do nothing",
         3, 0,
     };
-    const char *params[3] = { artefact->sha256, NULL, kind };
-    char bytes[32];
+    char bytes_text[32];
+    const char *params[3] = { sha256, bytes_text, kind };
 
-    snprintf(bytes, sizeof(bytes), "%" PRId64, artefact->bytes);
-    params[1] = bytes;
+    snprintf(bytes_text, sizeof(bytes_text), "%" PRId64, bytes);
     return db_run(db, &Q_ARTEFACT_ADD, params, NULL, why);
-}
-
-bool
-artefact_db_put_file(struct db *db, const char *path, const char *kind,
-                     struct artefact *out, struct fault *why)
-{
-    return artefact_put_file(path, out, why)
-        && artefact_db_add(db, out, kind, why);
 }

@@ -10,7 +10,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/mem.h"
-#include "hypervisor/artefact.h"
 #include "hypervisor/artefact_db.h"
 
 struct candidate *
@@ -395,18 +394,13 @@ insert_parts(struct db *db, const struct candidate *candidate,
         " values ($1::bigint, $2::text, $3::text, $4::text)",
         4, 0,
     };
-    struct artefact artefact;
     size_t i;
 
     for (i = 0; i < candidate->part_count; i++) {
         const struct candidate_part *part = &candidate->parts[i];
         const char *params[4] = { id, part->arch, part->part, part->sha256 };
 
-        must(artefact_sha_valid(part->sha256));
-        snprintf(artefact.sha256, sizeof(artefact.sha256), "%s",
-                 part->sha256);
-        artefact.bytes = part->bytes;
-        if (!artefact_db_add(db, &artefact, part->part, why)
+        if (!artefact_db_add(db, part->sha256, part->bytes, part->part, why)
             || !db_run(db, &Q_PART_ADD, params, NULL, why))
             return false;
     }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <uv.h>
 #include "harness/arena.h"
+#include "harness/artefact.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/cmd.h"
@@ -25,7 +26,6 @@
 #include "harness/proc.h"
 #include "harness/task_db.h"
 #include "hosts/lab_ns.h"
-#include "hypervisor/artefact.h"
 #include "recipes/recipe.h"
 #include "recipes/recipe_plan.h"
 
@@ -84,13 +84,7 @@ static bool
 store(void *owner UNUSED, const char *path, char sha256_out[static 65],
       int64_t *bytes_out, struct fault *why)
 {
-    struct artefact artefact;
-
-    if (!artefact_put_file(path, &artefact, why))
-        return false;
-    memcpy(sha256_out, artefact.sha256, sizeof(artefact.sha256));
-    *bytes_out = artefact.bytes;
-    return true;
+    return artefact_put_file(path, sha256_out, bytes_out, why);
 }
 
 /* A host of the lab is on the lab's wire, any other on ours. */

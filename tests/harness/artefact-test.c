@@ -1,4 +1,4 @@
-/* tests/hypervisor/artefact-test.c - the store of files by content. */
+/* tests/harness/artefact-test.c - the store of files by content. */
 #include <config.h>
 
 #include <dirent.h>
@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "harness/arena.h"
+#include "harness/artefact.h"
 #include "harness/buf.h"
 #include "harness/fs.h"
-#include "hypervisor/artefact.h"
 #include "tests/tap.h"
 
 static const char abc_sha[] =
@@ -37,25 +37,26 @@ count_in(const char *dir)
 static void
 put_and_open(void)
 {
-    char *file = arena_printf(&arena, "%s/file", home), *path = NULL;
-    struct artefact put, again;
+    char *file = arena_printf(&arena, "%s/file", home), *path;
+    char put[65] = "", again[65] = "";
     struct fault why = FAULT_INIT;
     struct stat st;
     int64_t bytes = 0;
     char data[4] = "";
     int fd = -1;
 
-    ok_fault(artefact_put_data("abc", 3, &put, &why), &why, "put data");
-    is_str(put.sha256, abc_sha, "named by its SHA-256");
-    is_int(put.bytes, 3, "with its size");
+    ok_fault(artefact_put("abc", 3, put, &why), &why, "put data");
+    is_str(put, abc_sha, "named by its SHA-256");
     ok(fs_write_file(file, 0644, "abc", 3, &why)
-       && artefact_put_file(file, &again, &why), "put a file");
-    is_str(again.sha256, abc_sha, "the same content has the same name");
-    ok(artefact_path(&arena, abc_sha, &path, &why)
-       && stat(path, &st) == 0, "it is where it must be");
+       && artefact_put_file(file, again, &bytes, &why), "put a file");
+    is_str(again, abc_sha, "the same content has the same name");
+    is_int(bytes, 3, "and size");
+    path = artefact_path(&arena, abc_sha);
+    ok(artefact_exists(abc_sha) && stat(path, &st) == 0,
+       "it is where it must be");
     is_int(st.st_mode & 07777, 0444, "read-only");
     is_int(count_in(arena_printf(&arena, "%s/artefacts/ba", home)), 1,
-           "stored once");
+           "kept once");
     is_int(count_in(arena_printf(&arena, "%s/artefacts/new", home)), 0,
            "nothing is left half made");
     ok_fault(artefact_open(abc_sha, &fd, &bytes, &why), &why, "opens");
@@ -69,18 +70,16 @@ damage(void)
     static const char none[] =
         "0000000000000000000000000000000000000000000000000000000000000000";
     struct fault why = FAULT_INIT;
-    struct artefact put;
-    char *path;
+    char put[65], *path = artefact_path(&arena, abc_sha);
 
     not_ok_fault(artefact_verify(none, NULL, &why), &why, FAULT_DATA, none,
                  "a missing one is named");
     not_ok_fault(artefact_verify("../../etc/passwd", NULL, &why), &why,
-                 FAULT_DATA, "names no artefact", "no way out of the store");
-    ok(artefact_path(&arena, abc_sha, &path, &why)
-       && fs_write_file(path, 0444, "abd", 3, &why), "damage one");
+                 FAULT_DATA, "is no SHA-256", "no way out of the store");
+    ok(fs_write_file(path, 0444, "abd", 3, &why), "damage one");
     not_ok_fault(artefact_verify(abc_sha, NULL, &why), &why, FAULT_DATA,
                  abc_sha, "a damaged one is named");
-    ok(artefact_put_data("abc", 3, &put, &why)
+    ok(artefact_put("abc", 3, put, &why)
        && artefact_verify(abc_sha, NULL, &why), "putting it again mends it");
 }
 
@@ -89,8 +88,7 @@ full_disk(void)
 {
     struct rlimit limit, old;
     struct fault why = FAULT_INIT;
-    struct artefact put;
-    char data[4096];
+    char data[4096], put[65];
     bool stored;
 
     memset(data, 'x', sizeof(data));
@@ -99,9 +97,9 @@ full_disk(void)
     limit.rlim_cur = 1024;
     signal(SIGXFSZ, SIG_IGN);
     must(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    stored = artefact_put_data(data, sizeof(data), &put, &why);
+    stored = artefact_put(data, sizeof(data), put, &why);
     must(setrlimit(RLIMIT_FSIZE, &old) == 0);   /* our own output counts too */
-    not_ok_fault(stored, &why, FAULT_SYSTEM, "store an artefact",
+    not_ok_fault(stored, &why, FAULT_SYSTEM, "keep an artefact",
                  "no room: says so");
     is_int(count_in(arena_printf(&arena, "%s/artefacts/new", home)), 0,
            "and leaves nothing");
@@ -112,7 +110,7 @@ leftovers(void)
 {
     struct artefact_writer *writer = NULL, *other = NULL;
     struct fault why = FAULT_INIT;
-    struct artefact put;
+    char put[65] = "";
     char *dir = arena_printf(&arena, "%s/artefacts/new", home);
 
     ok(fs_write_file(arena_printf(&arena, "%s/crashed", dir), 0600, "x", 1,
@@ -123,11 +121,11 @@ leftovers(void)
     artefact_writer_free(other);
     ok(artefact_writer_add(writer, "a", 1, &why)
        && artefact_writer_add(writer, "bc", 2, &why)
-       && artefact_writer_finish(writer, &put, &why), "written in pieces");
-    is_str(put.sha256, abc_sha, "has the right name");
+       && artefact_writer_finish(writer, put, NULL, &why), "written in pieces");
+    is_str(put, abc_sha, "has the right name");
     artefact_writer_free(writer);
     is_int(count_in(dir), 0, "all gone");
-    not_ok_fault(artefact_put_file(home, &put, &why), &why, FAULT_SYSTEM,
+    not_ok_fault(artefact_put_file(home, put, NULL, &why), &why, FAULT_SYSTEM,
                  "no regular file", "a directory is no artefact");
 }
 

@@ -21,6 +21,16 @@ report_artefact_path(const char *sha256, struct arena *arena)
 
 #define CONSOLE_BYTES (1u << 20)
 
+/* 'path' as it is below ASSAY_HOME, when it is absolute and there. */
+static const char *
+path_below_root(const char *path, const char *root)
+{
+    size_t bytes = root == NULL ? 0 : strlen(root);
+
+    return bytes > 0 && strncmp(path, root, bytes) == 0 && path[bytes] == '/'
+        ? path + bytes + 1 : path;
+}
+
 static bool
 lines_from(const char *file, int64_t want,
            const struct report_options *options, struct arena *arena,
@@ -79,6 +89,7 @@ report_lines_of(const struct verdict_trouble *trouble,
 {
     const struct evidence_pointer *pointer = &trouble->pointer;
     const char *log = trouble->step == NULL ? "" : trouble->step->log_path;
+    const char *file = path_below_root(pointer->file, options->root);
     struct fault why = FAULT_INIT;
 
     *out = (struct report_lines){ .file = "", .note = "" };
@@ -86,16 +97,15 @@ report_lines_of(const struct verdict_trouble *trouble,
         if (lines_from_consoles(trouble, options, arena, out))
             return;
         /* Of the step's own log the pointer only knows the last line. */
-        if (pointer->file[0] != '\0' && strcmp(pointer->file, log) != 0
-            && lines_from(pointer->file, pointer->line, options, arena, out,
-                          &why))
+        if (file[0] != '\0' && strcmp(file, log) != 0
+            && lines_from(file, pointer->line, options, arena, out, &why))
             return;
         if (log[0] != '\0'
             && lines_from(log, 0, options, arena, out, &why))
             return;
     }
     out->excerpt.count = 0;
-    out->file = pointer->file;
+    out->file = file;
     if (pointer->text[0] != '\0') {
         out->excerpt.count = 1;
         out->excerpt.sign = "evidence";

@@ -131,10 +131,7 @@ tell_notified(struct outbox *outbox)
 static void
 on_readable(uv_poll_t *poll, int status UNUSED, int events UNUSED)
 {
-    struct outbox *outbox = poll->data;
-
-    tell_notified(outbox);
-    outbox_check(outbox);
+    outbox_check(poll->data);
 }
 
 static bool
@@ -228,7 +225,7 @@ out:
         outbox->settle = false;
         outbox->ops->settled(outbox->owner);
     }
-    tell_notified(outbox);
+    outbox_check(outbox);
 }
 
 struct outbox *
@@ -319,17 +316,17 @@ outbox_db(struct outbox *outbox)
     return outbox->db;
 }
 
+/* The end of a connection may be seen by any use of it, also by the look for
+ * notifications; then its socket is closed and wakes nobody any more. */
 void
 outbox_check(struct outbox *outbox)
 {
     struct fault why = FAULT_INIT;
 
-    if (outbox->gone || outbox->flushing || outbox->db == NULL)
+    tell_notified(outbox);
+    if (outbox->gone || outbox->flushing || outbox->db == NULL ||
+        db_is_alive(outbox->db))
         return;
-    if (db_is_alive(outbox->db)) {
-        tell_notified(outbox);
-        return;
-    }
     close_db(outbox);
     fault_set(&why, FAULT_LOST, "the connection broke");
     retry(outbox, &why);

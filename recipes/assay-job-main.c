@@ -322,7 +322,8 @@ main_cmd(struct cmd_call *call, struct fault *why)
         ok = run_job(&setup, call, &status, why);
     else if (ok && setup.begun)
         ok = task_end(setup.db, job.task, "not to be run", why);
-    cmd_exit_status(call, status);
+    if (ok)
+        cmd_exit_status(call, status);
     db_close(setup.db);
     db_close(job.db);
     free(job.waits_for);

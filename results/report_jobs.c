@@ -254,11 +254,15 @@ add_step(struct jobs *jobs, const struct evidence_job *job,
              outcome_name(step->status), html_symbol(step->status));
     html_text(out, step->testid);
     buf_adds(out, "</span>");
-    add_track(jobs, step->started_ms, step->finished_ms,
-              html_class(step->status));
+    if (report_step_is_unrun(step))
+        add_track(jobs, -1, -1, "");
+    else
+        add_track(jobs, step->started_ms, step->finished_ms,
+                  html_class(step->status));
     buf_adds(out, "<span class=\"took\">");
-    if (step->status == OUTCOME_SKIP)
-        buf_adds(out, "skipped");
+    if (report_step_is_unrun(step))
+        buf_addf(out, "<span class=\"soft\">%s</span>",
+                 outcome_name(step->status));
     else
         html_duration(out, report_step_ms(step));
     buf_adds(out, "</span></summary>\n<div class=\"inside\" id=\"");

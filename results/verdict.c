@@ -165,6 +165,11 @@ gaps_not_reached(const struct evidence *evidence,
     const char *why;
     bool any = false;
 
+    /* A runner that lived to the end recorded what it did not run. */
+    for (size_t i = 0; i < job->step_count; i++) {
+        if (job->steps[i].status == OUTCOME_BLOCKED)
+            return;
+    }
     for (size_t i = 0; i < evidence->job_count; i++) {
         const struct evidence_job *other = &evidence->jobs[i];
 
@@ -354,6 +359,9 @@ summary_text(const struct evidence *evidence, const struct verdict *verdict,
         gaps[i] = verdict->steps[i] + verdict->cases[i];
     add_counted(&uncovered, gaps[OUTCOME_SKIP], gaps[OUTCOME_SKIP] == 1
                 ? "test was skipped" : "tests were skipped");
+    add_counted(&uncovered, gaps[OUTCOME_BLOCKED],
+                gaps[OUTCOME_BLOCKED] == 1 ? "test was not run"
+                                           : "tests were not run");
     add_counted(&uncovered, gaps[OUTCOME_MISSING],
                 gaps[OUTCOME_MISSING] == 1 ? "expected result is missing"
                                            : "expected results are missing");

@@ -217,6 +217,27 @@ says_what_was_not_covered(void)
     has_str(verdict.summary, "2 tests were skipped", "... and skips");
 }
 
+/* A runner that lives to the end records what it does not run. */
+static void
+steps_not_run(void)
+{
+    struct evidence_step steps[] = {
+        step_of("boot", OUTCOME_BROKEN), step_of("a", OUTCOME_BLOCKED),
+        step_of("b", OUTCOME_BLOCKED), step_of("logs", OUTCOME_PASS),
+    };
+    struct evidence_job job = job_of("j", OUTCOME_BROKEN, steps, 4);
+    struct evidence evidence = flight_of(&job, 1);
+    struct verdict verdict;
+
+    steps[1].reason = steps[2].reason = "not run: boot is broken";
+    verdict_of(&evidence, &arena, &verdict);
+    is_int((int64_t)verdict.gap_count, 1, "what was not run is one gap");
+    is_str(verdict.gaps[0].what, "a, b", "... named");
+    is_str(verdict.gaps[0].why, "not run: boot is broken", "... with why");
+    has_str(verdict.summary, "2 tests were not run", "... and counted");
+    is_str(verdict.troubles[0].step->testid, "boot", "the trouble is before");
+}
+
 /* A hostile step may report very many cases. */
 static void
 many_cases(void)
@@ -282,6 +303,7 @@ main(void)
     believes_no_status_alone();
     a_job_without_steps();
     says_what_was_not_covered();
+    steps_not_run();
     many_cases();
     phases_of_a_boot();
     arena_free(&arena);

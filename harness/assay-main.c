@@ -9,6 +9,7 @@
 #include "harness/doctor_cmds.h"
 #include "harness/on_cmds.h"
 #include "harness/service_cmds.h"
+#include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
@@ -29,6 +30,7 @@ static const struct cmd *const tables[] = {
     results_cmds,
     service_cmds,
     stats_cmds,
+    step_cmds,
     NULL,
 };
 

@@ -11,6 +11,7 @@
 #include "harness/clock.h"
 
 #define NAME_MAX_CELLS 32
+#define SUMMARY_COLUMNS 160
 
 static void
 human(char out[static 32], int64_t ms)
@@ -203,7 +204,7 @@ progress_summary(const struct flight_state *state, struct buf *out)
             name_cells = len;
     }
     for (size_t i = 0; i < state->job_count; i++)
-        add_row(&state->jobs[i], name_cells, 1000, false, out);
+        add_row(&state->jobs[i], name_cells, SUMMARY_COLUMNS, false, out);
 }
 
 void

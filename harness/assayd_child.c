@@ -4,6 +4,7 @@
 #include "harness/assayd_child.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "harness/clock.h"
@@ -12,9 +13,11 @@
 #include "harness/fs.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/pidfile.h"
 #include "harness/service.h"
 
 #define GRACE_MS 5000
+#define LOOK_MS 250
 
 /* The read end of the ready pipe. A poll handle is closed before its
  * descriptor, and each start makes a new pair, so it lives by itself. */
@@ -100,6 +103,7 @@ child_ended(struct proc *proc UNUSED, void *owner, struct proc_status status)
     char text[64];
 
     ready_drop(child);
+    pidfile_remove(child->spec->name);
     proc_status_text(status, text);
     if (child->keep.state == KEEP_STOPPING ||
         child->keep.state == KEEP_RESTARTING)
@@ -116,6 +120,7 @@ child_spawn(struct assayd_child *child, struct fault *why)
     static const char *const env_store[] = { SERVICE_READY_ENV "=3",
                                              SERVICE_STORE_ENV "=4", NULL };
     struct proc_spec spec = PROC_SPEC_INIT;
+    struct fault note = FAULT_INIT;
     int ready[2] = { -1, -1 }, store = -1;
     bool ok;
 
@@ -135,11 +140,13 @@ child_spawn(struct assayd_child *child, struct fault *why)
     spec.fds[2] = STDERR_FILENO;
     spec.fds[SERVICE_READY_FD] = ready[1];
     spec.fds[SERVICE_STORE_FD] = store;
-    spec.die_with_parent = !child->spec->outlives_us;
+    spec.new_session = true;    /* a terminal's signals are not for it */
     ok = proc_spawn(&child->proc, child->loop, &spec, 0, GRACE_MS,
                     child_ended, child, why);
     if (!ok)
         goto out;
+    if (!pidfile_write(child->spec->name, child->proc.pid, &note))
+        log_fault(LOG_LEVEL_WARN, &note, "%s", child->spec->name);
     ok = ready_watch(child, ready[0], why);
     ready[0] = -1;              /* taken, even on failure */
     if (!ok)
@@ -150,6 +157,52 @@ out:
     fd_close(&ready[1]);
     fd_close(&store);
     return ok;
+}
+
+/* Nobody tells us of the end of a process that is not our child. */
+static void
+look(uv_timer_t *timer)
+{
+    struct assayd_child *child = timer->data;
+    int64_t now = clock_mono_ms(child->clock);
+
+    if (pidfile_alive(child->spec->name) == child->adopted) {
+        if (child->kill_at_ms != 0 && now >= child->kill_at_ms)
+            proc_kill_group(child->adopted);
+        return;
+    }
+    log_info("%s (pid %ld), which an earlier assayd started, has ended",
+             child->spec->name, (long)child->adopted);
+    (void)uv_timer_stop(&child->look);
+    pidfile_remove(child->spec->name);
+    child->adopted = 0;
+    child->kill_at_ms = 0;
+    child_event(child, KEEP_ENDED);
+}
+
+static bool
+child_adopt(struct assayd_child *child)
+{
+    child->adopted = pidfile_alive(child->spec->name);
+    if (child->adopted == 0)
+        return false;
+    log_info("%s goes on (pid %ld)", child->spec->name,
+             (long)child->adopted);
+    must(uv_timer_start(&child->look, look, LOOK_MS, LOOK_MS) == 0);
+    child_event(child, KEEP_READY);
+    return true;
+}
+
+static void
+child_kill(struct assayd_child *child)
+{
+    if (child->adopted == 0) {
+        proc_stop(&child->proc);
+        return;
+    }
+    if (child->kill_at_ms == 0)
+        (void)kill(child->adopted, SIGTERM);
+    child->kill_at_ms = clock_mono_ms(child->clock) + GRACE_MS;
 }
 
 static void
@@ -178,14 +231,14 @@ child_event(struct assayd_child *child, enum keep_event event)
     case KEEP_WAIT:
         break;
     case KEEP_SPAWN:
-        if (!child_spawn(child, &why)) {
+        if (!child_adopt(child) && !child_spawn(child, &why)) {
             log_fault(LOG_LEVEL_ERROR, &why, "cannot start %s",
                       child->spec->name);
             child_event(child, KEEP_ENDED);
         }
         break;
     case KEEP_KILL:
-        proc_stop(&child->proc);
+        child_kill(child);
         break;
     case KEEP_GIVE_UP_A_WHILE:
         log_error("%s dies too often: next try in %lld s",
@@ -207,7 +260,8 @@ assayd_child_init(struct assayd_child *child, uv_loop_t *loop,
         .gone = gone, .owner = owner,
     };
     must(uv_timer_init(loop, &child->timer) == 0);
-    child->timer.data = child;
+    must(uv_timer_init(loop, &child->look) == 0);
+    child->timer.data = child->look.data = child;
     if (spec->keeps_fds)
         child->store = fdstore_new(loop);
 }
@@ -235,6 +289,7 @@ assayd_child_fini(struct assayd_child *child)
 {
     ready_drop(child);
     uv_close((uv_handle_t *)&child->timer, NULL);
+    uv_close((uv_handle_t *)&child->look, NULL);
     fdstore_free(child->store);
     child->store = NULL;
 }

@@ -1,5 +1,9 @@
 /* harness/assayd_child.h - one daemon that assayd keeps up: starts it, waits
- * until it is ready, starts it again when it ends; keep.h decides when. */
+ * until it is ready, starts it again when it ends; keep.h decides when.
+ *
+ * It does not end with assayd: one that an assayd that was killed has left is
+ * adopted as it is. (Its descriptor store died with that assayd; only when it
+ * dies too, and before the next start, something is lost.) */
 #ifndef HARNESS_ASSAYD_CHILD_H
 #define HARNESS_ASSAYD_CHILD_H
 
@@ -19,7 +23,6 @@ struct assayd_child_spec {
     const char *name;
     const char *const *argv;
     bool keeps_fds;             /* give it a descriptor store */
-    bool outlives_us;           /* else our death is its death */
 };
 
 /* Runs once after assayd_child_stop(), from the loop or inside the call. */
@@ -33,6 +36,9 @@ struct assayd_child {
     struct keep keep;
     struct proc proc;
     uv_timer_t timer;
+    uv_timer_t look;            /* whether the adopted one lives */
+    pid_t adopted;              /* 0: none; else there is no 'proc' */
+    int64_t kill_at_ms;         /* 0: the adopted one was not told to end */
     struct ready_wait *ready;   /* while it starts */
     struct fdstore *store;
     assayd_child_gone_fn *gone;

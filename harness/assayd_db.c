@@ -8,6 +8,7 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/json.h"
 
 /* One row a role, NULL role for a job without. Flags are joined with commas:
  * the type of a flag has none (it is a word). */
@@ -15,7 +16,7 @@ static const struct query Q_JOBS = {
     "assayd-jobs",
     "select j.flight, j.job, j.status = 'queued',"
     " f.abort_reason is not null,"
-    " coalesce(n.waits, false), coalesce(n.blocked, false),"
+    " n.waits, coalesce(n.blocked, false), j.waits_for,"
     " (select count(*) from assay.allocation a"
     "   where a.flight = j.flight and a.job = j.job"
     "   and a.ended_at is null),"
@@ -25,7 +26,9 @@ static const struct query Q_JOBS = {
     " join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing', 'running')"
     " left join lateral ("
-    "  select bool_or(d.status in ('queued', 'preparing', 'running'))"
+    "  select string_agg(case when d.flight = d_of.flight then d.job"
+    "    else d.flight || '.' || d.job end, ', ' order by d.flight, d.job)"
+    "   filter (where d.status in ('queued', 'preparing', 'running'))"
     "   as waits,"
     "   bool_or(d.status not in ('queued', 'preparing', 'running', 'pass'))"
     "   as blocked"
@@ -38,7 +41,7 @@ static const struct query Q_JOBS = {
     " where f.finished_at is null"
     "  and (f.blessing <> 'constructing' or f.abort_reason is not null)"
     " order by f.priority, j.flight, j.created_at, j.job, r.position",
-    0, 15
+    0, 16
 };
 
 static const struct query Q_HOSTS = {
@@ -91,6 +94,16 @@ static const struct query Q_GIVE_UP = {
     " reason = $3::text, waits_for = null, finished_at = clock_timestamp()"
     " where flight = $1::bigint and job = $2::text and status = 'queued'",
     3, 0
+};
+
+/* The words of jobs that were taken meanwhile are their runners'. */
+static const struct query Q_WAITS = {
+    "assayd-waits",
+    "update assay.job j set waits_for = x.text"
+    " from jsonb_to_recordset($1::jsonb)"
+    "  as x(flight bigint, job text, text text)"
+    " where j.flight = x.flight and j.job = x.job and j.status = 'queued'",
+    1, 0
 };
 
 static const struct query Q_ENDED = {
@@ -154,12 +167,13 @@ read_job(struct arena *arena, const struct db_rows *rows, int row,
     job->job = text_in(arena, rows, row, 1);
     job->queued = db_bool(rows, row, 2);
     job->abort = db_bool(rows, row, 3);
-    job->waits = db_bool(rows, row, 4);
+    job->needs_open = text_in(arena, rows, row, 4);
     job->blocked = db_bool(rows, row, 5);
-    job->holds = (int)db_int(rows, row, 6, 0);
-    job->pid = (pid_t)db_int(rows, row, 7, 0);
-    job->node = text_in(arena, rows, row, 8);
-    job->pid_start = db_int(rows, row, 9, 0);
+    job->waits_for = text_in(arena, rows, row, 6);
+    job->holds = (int)db_int(rows, row, 7, 0);
+    job->pid = (pid_t)db_int(rows, row, 8, 0);
+    job->node = text_in(arena, rows, row, 9);
+    job->pid_start = db_int(rows, row, 10, 0);
 }
 
 bool
@@ -186,13 +200,13 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
             read_job(arena, rows, i, job);
             job->roles = role;
         }
-        if (db_text(rows, i, 10) == NULL || job->role_count == PICK_ROLES_MAX)
+        if (db_text(rows, i, 11) == NULL || job->role_count == PICK_ROLES_MAX)
             continue;
         job->role_count++;
-        role->arch = text_in(arena, rows, i, 11);
-        role->flags = split(arena, db_text(rows, i, 12));
-        role->same_class = (int)db_int(rows, i, 13, 0);
-        role->preset = text_in(arena, rows, i, 14);
+        role->arch = text_in(arena, rows, i, 12);
+        role->flags = split(arena, db_text(rows, i, 13));
+        role->same_class = (int)db_int(rows, i, 14, 0);
+        role->preset = text_in(arena, rows, i, 15);
     }
     db_rows_free(rows);
     return true;
@@ -245,6 +259,39 @@ assayd_db_give_up(struct db *db, int64_t flight, const char *job,
 
     snprintf(number, sizeof number, "%" PRId64, flight);
     return db_run(db, &Q_GIVE_UP, params, NULL, why);
+}
+
+bool
+assayd_db_waits(struct db *db, const struct assayd_jobs *jobs,
+                const char *const *texts, struct fault *why)
+{
+    json_t *list = json_array();
+    const char *params[1];
+    char *text;
+    bool ok = true;
+
+    for (size_t i = 0; i < jobs->count; i++) {
+        const struct assayd_job *job = &jobs->v[i];
+        json_t *one;
+
+        if (texts[i] == NULL || (job->waits_for != NULL &&
+                                 strcmp(texts[i], job->waits_for) == 0))
+            continue;
+        one = json_object();
+        json_put_int(one, "flight", job->flight);
+        json_put_text(one, "job", job->job);
+        json_put_text(one, "text", texts[i]);
+        json_array_append_new(list, one);
+    }
+    if (json_array_size(list) > 0) {
+        text = json_dumps(list, JSON_COMPACT);
+        must(text != NULL);
+        params[0] = text;
+        ok = db_run(db, &Q_WAITS, params, NULL, why);
+        free(text);
+    }
+    json_decref(list);
+    return ok;
 }
 
 bool

@@ -21,8 +21,9 @@ struct assayd_job {
     const char *job;
     bool queued;                /* else it is preparing or running */
     bool abort;                 /* its flight has an abort_reason */
-    bool waits;                 /* a job that it needs has not ended */
+    const char *needs_open;     /* needed jobs that have not ended, or NULL */
     bool blocked;               /* one that it needs ended without a pass */
+    const char *waits_for;      /* as people read it now, or NULL */
     int holds;                  /* hosts that are allocated to it */
     pid_t pid;                  /* of its runner as the task says; 0: none */
     const char *node;           /* machine of that runner, or NULL */
@@ -52,6 +53,12 @@ MUST_CHECK bool assayd_db_hosts(struct db *db, struct arena *arena,
  * when assayd_db_jobs() showed any: an empty update wakes everybody. */
 MUST_CHECK bool assayd_db_abort_queued(struct db *db, struct fault *why);
 MUST_CHECK bool assayd_db_block(struct db *db, struct fault *why);
+
+/* What queued jobs wait for, a text a job (NULL: leave it); writes only what
+ * has changed. */
+MUST_CHECK bool assayd_db_waits(struct db *db, const struct assayd_jobs *jobs,
+                                const char *const *texts,
+                                struct fault *why);
 
 /* A queued job whose runners die before they take it: broken, lane harness. */
 MUST_CHECK bool assayd_db_give_up(struct db *db, int64_t flight,

@@ -18,6 +18,7 @@
 #include "harness/job_exit.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/pidfile.h"
 #include "harness/proc.h"
 
 /* A runner that found no host tries again after this at the soonest. */
@@ -41,6 +42,7 @@ struct runner {
     char last_end[64];
     bool told;                  /* to stop */
     bool seen;                  /* in the present picture */
+    bool looked;                /* for its pid file */
 };
 
 struct assayd_runners {
@@ -79,6 +81,22 @@ runner_lives(const struct runner *r)
     return proc_is_active(&r->proc) || adopted_lives(r);
 }
 
+/* Its pid file: "job-12-smoke-amd64". */
+static const char *
+pid_name(const struct runner *r, struct arena *arena)
+{
+    return arena_printf(arena, "job-%" PRId64 "-%s", r->flight, r->job);
+}
+
+static void
+runner_forget_pid(const struct runner *r)
+{
+    struct arena arena = ARENA_INIT;
+
+    pidfile_remove(pid_name(r, &arena));
+    arena_free(&arena);
+}
+
 static struct runner *
 runner_of(struct assayd_runners *runners, const struct assayd_job *job)
 {
@@ -96,20 +114,35 @@ runner_of(struct assayd_runners *runners, const struct assayd_job *job)
     return r;
 }
 
+/* One that an earlier assayd started: told by its pid file, even before it
+ * took the job; or by its task, if that was on this machine but for another
+ * home. */
 static void
 runner_adopt(struct runner *r, const struct assayd_job *job)
 {
     struct assayd_runners *runners = r->owner;
+    struct arena arena = ARENA_INIT;
+    pid_t pid = 0;
 
-    if (job->queued || job->pid <= 0 || job->node == NULL ||
-        proc_is_active(&r->proc) || adopted_lives(r) ||
-        strcmp(job->node, runners->spec.node) != 0)
+    if (runner_lives(r))
         return;
-    r->adopted = job->pid;
-    r->adopted_start = (uint64_t)job->pid_start;
+    if (!r->looked)
+        pid = pidfile_alive(pid_name(r, &arena));
+    r->looked = true;
+    arena_free(&arena);
+    if (pid != 0) {
+        r->adopted_start = proc_start_time(pid);
+    } else if (!job->queued && job->pid > 0 && job->node != NULL &&
+               strcmp(job->node, runners->spec.node) == 0) {
+        pid = job->pid;
+        r->adopted_start = (uint64_t)job->pid_start;
+    }
+    r->adopted = pid;
     if (adopted_lives(r))
         log_info("runner of %" PRId64 ".%s goes on (pid %ld)", r->flight,
                  r->job, (long)r->adopted);
+    else
+        r->adopted = 0;
 }
 
 static void
@@ -122,6 +155,7 @@ runner_ended(struct proc *proc UNUSED, void *owner,
     bool exited = status.end == PROC_END_EXIT;
     bool abnormal = false;
 
+    runner_forget_pid(r);
     proc_status_text(status, r->last_end);
     if (exited && status.code == JOB_EXIT_DONE) {
         log_debug("runner of %" PRId64 ".%s is done", r->flight, r->job);
@@ -164,6 +198,7 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     struct proc_spec spec = PROC_SPEC_INIT;
     const char *argv[] = { runners->spec.program, "--no-wait", NULL, NULL,
                            NULL };
+    struct fault note = FAULT_INIT;
     char *log = NULL;
     int fd = -1;
     bool ok;
@@ -179,9 +214,13 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     spec.new_session = true;
     ok = proc_spawn(&r->proc, runners->loop, &spec, 0,
                     runners->spec.grace_ms, runner_ended, r, why);
-    if (ok)
-        log_info("runner of %" PRId64 ".%s started (pid %ld)", r->flight,
-                 r->job, (long)r->proc.pid);
+    if (!ok)
+        goto out;
+    log_info("runner of %" PRId64 ".%s started (pid %ld)", r->flight,
+             r->job, (long)r->proc.pid);
+    if (!pidfile_write(pid_name(r, arena), r->proc.pid, &note))
+        log_fault(LOG_LEVEL_WARN, &note, "runner of %" PRId64 ".%s",
+                  r->flight, r->job);
 out:
     fd_close(&fd);
     return ok;
@@ -224,9 +263,34 @@ sweep(struct assayd_runners *runners)
             continue;
         }
         *at = r->next;
+        if (r->adopted != 0)
+            runner_forget_pid(r);
         free(r->job);
         free(r);
     }
+}
+
+/* What a job that has to wait for hosts waits for. It does not say who has
+ * them: that would change all the time, and 'host list' knows. */
+static const char *
+wanted_hosts(struct arena *arena, const struct assayd_job *job)
+{
+    struct buf out = BUF_INIT;
+    const char *text;
+
+    buf_addf(&out, "%s", job->role_count > 1 ? "hosts: " : "a host: ");
+    for (int i = 0; i < job->role_count; i++) {
+        const struct pick_role *role = &job->roles[i];
+
+        buf_addf(&out, "%s%s", i > 0 ? " and " : "",
+                 role->preset != NULL ? role->preset
+                 : role->arch != NULL ? role->arch : "any");
+        for (int k = 0; role->preset == NULL && role->flags[k] != NULL; k++)
+            buf_addf(&out, " %s", role->flags[k]);
+    }
+    text = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return text;
 }
 
 /* A job in the order of service, with what we know of it. */
@@ -248,7 +312,7 @@ line_up(struct assayd_runners *runners, const struct assayd_jobs *jobs,
         const struct assayd_job *job = &jobs->v[i];
         struct runner *r = runner_of(runners, job);
         bool under_way = !job->queued || runner_lives(r);
-        bool runnable = job->queued && !job->abort && !job->waits &&
+        bool runnable = job->queued && !job->abort && job->needs_open == NULL &&
                         !job->blocked && r->deaths < DEATHS_MAX;
 
         if (under_way != claims)
@@ -263,10 +327,26 @@ line_up(struct assayd_runners *runners, const struct assayd_jobs *jobs,
     return count;
 }
 
+static void
+start_one(const struct place *place, struct arena *arena, int *room)
+{
+    struct runner *r = place->runner;
+    struct fault why = FAULT_INIT;
+
+    if (runner_start(r, arena, &why)) {
+        (*room)--;
+        return;
+    }
+    r->deaths++;
+    snprintf(r->last_end, sizeof r->last_end, "cannot be started");
+    log_fault(LOG_LEVEL_ERROR, &why, "cannot start the runner of %" PRId64
+              ".%s", r->flight, r->job);
+}
+
 static bool
 start_some(struct assayd_runners *runners, struct db *db,
            struct arena *arena, const struct assayd_jobs *jobs,
-           struct fault *why)
+           const char **waits, struct fault *why)
 {
     struct place *places = arena_alloc(arena, jobs->count * sizeof *places +
                                               1);
@@ -286,22 +366,17 @@ start_some(struct assayd_runners *runners, struct db *db,
         picks[i].role_count = places[i].job->role_count;
     }
     pick_run(hosts.v, hosts.count, picks, count);
-    for (size_t i = claims; i < count && room > 0; i++) {
-        struct fault why_not = FAULT_INIT;
+    for (size_t i = claims; i < count; i++) {
+        const char **text = &waits[places[i].job - jobs->v];
 
-        /* PICK_NEVER too: the runner says what is wrong, for all to see. */
-        if (!places[i].starts || picks[i].verdict == PICK_WAIT)
-            continue;
-        if (runner_start(places[i].runner, arena, &why_not)) {
-            room--;
-            continue;
-        }
-        places[i].runner->deaths++;
-        snprintf(places[i].runner->last_end,
-                 sizeof places[i].runner->last_end, "cannot be started");
-        log_fault(LOG_LEVEL_ERROR, &why_not,
-                  "cannot start the runner of %" PRId64 ".%s",
-                  places[i].job->flight, places[i].job->job);
+        /* PICK_NEVER is started too: the runner says what is wrong. */
+        if (picks[i].verdict == PICK_WAIT)
+            *text = wanted_hosts(arena, places[i].job);
+        else if (room <= 0)
+            *text = arena_printf(arena, "one of %d runners",
+                                 runners->spec.jobs_max);
+        else if (places[i].starts)
+            start_one(&places[i], arena, &room);
     }
     return true;
 }
@@ -327,6 +402,8 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
                         struct arena *arena, const struct assayd_jobs *jobs,
                         struct fault *why)
 {
+    const char **waits;
+
     for (struct runner *r = runners->list; r != NULL; r = r->next)
         r->seen = false;
     for (size_t i = 0; i < jobs->count; i++) {
@@ -344,7 +421,13 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
             return false;
     }
     sweep(runners);
-    return start_some(runners, db, arena, jobs, why);
+    waits = arena_alloc(arena, jobs->count * sizeof *waits + 1);
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->v[i].queued && jobs->v[i].needs_open != NULL)
+            waits[i] = arena_printf(arena, "jobs: %s",
+                                    jobs->v[i].needs_open);
+    return start_some(runners, db, arena, jobs, waits, why) &&
+           assayd_db_waits(db, jobs, waits, why);
 }
 
 void

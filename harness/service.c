@@ -20,6 +20,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/pidfile.h"
 #include "harness/proc.h"
 #include "harness/signals.h"
 
@@ -264,6 +265,46 @@ out:
     return ok;
 }
 
+/* What assayds that were killed have left, if any: TERM to each once, and
+ * after the limit KILL. */
+struct leftovers {
+    int count;
+    bool tell, kill;
+};
+
+static void
+end_leftover(void *owner, const char *name UNUSED, pid_t pid)
+{
+    struct leftovers *left = owner;
+
+    left->count++;
+    if (left->kill)
+        proc_kill_group(pid);
+    else if (left->tell)
+        (void)kill(pid, SIGTERM);
+}
+
+static bool
+end_leftovers(int64_t until_ms, bool *stopped_out, struct fault *why)
+{
+    struct clock *clock = clock_system();
+    struct leftovers left = { .tell = true };
+
+    for (;;) {
+        left.count = 0;
+        left.kill = clock_mono_ms(clock) > until_ms;
+        if (!pidfile_each(end_leftover, &left, why))
+            return false;
+        if (left.count == 0)
+            return true;
+        *stopped_out = true;
+        left.tell = false;
+        if (!signals_check(why))
+            return false;
+        signals_pause_ms(20);
+    }
+}
+
 bool
 service_stop_assayd(int64_t limit_ms, bool *stopped_out, struct fault *why)
 {
@@ -277,7 +318,7 @@ service_stop_assayd(int64_t limit_ms, bool *stopped_out, struct fault *why)
         if (!service_assayd_find(&running, &pid, why))
             return false;
         if (!running)
-            return true;
+            return end_leftovers(until, stopped_out, why);
         if (pid != asked && kill(pid, SIGTERM) != 0 && errno != ESRCH)
             return fault_errno(why, FAULT_SYSTEM, "stop assayd (pid %ld)",
                                (long)pid);

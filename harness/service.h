@@ -43,8 +43,9 @@ MUST_CHECK bool service_assayd_claim(struct fault *why);
  * fault's detail is the tail of the log. */
 MUST_CHECK bool service_ensure_assayd(bool *started_out, struct fault *why);
 
-/* TERM, and waits at most 'limit_ms' until the lock is free. Running jobs
- * are aborted by assayd. True with 'stopped_out' false when none ran. */
+/* TERM, and waits at most 'limit_ms' until it has gone. Running jobs are
+ * aborted by assayd. Ends what an assayd that was killed has left, too. True
+ * with 'stopped_out' false when there was nothing. */
 MUST_CHECK bool service_stop_assayd(int64_t limit_ms, bool *stopped_out,
                                     struct fault *why);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,16 +32,25 @@ bail(const char *what, const struct fault *why)
     exit(1);
 }
 
-/* Lives until the test says goodbye or dies; ends the server if it died. */
-static NORETURN void
-guard_main(const char *home, int fd)
+static void
+on_parent_death(int number UNUSED)
 {
+}
+
+/* Lives until the test says goodbye or dies; ends the server if it died. The
+ * pipe alone would not tell: the test's own children hold it too. */
+static NORETURN void
+guard_main(const char *home, int fd, pid_t test)
+{
+    struct sigaction action = { .sa_handler = on_parent_death };
     char path[128], word = 0, line[32];
     FILE *file;
     long pid;
 
     (void)setsid();
-    while (read(fd, &word, 1) < 0 && errno == EINTR)
+    (void)sigaction(SIGHUP, &action, NULL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGHUP);
+    while (getppid() == test && read(fd, &word, 1) < 0 && errno == EINTR)
         continue;
     snprintf(path, sizeof(path), "%s/pg/data/postmaster.pid", home);
     file = word == 0 ? fopen(path, "re") : NULL;
@@ -55,6 +65,7 @@ guard_main(const char *home, int fd)
 static void
 guard_start(struct pgfix *fix)
 {
+    pid_t test = getpid();
     int fds[2];
 
     if (pipe2(fds, O_CLOEXEC) != 0)
@@ -68,7 +79,7 @@ guard_start(struct pgfix *fix)
         /* Whoever reads our output must not wait for the guard. */
         close(STDOUT_FILENO);
         close(STDERR_FILENO);
-        guard_main(fix->home, fds[0]);
+        guard_main(fix->home, fds[0], test);
     }
     close(fds[0]);
     fix->guard_fd = fds[1];

@@ -59,6 +59,12 @@ status_is()
     [ "$(status_of "$1" "$2")" = "$3" ]
 }
 
+waits_for()
+{
+    [ "$(sql "select waits_for from assay.job where flight = $1
+        and job = '$2'")" = "$3" ]
+}
+
 step_runs()
 {
     [ "$(sql "select status from assay.step where flight = $1
@@ -229,6 +235,8 @@ ok 'nothing was made of them'
 run_in_background abort
 await 20 step_runs "$f" held gate
 ok 'a job is at work'
+await 20 waits_for "$f" waiting 'a host: a'
+ok 'the next one says what it waits for'
 assay flight abort "$f" --reason 'enough of it' >/dev/null
 wait "$cli"
 is $? 1
@@ -265,6 +273,8 @@ start_assayd
 ok 'assayd is killed, another one serves'
 status_is "$f" held running && is "$(runner_of "$f" held)" "$pid"
 ok 'the job goes on with the same runner'
+await 20 waits_for "$f" needs 'jobs: held'
+ok 'one that needs it says so'
 touch "$ASSAY_HOME/gate-held"
 wait "$cli"
 is $? 0
@@ -375,6 +385,7 @@ ok 'the leader stops'
 
 # assayd dies under "flight run" -------------------------------------------
 stop_assayd
+ASSAY_LOG=info
 assay service start >/dev/null
 ok 'assay service start'
 job held gated a | flight under
@@ -387,11 +398,73 @@ touch "$ASSAY_HOME/gate-held"
 wait "$cli"
 is $? 0
 ok 'and the flight passes'
+
+# The daemons --------------------------------------------------------------
+pid_of()
+{
+    cut -d ' ' -f 1 "$ASSAY_HOME/run/pids/$1" 2>/dev/null
+}
+
+# A zombie, which only waits to be reaped, runs nothing.
+runs()
+{
+    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
+        [RSDT]*) ;;
+        *) return 1 ;;
+    esac
+}
+
+another()
+{
+    [ -n "$(pid_of "$1")" ] && [ "$(pid_of "$1")" != "$2" ]
+}
+
+is_up()
+{
+    [ "$(grep -c "$1 is up" "$ASSAY_HOME/run/assayd.log")" -ge "$2" ]
+}
+
+console=$(pid_of assay-console)
+web=$(pid_of assay-web)
+runs "$console" && runs "$web"
+ok 'assay-console and assay-web outlived the assayd that was killed'
+is_up assay-console 1 && is_up assay-web 1
+ok 'they were ready'
+kill -KILL "$console"
+await 20 another assay-console "$console"
+ok 'assay-console is killed and started again'
+await 20 is_up assay-console 2
+ok 'and is up'
+console=$(pid_of assay-console)
+kill -KILL "$console"
+await 20 another assay-console "$console"
+ok 'once more, now as a child'
+console=$(pid_of assay-console)
 assay service stop >/dev/null
 ok 'assay service stop'
+! runs "$console" && ! runs "$web"
+ok 'ends both'
 assay service status >/dev/null
 is $? 1
 ok 'nothing runs after it'
+
+rm -f "$ASSAY_HOME/gate-held"
+assay flight run --detach "$ASSAY_HOME/under.yaml" >"$ASSAY_HOME/out" 2>&1
+f=$(tail -n 1 "$ASSAY_HOME/out")
+await 20 step_runs "$f" held gate
+ok 'a job is at work'
+runner=$(runner_of "$f" held)
+console=$(pid_of assay-console)
+kill -KILL "$(assayd_pid)"
+await 20 [ -z "$(assayd_pid)" ]
+assay service stop >/dev/null
+ok 'assay service stop, after assayd was killed'
+! runs "$console" && ! runs "$runner"
+ok 'ends what it has left'
+is "$(status_of "$f" held)" aborted
+ok 'the job is aborted'
+is "$(find "$ASSAY_HOME/run/pids" -type f | wc -l)" 0
+ok 'no pid file is left'
 
 [ "$bad" -gt 0 ] || pgfix_passed=yes
 echo "1..$n"

@@ -1,8 +1,9 @@
 /* tests/results/report-test.c - the report of a made-up flight, read from a
- * real database: text against a golden copy, the page for its structure and for
- * what must not be in it, JSON, and the command line.
+ * real database: text against a golden copy, the page for its structure and
+ * for what must not be in it, JSON, and the command line.
  *
- * After a change that is meant: ASSAY_GOLDEN=update tests/results/report-test */
+ * After a change that is meant: ASSAY_GOLDEN=update tests/results/report-test
+ */
 #include <config.h>
 
 #include <unistd.h>
@@ -99,7 +100,7 @@ is_golden(const char *got, const char *name)
     buf_free(&want);
 }
 
-/* The structure of a page --------------------------------------------------- */
+/* The structure of a page -------------------------------------------------- */
 
 /* Names whose end tag may be left out, and those that have none. */
 static bool

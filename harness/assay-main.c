@@ -11,6 +11,7 @@
 #include "harness/service_cmds.h"
 #include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
+#include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
 #include "recipes/recipes_cmds.h"
@@ -23,6 +24,7 @@ static const struct cmd *const tables[] = {
     doctor_cmds,
     flights_cmds,
     flights_show_cmds,
+    host_cmds,
     hypervisor_cmds,
     lab_cmds,
     on_cmds,

@@ -9,6 +9,7 @@
 
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/json.h"
 #include "harness/mem.h"
 
 #define INT_TEXT_BYTES 24
@@ -38,6 +39,25 @@ enum {
     COL_FETCH_COUNT, COL_FETCH_BYTES, COL_COUNT
 };
 
+static const struct query Q_PARTS = {
+    "boot_candidate_parts",
+    "select c.candidate,"
+    "  coalesce((select jsonb_object_agg(p.part, p.sha256)"
+    "    from assay.candidate_part p"
+    "    where p.candidate = c.candidate and p.arch = $2::text), '{}')::text"
+    " from assay.candidate c where c.name = $1::text", 2, 2
+};
+static const struct query Q_CANDIDATES = {
+    "boot_candidates",
+    "select coalesce(string_agg(distinct c.name, ', '), '')"
+    " from assay.candidate c join assay.candidate_part p"
+    "   on p.candidate = c.candidate and p.arch = $1::text", 1, 1
+};
+static const struct query Q_ARTEFACT = {
+    "boot_record_artefact",
+    "insert into assay.artefact (sha256, bytes, kind)"
+    " values ($1::text, $2::bigint, $3::text) on conflict do nothing", 3, 0
+};
 static const struct query Q_ARM = {
     "boot_arm",
     /* The insert reads the count, so that the update is over before the
@@ -146,6 +166,71 @@ boot_status_parse(const char *name)
             return STATUS_NAMES[i].status;
     }
     return BOOT_NONE;
+}
+
+static bool
+say_candidates(struct db *db, const char *arch, struct fault *why)
+{
+    const char *params[] = { arch };
+    struct db_rows *rows = NULL;
+    struct fault first = *why;
+
+    if (!db_run(db, &Q_CANDIDATES, params, &rows, why))
+        return false;
+    *why = first;
+    if (db_text(rows, 0, 0)[0] == '\0')
+        fault_hint(why, "assay candidate add --deb SUITE");
+    else
+        fault_hint(why, "for %s there are: %s", arch, db_text(rows, 0, 0));
+    db_rows_free(rows);
+    return false;
+}
+
+bool
+boot_candidate_parts(struct db *db, const char *candidate, const char *arch,
+                     int64_t *id_out, json_t **parts_out, struct fault *why)
+{
+    const char *params[] = { candidate, arch };
+    struct db_rows *rows = NULL;
+    json_t *parts = NULL;
+    bool ok;
+
+    ok = db_run(db, &Q_PARTS, params, &rows, why);
+    if (!ok)
+        goto out;
+    if (db_rows_count(rows) == 0) {
+        fault_set(why, FAULT_NOT_FOUND, "there is no candidate '%s'",
+                  candidate);
+        ok = say_candidates(db, arch, why);
+        goto out;
+    }
+    ok = json_parse(db_text(rows, 0, 1), strlen(db_text(rows, 0, 1)), &parts,
+                    why);
+    if (ok && json_object_size(parts) == 0) {
+        fault_set(why, FAULT_NOT_FOUND, "candidate %s has nothing for %s",
+                  candidate, arch);
+        ok = say_candidates(db, arch, why);
+    }
+    if (ok) {
+        *id_out = db_int(rows, 0, 0, 0);
+        *parts_out = parts;
+        parts = NULL;
+    }
+out:
+    json_decref(parts);
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+boot_record_artefact(struct db *db, const char *sha256, int64_t bytes,
+                     const char *kind, struct fault *why)
+{
+    char text[INT_TEXT_BYTES];
+    const char *params[] = { sha256, text, kind };
+
+    (void)snprintf(text, sizeof text, "%" PRId64, bytes);
+    return db_run(db, &Q_ARTEFACT, params, NULL, why);
 }
 
 bool

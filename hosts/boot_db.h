@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 #include "harness/attr.h"
 
 struct db;
@@ -46,6 +47,17 @@ struct boot {
     int64_t age_ms;             /* now, by the database's clock */
     int64_t fetch_count, fetch_bytes;
 };
+
+/* Parts of a candidate for one architecture: object, part -> sha256. The caller
+ * owns it. FAULT_NOT_FOUND, with the names that exist as a hint, when there is
+ * no such candidate, or it has nothing for 'arch'. */
+MUST_CHECK bool boot_candidate_parts(struct db *db, const char *candidate,
+                                     const char *arch, int64_t *id_out,
+                                     json_t **parts_out, struct fault *why);
+/* A file of the store that a boot made ("overlay"). */
+MUST_CHECK bool boot_record_artefact(struct db *db, const char *sha256,
+                                     int64_t bytes, const char *kind,
+                                     struct fault *why);
 
 /* A fresh random nonce; does no database work. */
 MUST_CHECK bool boot_nonce_make(char nonce_out[static BOOT_NONCE_BYTES],

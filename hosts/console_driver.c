@@ -93,7 +93,7 @@ libvirt_place(const char *host, const json_t *config,
 static void
 libvirt_ask(const json_t *config, struct buf *argv)
 {
-    static const char *const words[] = { "assay", "lab", "virt", "console" };
+    static const char *const words[] = { "assay-virt", "console" };
     const char *domain = json_text(config, "domain");
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)

@@ -14,6 +14,7 @@
 
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "hosts/lab_user.h"
 #include "harness/mem.h"
 #include "hosts/console_driver.h"
 
@@ -114,6 +115,10 @@ console_socket_listen(const char *path, int *fd_out, struct fault *why)
         fault_errno(why, FAULT_SYSTEM, "listen on %s", path);
         goto out;
     }
+    /* Only its machine may connect, and root's machines do not run as root. */
+    ok = lab_user_give(path, why);
+    if (!ok)
+        goto out;
     *fd_out = fd;
     fd = -1;
 out:

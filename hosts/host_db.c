@@ -57,11 +57,14 @@ static const struct query Q_TWINS = {
     " coalesce((select case when a.flight is null then t.comment" \
     "     else 'flight ' || a.flight || ' job ' || a.job end" \
     "   from assay.allocation a join assay.task t on t.task = a.task" \
-    "   where a.host = h.host and a.ended_at is null), '')"
+    "   where a.host = h.host and a.ended_at is null), '')," \
+    " coalesce((select a.task from assay.allocation a" \
+    "   where a.host = h.host and a.ended_at is null), 0)"
 
 enum {
     COL_NAME, COL_SITE, COL_ARCH, COL_FIRMWARE, COL_CLASS, COL_STATE,
-    COL_SOURCE, COL_CONFIG, COL_PROPERTIES, COL_FLAGS, COL_OWNER, COL_COUNT
+    COL_SOURCE, COL_CONFIG, COL_PROPERTIES, COL_FLAGS, COL_OWNER,
+    COL_TASK, COL_COUNT
 };
 
 static const struct query Q_GET = {
@@ -194,6 +197,7 @@ from_row(const struct db_rows *rows, int row, struct host **host_out,
     host->state = dup_cell(rows, row, COL_STATE);
     host->source = dup_cell(rows, row, COL_SOURCE);
     host->owner = dup_cell(rows, row, COL_OWNER);
+    host->owner_task = db_int(rows, row, COL_TASK, 0);
     ok = parse_cell(rows, row, COL_CONFIG, &host->config, why)
         && parse_cell(rows, row, COL_PROPERTIES, &host->properties, why)
         && parse_cell(rows, row, COL_FLAGS, &host->flags, why);
@@ -280,6 +284,22 @@ host_db_set_state(struct db *db, const char *name, const char *state,
         ok = say_unknown(db, name, why);
     db_rows_free(rows);
     return ok;
+}
+
+bool
+host_check_ours(const struct host *host, struct fault *why)
+{
+    const char *text = getenv("ASSAY_TASK");
+    int64_t task = 0;
+
+    if (host->owner_task == 0
+        || (text != NULL && parse_int64(text, 1, INT64_MAX, &task)
+            && task == host->owner_task))
+        return true;
+    fault_set(why, FAULT_CONFLICT, "host %s belongs to %s", host->name,
+              host->owner[0] == '\0' ? "another task" : host->owner);
+    fault_hint(why, "--force does it all the same, and breaks that");
+    return false;
 }
 
 const char *

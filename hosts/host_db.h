@@ -19,6 +19,7 @@ struct host {
     json_t *properties;         /* object of texts */
     json_t *flags;              /* array of texts */
     char *owner;                /* "flight 3 job smoke", "" when free */
+    int64_t owner_task;         /* 0 when free */
 };
 
 /* Loads all files in one transaction; a host that exists is replaced, its
@@ -34,6 +35,9 @@ MUST_CHECK bool host_db_list(struct db *db, struct host ***hosts_out,
                              size_t *count_out, struct fault *why);
 MUST_CHECK bool host_db_set_state(struct db *db, const char *name,
                                   const char *state, struct fault *why);
+/* Whether this process may change the host: nobody has it, or the job that
+ * started us (ASSAY_TASK). FAULT_CONFLICT says who has it. */
+MUST_CHECK bool host_check_ours(const struct host *host, struct fault *why);
 /* Borrowed; NULL when absent. */
 const char *host_property(const struct host *host, const char *name);
 void host_free(struct host *host);      /* ignores NULL */

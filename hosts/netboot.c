@@ -205,6 +205,8 @@ netboot_check_spec(const json_t *spec, struct fault *why)
     if (driver->firmware != NULL && strcmp(driver->firmware, firmware) != 0)
         return fault_set(why, FAULT_DATA, "boot spec: netboot driver %s does "
                          "not work on %s", driver->name, firmware);
+    if (json_flag(spec, "check", false))
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         parts = netboot_parts(spec, files[i]);
         ok = json_array_size(parts) > 0;
@@ -230,7 +232,10 @@ netboot_script(const json_t *spec, const char *nonce, const char *base,
         return false;
     driver = netboot_find(spec_text(spec, "netboot"), why);
     must(driver != NULL);       /* just checked */
-    driver->script(spec, nonce, base, out);
+    if (json_flag(spec, "check", false))
+        driver->refusal("Assay has seen this host netboot", out);
+    else
+        driver->script(spec, nonce, base, out);
     return true;
 }
 

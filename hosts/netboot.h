@@ -8,6 +8,8 @@
  *                             sha256, and the sha256 of this boot's own part
  *   xen_cmdline, dom0_cmdline
  *   extra                     object: name -> sha256
+ *   check                     true: only the script is wanted; it says so and
+ *                             starts nothing
  * Served as BASE/b/NONCE/NAME: netboot_parts() says of what, netboot_file()
  * makes the rest. */
 #ifndef HOSTS_NETBOOT_H

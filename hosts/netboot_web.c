@@ -413,17 +413,19 @@ handle_up(struct netboot_web *web, struct db *db,
 {
     struct fault why = FAULT_INIT;
     enum boot_call call = BOOT_CALL_NONE;
+    const char *found = NULL;
     size_t bytes = 0;
     char *key;
 
-    if (!web_hostkey_is_valid(request->body, request->body_bytes, &bytes)) {
+    if (!web_hostkey_find(request->body, request->body_bytes, &found,
+                          &bytes)) {
         refuse(reply, NULL, 400, request->peer, "the body is no public host "
                "key");
         return;
     }
     /* What it fetched comes before what it says. */
     netboot_web_flush(web);
-    key = xstrndup(request->body, bytes);
+    key = xstrndup(found, bytes);
     if (!boot_record_up(db, route->nonce, key, request->peer, &call, &why)) {
         database_failed(web, &why, reply);
         free(key);

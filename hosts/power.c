@@ -105,7 +105,8 @@ power_status(const char *host, const json_t *config,
 /* Reads until the state is 'want', or the time to settle is over. */
 static bool
 await_state(const struct power_driver *driver, const char *host,
-            const json_t *config, enum power_state want, struct fault *why)
+            const json_t *config, enum power_state want, int64_t settle_ms,
+            struct fault *why)
 {
     struct clock *clock = clock_system();
     int64_t start = clock_mono_ms(clock), wait_ms = POLL_MIN_MS;
@@ -116,10 +117,10 @@ await_state(const struct power_driver *driver, const char *host,
             return false;
         if (state == want)
             return true;
-        if (clock_mono_ms(clock) - start >= POWER_SETTLE_LIMIT_MS)
-            return fault_set(why, FAULT_PEER, "it is still %s %d s after the "
-                             "order", power_state_name(state),
-                             POWER_SETTLE_LIMIT_MS / 1000);
+        if (clock_mono_ms(clock) - start >= settle_ms)
+            return fault_set(why, FAULT_PEER, "it is still %s %.1f s after "
+                             "the order", power_state_name(state),
+                             (double)settle_ms / 1000.0);
         signals_pause_ms((int)wait_ms);
         if (!signals_check(why))
             return false;
@@ -138,6 +139,13 @@ bool
 power_set(const char *host, const json_t *config, enum power_state want,
           struct fault *why)
 {
+    return power_set_within(host, config, want, POWER_SETTLE_LIMIT_MS, why);
+}
+
+bool
+power_set_within(const char *host, const json_t *config,
+                 enum power_state want, int64_t settle_ms, struct fault *why)
+{
     const struct power_driver *driver = driver_of(config, why);
     const char *word = power_state_name(want);
     struct log_fields fields = { .host = host };
@@ -150,7 +158,8 @@ power_set(const char *host, const json_t *config, enum power_state want,
         return false;
     for (int attempt = 1; attempt <= POWER_ATTEMPTS; attempt++) {
         ok = driver->order(host, config, want, &one)
-            && await_state(driver, host, config, want, &one);
+            && await_state(driver, host, config, want, settle_ms,
+                           &one);
         if (ok || is_final(&one))
             break;
         buf_addf(&said, "attempt %d: %s\n", attempt, one.text);

@@ -55,6 +55,10 @@ MUST_CHECK bool power_check(const char *host, json_t *config,
  * when it was still on its way) with what each attempt said as detail. */
 MUST_CHECK bool power_set(const char *host, const json_t *config,
                           enum power_state want, struct fault *why);
+/* The same with another time to settle than POWER_SETTLE_LIMIT_MS. */
+MUST_CHECK bool power_set_within(const char *host, const json_t *config,
+                                 enum power_state want, int64_t settle_ms,
+                                 struct fault *why);
 /* Off, verified; then on, verified. */
 MUST_CHECK bool power_cycle(const char *host, const json_t *config,
                             struct fault *why);

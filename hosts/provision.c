@@ -133,9 +133,9 @@ ramboot_overlay(const struct provision_boot *boot, int64_t at,
     struct arena arena = ARENA_INIT;
     const char *env = arena_printf(&arena,
         "ASSAY_NONCE=%s\nASSAY_HOST=%s\nASSAY_ADDRESS=%s\nASSAY_GATEWAY=%s\n"
-        "ASSAY_CALLBACK=%s/b/%s/up\n",
-        boot->nonce, boot->host, boot->address, boot->gateway, boot->base,
-        boot->nonce);
+        "ASSAY_MAC=%s\nASSAY_URL=%s/b/%s\nASSAY_CALLBACK=%s/b/%s/up\n",
+        boot->nonce, boot->host, boot->address, boot->gateway, boot->mac,
+        boot->base, boot->nonce, boot->base, boot->nonce);
     const char *key = arena_printf(&arena, "%s\n", boot->authorized_key);
     const struct provision_file files[] = {
         { "etc/assay/boot.env", NULL, env, 0644 },

@@ -17,6 +17,7 @@ struct provision_boot {
     const char *nonce, *host;
     const char *address;        /* "10.77.0.11/24", "" when by DHCP */
     const char *gateway;        /* "" for none */
+    const char *mac;            /* of the card to use */
     const char *base;           /* URL that the host sees, without '/' */
     const char *authorized_key; /* one line: who may log in as root */
 };

@@ -77,6 +77,20 @@ run_list(struct cmd_call *call UNUSED, struct fault *why)
 }
 
 static bool
+run_console(struct cmd_call *call, struct fault *why)
+{
+    struct virt *virt = NULL;
+    json_t *console = NULL;
+    bool ok = virt_open(false, &virt, why)
+        && virt_console(virt, cmd_arg(call, 0), &console, why)
+        && json_print(console, stdout, why);
+
+    json_decref(console);
+    virt_close(virt);
+    return ok;
+}
+
+static bool
 run_clear(struct cmd_call *call UNUSED, struct fault *why)
 {
     struct virt *virt = NULL;
@@ -107,6 +121,8 @@ run_probe(struct cmd_call *call UNUSED, struct fault *why)
 static const struct cmd cmds[] = {
     { "clear", "", 0, 0, CMD_WRITES, NULL, run_clear,
       "switch all machines off and forget them", NULL },
+    { "console", "MACHINE", 1, 1, CMD_READS, NULL, run_console,
+      "where a machine's serial line is, as JSON", NULL },
     { "define", "FILE...", 1, -1, CMD_WRITES, NULL, run_define,
       "define machines from libvirt's XML", NULL },
     { "list", "", 0, 0, CMD_READS, NULL, run_list,

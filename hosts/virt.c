@@ -30,6 +30,7 @@
 #define SOCKETS_MAX_BYTES (16u << 20)
 /* Flags of a listening socket in /proc/net/unix. */
 #define LISTENING "00010000"
+#define LOCK_FD_MIN 500
 
 struct virt {
     virConnectPtr conn;
@@ -118,6 +119,24 @@ connect_driver(struct virt *virt, const char *root, struct fault *why)
     return ok;
 }
 
+/* The driver's own lock goes when this process ends, and no earlier; ours must
+ * not go before it. The kernel closes descriptors in their order: so ours gets
+ * a high number, and is never closed by hand. */
+static bool
+take_lock(struct virt *virt, const char *path, struct fault *why)
+{
+    int fd = -1;
+    bool ok = fs_lock(path, true, &fd, why);
+
+    if (ok) {
+        virt->lock = fcntl(fd, F_DUPFD_CLOEXEC, LOCK_FD_MIN);
+        ok = virt->lock >= 0
+            || fault_errno(why, FAULT_SYSTEM, "keep the lock %s", path);
+    }
+    fd_close(&fd);
+    return ok;
+}
+
 bool
 virt_open(bool inside, struct virt **virt_out, struct fault *why)
 {
@@ -137,7 +156,7 @@ virt_open(bool inside, struct virt **virt_out, struct fault *why)
         fault_hint(why, "assay lab up");
         goto out;
     }
-    ok = fs_lock(home_path(&arena, "lab/virt.lock"), true, &virt->lock, why)
+    ok = take_lock(virt, home_path(&arena, "lab/virt.lock"), why)
         && read_listeners(virt, why)
         && (!inside || lab_enter(why))
         && lab_user_become(why)
@@ -160,7 +179,6 @@ virt_close(struct virt *virt)
     if (virt->conn != NULL)
         (void)virConnectClose(virt->conn);
     free(virt->listeners);
-    fd_close(&virt->lock);
     free(virt);
 }
 
@@ -313,6 +331,63 @@ virt_status(struct virt *virt, const char *domain,
     if (dom == NULL)
         return false;
     ok = read_state(dom, domain, state_out, why);
+    (void)virDomainFree(dom);
+    return ok;
+}
+
+/* Value of the attribute 'name' in the element that 'from' begins; NULL when
+ * it has none. libvirt writes them so, and we wrote most of it. */
+static char *
+attribute(const char *from, const char *name)
+{
+    size_t len = strcspn(from, ">");
+    char *want = xasprintf(" %s='", name);
+    const char *at = memmem(from, len, want, strlen(want));
+    char *value = NULL;
+
+    if (at != NULL) {
+        at += strlen(want);
+        value = xstrndup(at, strcspn(at, "'"));
+    }
+    free(want);
+    return value;
+}
+
+static void
+put_attribute(json_t *object, const char *key, const char *from)
+{
+    char *value = attribute(from, key);
+
+    if (value != NULL)
+        json_put_text(object, key, value);
+    free(value);
+}
+
+bool
+virt_console(struct virt *virt, const char *domain, json_t **console_out,
+             struct fault *why)
+{
+    virDomainPtr dom = find(virt, domain, why);
+    const char *serial, *source;
+    char *xml = NULL;
+    bool ok;
+
+    if (dom == NULL)
+        return false;
+    xml = virDomainGetXMLDesc(dom, 0);
+    ok = xml != NULL || virt_fault(why, domain);
+    serial = ok ? strstr(xml, "<serial ") : NULL;
+    source = serial == NULL ? NULL : strstr(serial, "<source ");
+    if (ok && source == NULL)
+        ok = fault_set(why, FAULT_CONFIG, "machine %s has no serial line",
+                       domain);
+    if (ok) {
+        *console_out = json_object();
+        put_attribute(*console_out, "type", serial);
+        put_attribute(*console_out, "mode", source);
+        put_attribute(*console_out, "path", source);
+    }
+    free(xml);
     (void)virDomainFree(dom);
     return ok;
 }

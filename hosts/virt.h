@@ -31,6 +31,9 @@ MUST_CHECK bool virt_off(struct virt *virt, const char *domain,
                          struct fault *why);
 MUST_CHECK bool virt_status(struct virt *virt, const char *domain,
                             enum power_state *state_out, struct fault *why);
+/* Where its serial line is: object (type, mode, path), as it is defined. */
+MUST_CHECK bool virt_console(struct virt *virt, const char *domain,
+                             json_t **console_out, struct fault *why);
 /* Object: name of each machine -> "on" or "off". */
 MUST_CHECK bool virt_list(struct virt *virt, json_t **list_out,
                           struct fault *why);

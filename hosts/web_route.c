@@ -320,3 +320,24 @@ web_hostkey_is_valid(const char *data, size_t bytes, size_t *bytes_out)
     *bytes_out = bytes;
     return true;
 }
+
+bool
+web_hostkey_find(const char *body, size_t bytes, const char **key_out,
+                 size_t *key_bytes_out)
+{
+    static const char name[] = "hostkey=";
+    const size_t len = sizeof(name) - 1;
+
+    for (size_t at = 0; at < bytes;) {
+        const char *end = memchr(body + at, '\n', bytes - at);
+        size_t span = end == NULL ? bytes - at : (size_t)(end - body) - at;
+
+        if (span > len && memcmp(body + at, name, len) == 0) {
+            *key_out = body + at + len;
+            return web_hostkey_is_valid(*key_out, span - len, key_bytes_out);
+        }
+        at += span + 1;
+    }
+    *key_out = body;
+    return web_hostkey_is_valid(body, bytes, key_bytes_out);
+}

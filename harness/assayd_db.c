@@ -8,7 +8,9 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/host_match.h"
 #include "harness/json.h"
+#include "harness/task_db.h"
 
 /* One row a role, NULL role for a job without. Flags are joined with commas:
  * the type of a flag has none (it is a word). */
@@ -46,8 +48,8 @@ static const struct query Q_JOBS = {
 
 static const struct query Q_HOSTS = {
     "assayd-hosts",
-    "select h.host, h.arch, h.class, h.state = 'good',"
-    " not exists (select from assay.allocation a"
+    "select h.host, h.arch, h.class, h.state,"
+    " exists (select from assay.allocation a"
     "  where a.host = h.host and a.ended_at is null),"
     " (select string_agg(g.flag, ',') from assay.host_flag g"
     "  where g.host = h.host)"
@@ -182,7 +184,7 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
 {
     struct db_rows *rows = NULL;
     struct assayd_job *job = NULL;
-    struct pick_role *roles;
+    struct task_role *roles;
     int count;
 
     if (!db_run(db, &Q_JOBS, NULL, &rows, why))
@@ -192,7 +194,7 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
     roles = arena_alloc(arena, (size_t)count * sizeof *roles + 1);
     out->count = 0;
     for (int i = 0; i < count; i++) {
-        struct pick_role *role = &roles[i];
+        struct task_role *role = &roles[i];
 
         if (job == NULL || db_int(rows, i, 0, 0) != job->flight ||
             strcmp(db_text(rows, i, 1), job->job) != 0) {
@@ -200,13 +202,13 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
             read_job(arena, rows, i, job);
             job->roles = role;
         }
-        if (db_text(rows, i, 11) == NULL || job->role_count == PICK_ROLES_MAX)
+        if (db_text(rows, i, 11) == NULL)
             continue;
         job->role_count++;
         role->arch = text_in(arena, rows, i, 12);
         role->flags = split(arena, db_text(rows, i, 13));
         role->same_class = (int)db_int(rows, i, 14, 0);
-        role->preset = text_in(arena, rows, i, 15);
+        role->host = text_in(arena, rows, i, 15);
     }
     db_rows_free(rows);
     return true;
@@ -225,13 +227,16 @@ assayd_db_hosts(struct db *db, struct arena *arena, struct assayd_hosts *out,
     out->v = arena_alloc(arena, (size_t)count * sizeof *out->v + 1);
     out->count = (size_t)count;
     for (int i = 0; i < count; i++) {
-        struct pick_host *host = &out->v[i];
+        struct match_host *host = &out->v[i];
 
         host->name = text_in(arena, rows, i, 0);
         host->arch = text_in(arena, rows, i, 1);
         host->class = text_in(arena, rows, i, 2);
-        host->good = db_bool(rows, i, 3);
-        host->free = db_bool(rows, i, 4);
+        host->never = strcmp(db_text(rows, i, 3), "retired") == 0;
+        if (strcmp(db_text(rows, i, 3), "good") != 0)
+            host->obstacle = "its state";
+        else if (db_bool(rows, i, 4))
+            host->obstacle = "it is busy";
         host->flags = split(arena, db_text(rows, i, 5));
     }
     db_rows_free(rows);

@@ -9,11 +9,12 @@
 #include <sys/types.h>
 #include "harness/attr.h"
 #include "harness/outcome.h"
-#include "harness/pick.h"
 
 struct arena;
 struct db;
 struct fault;
+struct match_host;
+struct task_role;
 
 /* A job that has not ended, of a flight that runs or is to be aborted. */
 struct assayd_job {
@@ -28,7 +29,7 @@ struct assayd_job {
     pid_t pid;                  /* of its runner as the task says; 0: none */
     const char *node;           /* machine of that runner, or NULL */
     int64_t pid_start;          /* in clock ticks: see proc_start_time() */
-    const struct pick_role *roles;
+    const struct task_role *roles;
     int role_count;
 };
 
@@ -41,7 +42,7 @@ MUST_CHECK bool assayd_db_jobs(struct db *db, struct arena *arena,
                                struct assayd_jobs *out, struct fault *why);
 
 struct assayd_hosts {
-    struct pick_host *v;
+    struct match_host *v;
     size_t count;
 };
 MUST_CHECK bool assayd_db_hosts(struct db *db, struct arena *arena,

@@ -18,11 +18,15 @@
 #include "harness/job_exit.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/pick.h"
 #include "harness/pidfile.h"
 #include "harness/proc.h"
+#include "harness/task_db.h"
 
-/* A runner that found no host tries again after this at the soonest. */
+/* A runner that found no host tries again after this at the soonest, times
+ * its misses. */
 #define NO_HOSTS_PAUSE_MS 1000
+#define NO_HOSTS_MISSES_MAX 15
 /* One that died before it took its job: so often, and after this. */
 #define DEATHS_MAX 3
 #define DEATH_PAUSE_MS 500
@@ -39,6 +43,7 @@ struct runner {
     int64_t not_before_ms;
     int64_t kill_at_ms;         /* an adopted one that was told to stop */
     int deaths;                 /* ends that left the job queued */
+    int misses;                 /* ends without hosts, in a row */
     char last_end[64];
     bool told;                  /* to stop */
     bool seen;                  /* in the present picture */
@@ -163,7 +168,8 @@ runner_ended(struct proc *proc UNUSED, void *owner,
         r->not_before_ms = now + DEATH_PAUSE_MS;
     } else if (exited && (status.code == JOB_EXIT_NO_HOSTS ||
                           status.code == JOB_EXIT_TAKEN)) {
-        r->not_before_ms = now + NO_HOSTS_PAUSE_MS;
+        r->misses += r->misses < NO_HOSTS_MISSES_MAX;
+        r->not_before_ms = now + NO_HOSTS_PAUSE_MS * r->misses;
     } else {
         abnormal = true;
         r->deaths++;
@@ -280,12 +286,12 @@ wanted_hosts(struct arena *arena, const struct assayd_job *job)
 
     buf_addf(&out, "%s", job->role_count > 1 ? "hosts: " : "a host: ");
     for (int i = 0; i < job->role_count; i++) {
-        const struct pick_role *role = &job->roles[i];
+        const struct task_role *role = &job->roles[i];
 
         buf_addf(&out, "%s%s", i > 0 ? " and " : "",
-                 role->preset != NULL ? role->preset
+                 role->host != NULL ? role->host
                  : role->arch != NULL ? role->arch : "any");
-        for (int k = 0; role->preset == NULL && role->flags[k] != NULL; k++)
+        for (int k = 0; role->host == NULL && role->flags[k] != NULL; k++)
             buf_addf(&out, " %s", role->flags[k]);
     }
     text = arena_strdup(arena, buf_text(&out));
@@ -365,7 +371,7 @@ start_some(struct assayd_runners *runners, struct db *db,
         picks[i].roles = places[i].job->roles;
         picks[i].role_count = places[i].job->role_count;
     }
-    pick_run(hosts.v, hosts.count, picks, count);
+    pick_run(hosts.v, (int)hosts.count, picks, count);
     for (size_t i = claims; i < count; i++) {
         const char **text = &waits[places[i].job - jobs->v];
 
@@ -415,7 +421,7 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
         if (job->abort)
             runner_stop(r);
         if (!job->queued)
-            r->deaths = 0;      /* it took the job; the reaper judges now */
+            r->deaths = r->misses = 0;  /* the reaper judges it now */
         else if (r->deaths >= DEATHS_MAX && !runner_lives(r) &&
                  !give_up(db, job, r, why))
             return false;

@@ -4,37 +4,43 @@
 
 #include "harness/pick.h"
 
+#include "harness/host_match.h"
+#include "harness/task_db.h"
 #include "tests/tap.h"
 
 static const char *const xen[] = { "xen", NULL };
 static const char *const xen_uefi[] = { "xen", "uefi", NULL };
 static const char *const none[] = { NULL };
 
-#define HOST(n, a, c, f, g, fr) \
-    { .name = n, .arch = a, .class = c, .flags = f, .good = g, .free = fr }
+#define HOST(n, a, c, f, good, free) \
+    { .name = n, .arch = a, .class = c, .flags = f, \
+      .obstacle = !(good) ? "bad" : !(free) ? "busy" : NULL }
 #define X86(n, fr) HOST(n, "amd64", "x86", xen, true, fr)
 
-static const struct pick_role one[] = { { .arch = "amd64", .flags = xen } };
-static const struct pick_role pair[] = {
+static const struct task_role one[] = { { .arch = "amd64", .flags = xen } };
+static const struct task_role pair[] = {
     { .arch = "amd64", .flags = none, .same_class = 1 },
     { .arch = "amd64", .flags = none, .same_class = 1 },
 };
-static const struct pick_role arm[] = { { .arch = "arm64" } };
-static const struct pick_role uefi[] = {
+static const struct task_role arm[] = { { .arch = "arm64" } };
+static const struct task_role uefi[] = {
     { .arch = "amd64", .flags = xen_uefi }
 };
-static const struct pick_role named[] = { { .preset = "b" } };
+static const struct task_role named[] = { { .host = "b" } };
 
 #define JOB(roles) { roles, (int)ARRAY_LEN(roles), PICK_NONE }
 
 static void
-check(struct pick_host *hosts, size_t host_count, struct pick_job *jobs,
+check(const struct match_host *hosts, size_t host_count, struct pick_job *jobs,
       size_t job_count, const char *want, const char *what)
 {
     static const char letters[] = "?GWN";
+    struct match_host copy[8];
     char got[32];
 
-    pick_run(hosts, host_count, jobs, job_count);
+    must(host_count <= ARRAY_LEN(copy));
+    memcpy(copy, hosts, host_count * sizeof *copy);
+    pick_run(copy, (int)host_count, jobs, job_count);
     for (size_t i = 0; i < job_count; i++)
         got[i] = letters[jobs[i].verdict];
     got[job_count] = '\0';
@@ -47,7 +53,7 @@ check(struct pick_host *hosts, size_t host_count, struct pick_job *jobs,
 static void
 singles(void)
 {
-    struct pick_host hosts[] = { X86("a", true), X86("b", true),
+    struct match_host hosts[] = { X86("a", true), X86("b", true),
                                  HOST("c", "arm64", "arm", none, true, true)
     };
     struct pick_job three[] = { JOB(one), JOB(one), JOB(one) };
@@ -64,15 +70,15 @@ singles(void)
 static void
 pairs(void)
 {
-    struct pick_host two[] = { X86("a", true), X86("b", true) };
-    struct pick_host busy[] = { X86("a", false), X86("b", true),
+    struct match_host two[] = { X86("a", true), X86("b", true) };
+    struct match_host busy[] = { X86("a", false), X86("b", true),
                                 X86("c", false) };
-    struct pick_host classes[] = {
+    struct match_host classes[] = {
         HOST("a", "amd64", "old", xen, true, true),
         HOST("b", "amd64", "new", xen, true, true),
         HOST("c", "amd64", "new", xen, true, true),
     };
-    struct pick_host unlike[] = {
+    struct match_host unlike[] = {
         HOST("a", "amd64", "old", xen, true, true),
         HOST("b", "amd64", "new", xen, true, true),
     };
@@ -91,15 +97,20 @@ pairs(void)
 static void
 states(void)
 {
-    struct pick_host hosts[] = {
+    struct match_host hosts[] = {
         HOST("a", "amd64", "x", xen, false, true),
         HOST("b", "amd64", "x", xen, true, false),
     };
-    struct pick_host bad[] = { HOST("a", "amd64", "x", xen, false, true) };
+    struct match_host bad[] = { HOST("a", "amd64", "x", xen, false, true) };
+    struct match_host retired[] = {
+        { .name = "a", .arch = "amd64", .class = "x", .flags = xen,
+          .obstacle = "retired", .never = true },
+    };
     struct pick_job job[] = { JOB(one) };
 
     CHECK(hosts, job, "W", "a bad host is not given, a busy one waited for");
-    CHECK(bad, job, "N", "with bad hosts only: never");
+    CHECK(bad, job, "W", "which may become good again");
+    CHECK(retired, job, "N", "with retired ones only: never");
 }
 
 int

@@ -261,6 +261,44 @@ ok 'an interrupt: exit 130'
 is "$(outcome_of "$f")" 'aborted/play'
 ok 'the interrupt aborted it'
 
+# One whose step does not want to end, and a person who does not wait.
+{ job stubborn stubborn a; } | flight stubborn
+run_in_background stubborn
+await 20 step_runs "$f" stubborn gate
+ok 'a step that ignores TERM is at work'
+kill -INT "$cli"
+await 20 grep -q "aborting flight $f" "$ASSAY_HOME/stubborn.err"
+ok 'an interrupt is told'
+kill -INT "$cli"
+wait "$cli"
+is $? 130
+ok 'a second one leaves at once: exit 130'
+grep -q '^stubborn is running still' "$ASSAY_HOME/stubborn.err" &&
+    grep -q "'assay flight run $f' watches it again" \
+        "$ASSAY_HOME/stubborn.err"
+ok 'and says what still runs'
+touch "$ASSAY_HOME/gate-stubborn"
+await 30 ended "$f"
+is "$(outcome_of "$f")" 'aborted/play'
+ok 'the flight is aborted without us'
+
+f=$(assay flight create "$ASSAY_HOME/abort.yaml")
+is "$(sql "select blessing from assay.flight where flight = $f")" constructing
+ok 'a flight that is only made is not run'
+assay flight abort "$f" >/dev/null
+await 20 ended "$f"
+is "$(outcome_of "$f")" 'aborted/play'
+ok 'it can be aborted'
+assay flight run "$f" >"$ASSAY_HOME/out" 2>/dev/null
+is $? 1
+ok 'to run one that has ended shows its end'
+verdict >"$ASSAY_HOME/verdict"
+is "$(cat "$ASSAY_HOME/verdict")" aborted
+ok 'which is no pass'
+assay flight abort "$f" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 1
+ok 'an ended flight cannot be aborted'
+
 # assayd is killed ---------------------------------------------------------
 { job held gated a; job after quick a; job needs quick b held; } |
     flight killed

@@ -40,6 +40,7 @@ struct session {
     bool reads_input, types;    /* without 'types' only the escape counts */
     bool notes;                 /* tells people what happens */
     int escape;                 /* -1: none */
+    size_t early;               /* bytes typed before the terminal was raw */
     bool over;
 };
 
@@ -88,6 +89,11 @@ type_input(struct session *session, struct fault *why)
     if (got <= 0) {
         session->over = true;
         return true;
+    }
+    for (ssize_t i = 0; i < got && session->early > 0; i++) {
+        session->early--;
+        if (keys[i] == '\n')
+            keys[i] = '\r';
     }
     if (session->escape >= 0)
         escape = memchr(keys, session->escape, (size_t)got);
@@ -138,7 +144,7 @@ attach(struct session *session, const struct console_attach *how,
         ok = console_client_attach(session->client, &reading, NULL, why);
     }
     if (ok && session->reads_input)
-        ok = console_tty_raw(why);
+        ok = console_tty_raw(&session->early, why);
     if (ok)
         ok = converse(session, why);
     console_tty_restore();

@@ -638,7 +638,7 @@ console_ctl_new(struct uv_loop_s *loop, struct console_site *site,
         error = uv_listen((uv_stream_t *)&ctl->server, BACKLOG,
                           on_connection);
     if (error != 0) {
-        fault_set(why, FAULT_SYSTEM, "listen on %s: %s", path,
+        fault_set(why, FAULT_SYSTEM, "bind %s: %s", path,
                   uv_strerror(error));
         console_ctl_free(ctl);
         return false;

@@ -45,8 +45,10 @@ struct console_log {
     int64_t lost;               /* bytes given up, ever, in this process */
     int log_fd, idx_fd, events_fd;      /* -1: opened when needed */
     int64_t timed_ms;           /* wall time of the latest time record */
-    int64_t trouble_ms;         /* mono; -1: all is well */
+    bool trouble;               /* the file system refused */
     int trouble_errno;
+    int64_t since_ms;           /* mono, of the first refusal since bytes were
+                                 * last written; -1: none */
     int64_t hole_bytes;         /* lost and not yet recorded, the newest */
     bool split;                 /* bytes were lost since the newest file */
     struct buf owed_idx, owed_events;
@@ -63,9 +65,10 @@ log_path(const struct console_log *log, const char *name)
 static void
 trouble(struct console_log *log, int error)
 {
+    log->trouble = true;
     log->trouble_errno = error;
-    if (log->trouble_ms < 0)
-        log->trouble_ms = clock_mono_ms(log->clock);
+    if (log->since_ms < 0)
+        log->since_ms = clock_mono_ms(log->clock);
 }
 
 /* As many as the file system takes; why not more, in 'error_out'. */
@@ -307,7 +310,7 @@ console_log_open(const char *dir, int64_t file_bytes, struct clock *clock,
     log->clock = clock;
     log->file_bytes_max = file_bytes;
     log->log_fd = log->idx_fd = log->events_fd = -1;
-    log->trouble_ms = -1;
+    log->since_ms = -1;
     /* A full disk must not keep a console from being served. */
     if (!fs_mkdirs(dir, DIR_MODE, &later)) {
         log_fault(LOG_LEVEL_ERROR, &later, "console log %s", dir);
@@ -332,7 +335,7 @@ console_log_close(struct console_log *log)
 {
     if (log == NULL)
         return;
-    if (log->trouble_ms >= 0)
+    if (log->trouble)
         (void)console_log_mend(log);
     fd_close(&log->log_fd);
     fd_close(&log->idx_fd);
@@ -438,7 +441,7 @@ console_log_note(struct console_log *log, enum console_index_kind kind,
     (void)vsnprintf(line.text, sizeof(line.text), fmt, ap);
     va_end(ap);
     owe_line(log, &line);
-    if (log->trouble_ms < 0)
+    if (!log->trouble)
         (void)pay_all(log);
 }
 
@@ -466,7 +469,7 @@ console_log_append(struct console_log *log, const char *data, size_t bytes)
     int64_t room;
     int error;
 
-    while (done < bytes && log->trouble_ms < 0) {
+    while (done < bytes && !log->trouble) {
         if (!segment_ready(log))
             break;
         room = log->file_start + log->file_bytes_max - log->offset;
@@ -476,7 +479,7 @@ console_log_append(struct console_log *log, const char *data, size_t bytes)
             continue;
         }
         time_record(log);
-        if (log->trouble_ms >= 0)
+        if (log->trouble)
             break;
         part = bytes - done;
         if ((int64_t)part > room)
@@ -486,6 +489,8 @@ console_log_append(struct console_log *log, const char *data, size_t bytes)
         done += n;
         if (n < part)
             trouble(log, error);
+        else
+            log->since_ms = -1;
     }
     return done;
 }
@@ -493,7 +498,7 @@ console_log_append(struct console_log *log, const char *data, size_t bytes)
 void
 console_log_lose(struct console_log *log, size_t bytes)
 {
-    must(log->trouble_ms >= 0);
+    must(log->trouble);
     log->offset += (int64_t)bytes;
     log->lost += (int64_t)bytes;
     log->hole_bytes += (int64_t)bytes;
@@ -504,19 +509,19 @@ bool
 console_log_in_trouble(const struct console_log *log, int64_t *since_ms_out,
                        int *error_out)
 {
-    *since_ms_out = log->trouble_ms;
+    *since_ms_out = log->since_ms;
     *error_out = log->trouble_errno;
-    return log->trouble_ms >= 0;
+    return log->trouble;
 }
 
 bool
 console_log_mend(struct console_log *log)
 {
     struct console_index_line line;
-    int64_t since_ms = log->trouble_ms, free_bytes;
     struct fault why = FAULT_INIT;
+    int64_t free_bytes;
 
-    if (since_ms < 0)
+    if (!log->trouble)
         return true;
     free_bytes = fs_free_bytes(log->dir);
     if (log->trouble_errno == ENOSPC && free_bytes >= 0 &&
@@ -524,7 +529,7 @@ console_log_mend(struct console_log *log)
         return false;
     if (!fs_mkdirs(log->dir, DIR_MODE, &why))
         return false;
-    log->trouble_ms = -1;
+    log->trouble = false;
     if (log->hole_bytes > 0) {
         fill_line(log, &line, CONSOLE_INDEX_LOST,
                   log->offset - log->hole_bytes);
@@ -538,8 +543,7 @@ console_log_mend(struct console_log *log)
         log->split = false;
         return true;
     }
-    must(log->trouble_ms >= 0);
-    log->trouble_ms = since_ms;
+    must(log->trouble);
     return false;
 }
 

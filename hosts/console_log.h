@@ -47,10 +47,12 @@ MUST_CHECK size_t console_log_append(struct console_log *log,
 /* Gives bytes up: counts them, and says so in index and events as soon as
  * something can be written. */
 void console_log_lose(struct console_log *log, size_t bytes);
-/* True since the file system refused; 'since' mono ms, 'error' errno. */
+/* True since the file system refused; 'error' errno, 'since' (mono ms) when it
+ * first did since bytes were last written. */
 bool console_log_in_trouble(const struct console_log *log,
                             int64_t *since_ms_out, int *error_out);
-/* Tries to write again what is owed; true when the trouble is over. */
+/* Tries to write again what is owed; true when the trouble is over, as far as
+ * that can be known before the next bytes. */
 bool console_log_mend(struct console_log *log);
 
 /* A line about this moment, in the index and the events. Never fails: what

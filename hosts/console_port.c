@@ -628,7 +628,6 @@ console_port_tick(struct console_port *port)
         return;
     if (console_log_mend(port->log)) {
         retry_unwritten(port);
-        tell(port, "the log is being written again");
     } else if (port->held && now_ms(port) >= since_ms + FULL_WAIT_MS) {
         give_up(port);
     }

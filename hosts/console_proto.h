@@ -7,7 +7,7 @@
  *   {"op": "reload"}
  *   {"op": "mark", "host": H, "name": N}             "offset": optional
  *   {"op": "send", "host": H, "hex": "0d"}           "force": optional
- *   {"op": "attach", "host": H}       "from", "write", "force", "who": optional;
+ *   {"op": "attach", "host": H}       "from", "write", "force", "who" optional;
  *                          the answer has "offset", where the bytes begin,
  *                          and "end", up to where they are there already
  *

@@ -112,7 +112,7 @@ console_socket_listen(const char *path, int *fd_out, struct fault *why)
     (void)umask(mask);
     ok = ok && listen(fd, BACKLOG) == 0;
     if (!ok) {
-        fault_errno(why, FAULT_SYSTEM, "listen on %s", path);
+        fault_errno(why, FAULT_SYSTEM, "bind %s", path);
         goto out;
     }
     /* Only its machine may connect, and root's machines do not run as root. */

@@ -5,6 +5,7 @@
 #include "hosts/console_tty.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -34,13 +35,15 @@ on_fatal(int number)
 }
 
 bool
-console_tty_raw(struct fault *why)
+console_tty_raw(size_t *early_out, struct fault *why)
 {
     static const int fatal[] = { SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE,
                                  SIGILL, SIGALRM, SIGUSR1, SIGUSR2, SIGTSTP };
     struct sigaction action = { .sa_handler = on_fatal };
     struct termios raw;
+    int early = 0;
 
+    *early_out = 0;
     if (!isatty(STDIN_FILENO))
         return true;
     if (tcgetattr(STDIN_FILENO, &tty.before) != 0)
@@ -55,6 +58,9 @@ console_tty_raw(struct fault *why)
         tty.raw = 0;
         return fault_errno(why, FAULT_SYSTEM, "set the terminal's mode");
     }
+    if ((tty.before.c_iflag & ICRNL) != 0 &&
+        ioctl(STDIN_FILENO, FIONREAD, &early) == 0 && early > 0)
+        *early_out = (size_t)early;
     return true;
 }
 

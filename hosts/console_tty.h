@@ -4,13 +4,15 @@
 #define HOSTS_CONSOLE_TTY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "harness/attr.h"
 
 struct fault;
 
 /* Makes the terminal on standard input raw; does nothing if it is none.
- * signals_catch() must have run. */
-MUST_CHECK bool console_tty_raw(struct fault *why);
+ * signals_catch() must have run. '*early_out' is how many bytes were typed
+ * before: in them the terminal has made \n of each \r. */
+MUST_CHECK bool console_tty_raw(size_t *early_out, struct fault *why);
 /* Idempotent. */
 void console_tty_restore(void);
 

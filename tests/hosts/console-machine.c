@@ -3,8 +3,8 @@
  *   console-machine SOCKET
  *
  * connects there, asks for a login (root, no password), echoes what is typed,
- * and knows Ctrl-C, "echo TEXT", "burst" (200 lines) and "exit". Three times Ctrl-A
- * switches the input to Xen and back, as Xen's console does. */
+ * and knows Ctrl-C, "echo TEXT", "burst" (200 lines) and "exit". Three times
+ * Ctrl-A switches the input to Xen and back, as Xen's console does. */
 #include <config.h>
 
 #include <errno.h>

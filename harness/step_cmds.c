@@ -230,6 +230,7 @@ run(struct cmd_call *call, struct session *session, struct fault *why)
     orphan_watch_fini();
     proc_watch_fini(&session->loop);
     (void)uv_run(&session->loop, UV_RUN_DEFAULT);
+    must(uv_loop_close(&session->loop) == 0);
 out:
     free(work);
     return ok;

@@ -19,13 +19,6 @@ step_result_init(struct step_result *result)
 }
 
 void
-step_result_move(struct step_result *to, struct step_result *from)
-{
-    *to = *from;
-    step_result_init(from);
-}
-
-void
 step_result_fini(struct step_result *result)
 {
     json_decref(result->cases);
@@ -35,4 +28,12 @@ step_result_fini(struct step_result *result)
     json_decref(result->evidence);
     free(result->progress);
     *result = (struct step_result){.progress = NULL};
+}
+
+void
+step_result_move(struct step_result *to, struct step_result *from)
+{
+    step_result_fini(to);
+    *to = *from;
+    step_result_init(from);
 }

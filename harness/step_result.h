@@ -28,8 +28,8 @@ struct step_result {
 };
 
 void step_result_init(struct step_result *result);
-/* 'to' is fresh; 'from' is as after step_result_init(). */
-void step_result_move(struct step_result *to, struct step_result *from);
 void step_result_fini(struct step_result *result);
+/* 'to' is initialised or zero; 'from' is as after step_result_init() then. */
+void step_result_move(struct step_result *to, struct step_result *from);
 
 #endif

@@ -103,15 +103,17 @@ orphan_watch_fini(void)
     watch.ready = false;
 }
 
-/* What the process was started with; it may have changed or wiped it. */
+/* Whether it is one that we look for, by what it was started with; it may have
+ * changed or wiped that. */
 static bool
-carries(pid_t pid, const struct orphan_match *match)
+matches(pid_t pid, const struct orphan_match *match)
 {
     struct buf text = BUF_INIT;
     struct fault ignored = FAULT_INIT;
     char path[64];
     size_t name_len = strcspn(match->mark, "=") + 1, at;
-    bool mine = false, other = false;
+    static const char exempt[] = ORPHAN_EXEMPT_ENV "=";
+    bool mine = getpgid(pid) == match->group, other = false, lab = false;
 
     (void)snprintf(path, sizeof(path), "/proc/%ld/environ", (long)pid);
     if (!fs_read_file(path, ENVIRON_MAX, &text, &ignored))
@@ -121,9 +123,11 @@ carries(pid_t pid, const struct orphan_match *match)
             mine = true;
         else if (strncmp(text.data + at, match->mark, name_len) == 0)
             other = true;
+        else if (strncmp(text.data + at, exempt, sizeof(exempt) - 1) == 0)
+            lab = true;
     }
     buf_free(&text);
-    return mine || (match->all && !other);
+    return !lab && (mine || (match->all && !other));
 }
 
 struct search {
@@ -165,7 +169,7 @@ look_at(pid_t pid, void *arg)
     if (waitpid(pid, NULL, WNOHANG) != 0)
         return;                         /* it was a zombie: gone now */
     group = getpgid(pid);
-    if (group != search->match->group && !carries(pid, search->match))
+    if (!matches(pid, search->match))
         return;
     add_name(search, pid);
     search->count++;

@@ -15,6 +15,10 @@
 struct buf;
 struct fault;
 
+/* A process with this name in its environment is nobody's orphan: a machine of
+ * the virtual lab that a step switched on belongs to the lab. */
+#define ORPHAN_EXEMPT_ENV "ASSAY_LAB_MACHINE"
+
 /* Once a process, after proc_watch_init() of the same loop. */
 MUST_CHECK bool orphan_watch_init(uv_loop_t *loop, struct fault *why);
 void orphan_watch_fini(void);

@@ -10,6 +10,7 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/orphan.h"
 #include "hosts/host_yaml.h"
 
 struct platform {
@@ -131,9 +132,9 @@ lab_domain_xml(const struct host_file *file,
     kvm = places->kvm && !arm;
     id = arena_printf(&arena, "%s %s", places->home, file->host);
     sha256_hex(id, strlen(id), hash);
-    buf_addf(out, "<domain type='%s'%s>\n", kvm ? "kvm" : "qemu",
-             arm ? " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
-                 : "");
+    buf_addf(out, "<domain type='%s' "
+             "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n",
+             kvm ? "kvm" : "qemu");
     buf_addf(out, "  <name>%s</name>\n"
              "  <uuid>%.8s-%.4s-4%.3s-8%.3s-%.12s</uuid>\n", file->host, hash,
              hash + 8, hash + 12, hash + 15, hash + 18);
@@ -173,11 +174,13 @@ lab_domain_xml(const struct host_file *file,
                 "      </source>\n    </serial>\n");
     buf_adds(out, "    <memballoon model='none'/>\n"
              "    <audio id='1' type='none'/>\n  </devices>\n");
+    buf_adds(out, "  <qemu:commandline>\n");
     if (arm)
-        buf_adds(out, "  <qemu:commandline>\n"
-                 "    <qemu:arg value='-machine'/>\n"
-                 "    <qemu:arg value='virtualization=on,its=off'/>\n"
-                 "  </qemu:commandline>\n");
+        buf_adds(out, "    <qemu:arg value='-machine'/>\n"
+                 "    <qemu:arg value='virtualization=on,its=off'/>\n");
+    /* A step that switches a machine on does not leave it behind. */
+    buf_adds(out, "    <qemu:env name='" ORPHAN_EXEMPT_ENV "' value='1'/>\n"
+             "  </qemu:commandline>\n");
     buf_adds(out, "</domain>\n");
     arena_free(&arena);
 }

@@ -370,6 +370,31 @@ candidate_show(struct cmd_call *call, struct fault *why)
 }
 
 static bool
+candidate_property(struct cmd_call *call, struct fault *why)
+{
+    struct candidate *candidate = NULL;
+    struct db *db = NULL;
+    const char *value;
+    bool ok;
+
+    ok = db_open("assay", &db, why)
+        && candidate_db_find(db, cmd_arg(call, 0), &candidate, why);
+    if (ok) {
+        value = candidate_find_property(candidate, cmd_arg(call, 1),
+                                        cmd_arg(call, 2));
+        ok = value != NULL
+            || fault_set(why, FAULT_NOT_FOUND,
+                         "candidate %s has no property %s for %s",
+                         candidate->name, cmd_arg(call, 2), cmd_arg(call, 1));
+        if (ok)
+            printf("%s\n", value);
+    }
+    candidate_free(candidate);
+    db_close(db);
+    return ok;
+}
+
+static bool
 candidate_verify_cmd(struct cmd_call *call, struct fault *why)
 {
     struct candidate *candidate = NULL;
@@ -426,6 +451,9 @@ const struct cmd hypervisor_cmds[] = {
       "of the name is there and differs, it is renamed to NAME+1." },
     { "candidate list", "", 0, 0, CMD_READS, NULL, candidate_list,
       "list the candidates, newest first", NULL },
+    { "candidate property", "NAME ARCH PROPERTY", 3, 3, CMD_READS, NULL,
+      candidate_property, "print one property of a candidate, for steps",
+      NULL },
     { "candidate show", "NAME", 1, 1, CMD_READS, NULL, candidate_show,
       "show a candidate's versions and files", NULL },
     { "candidate verify", "NAME", 1, 1, CMD_READS, NULL,

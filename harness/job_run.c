@@ -58,7 +58,8 @@ struct job_run {
     int last_number;
     size_t running;
     enum want want;
-    bool aborted;               /* the flight's abort was told */
+    bool flight_aborted;        /* the flight's abort was seen */
+    int asked;                  /* calls of job_run_abort() */
     enum job_end end;
     struct buf waits_for;
 };
@@ -623,15 +624,16 @@ look_for_abort(struct job_run *run)
     struct fault why = FAULT_INIT;
     char *reason = NULL, *text;
 
-    if (run->aborted || db == NULL)
+    if (run->flight_aborted || db == NULL)
         return;
     if (!job_db_abort_reason(db, run->config->row->flight, &reason, &why))
         return;                 /* the next notification tells again */
     if (reason == NULL)
         return;
-    run->aborted = true;
+    run->flight_aborted = true;
     text = xasprintf("flight aborted: %s", reason);
-    job_engine_abort(run->engine, text);
+    if (run->asked == 0)
+        job_engine_abort(run->engine, text);
     free(text);
     free(reason);
 }
@@ -690,7 +692,8 @@ job_run_start(uv_loop_t *loop, struct clock *clock,
 void
 job_run_abort(struct job_run *run, const char *reason)
 {
-    job_engine_abort(run->engine, reason);
+    if (++run->asked > 1 || !run->flight_aborted)
+        job_engine_abort(run->engine, reason);
 }
 
 const char *

@@ -57,7 +57,9 @@ MUST_CHECK struct job_run *job_run_start(uv_loop_t *loop,
                                          const struct job_run_config *config,
                                          struct db *db,
                                          job_run_done_fn *done, void *owner);
-/* As job_engine_abort(). */
+/* A person or a signal asks; the abort of the flight, which the run hears by
+ * itself, and the first call are one abort, the second call is the second
+ * (job_engine_abort()): assayd tells a flight's abort in both ways. */
 void job_run_abort(struct job_run *run, const char *reason);
 /* What the job waits for, "" if nothing; borrowed. */
 const char *job_run_waits_for(const struct job_run *run);

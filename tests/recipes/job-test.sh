@@ -258,6 +258,20 @@ wait "$runner"
 job_is "$f" "aborted unknown" && is "$(sql "select reason from assay.job
     where flight = $f" | grep -c 'the job was aborted')" 1
 ok "so does the flight's abort"
+f=$(flight "$here/wait.yaml" host)
+begin "$f" --grace 1s
+sql "update assay.flight set abort_reason = 'enough' where flight = $f"
+kill "$runner"
+wait "$runner"
+step_is "$f" end "pass -" && job_is "$f" "aborted unknown"
+ok "the flight's abort and a signal are one abort"
+f=$(flight "$here/wait.yaml" host)
+begin "$f" --grace 1s
+kill "$runner"
+kill -HUP "$runner"
+wait "$runner"
+step_is "$f" end "aborted unknown"
+ok "two signals are two: no final step runs"
 
 # --- Killed --------------------------------------------------------------------
 f=$(flight "$here/wait.yaml" host)

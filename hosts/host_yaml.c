@@ -290,11 +290,12 @@ check_machine(const struct host_file *file, struct fault *why)
                           file->machine->nic);
     if (!parse_int64(host_yaml_property(file, "memory_mb"), 64, 1 << 20,
                      &number))
-        return yaml_fault(why, file->path, "properties", "a machine of the "
-                          "lab needs the property 'memory_mb', a number");
+        return yaml_fault(why, file->path, "properties/memory_mb", "a "
+                          "machine of the lab needs the property "
+                          "'memory_mb', a number");
     if (!parse_int64(host_yaml_property(file, "cpus"), 1, 64, &number))
-        return yaml_fault(why, file->path, "properties", "a machine of the "
-                          "lab needs the property 'cpus', a number");
+        return yaml_fault(why, file->path, "properties/cpus", "a machine of "
+                          "the lab needs the property 'cpus', a number");
     if (host_yaml_property(file, "address")[0] == '\0')
         return yaml_fault(why, file->path, "properties", "a machine of the "
                           "lab needs the property 'address'");

@@ -3,6 +3,7 @@
  * Each directory exports tables of rows; this file only lists them. */
 #include <config.h>
 
+#include "bisector/bisector_cmds.h"
 #include "flights/flights_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
@@ -19,6 +20,7 @@
 #include "results/stats_cmds.h"
 
 static const struct cmd *const tables[] = {
+    bisector_cmds,
     console_cmds,
     db_cmds,
     doctor_cmds,

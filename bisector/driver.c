@@ -1,0 +1,681 @@
+/* bisector/driver.c - runs a command at revisions in worktrees of our own.
+ *
+ * Each of the workers has a worktree of every tree, in a private directory. It
+ * takes a test, checks its revisions out, runs the command, and asks for the
+ * next; whatever is known by then decides which. The user's own worktrees are
+ * never touched, so that they may be as dirty as they like. */
+#include <config.h>
+
+#include "bisector/driver.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "bisector/journal.h"
+#include "bisector/search.h"
+#include "bisector/setup.h"
+#include "harness/buf.h"
+#include "harness/clock.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/json.h"
+#include "harness/mem.h"
+#include "harness/proc.h"
+#include "harness/strv.h"
+
+#define GRACE_MS 5000
+#define MATCH_BYTES (64u << 20)
+#define EXIT_CANNOT 125
+#define EXIT_BAD_MAX 127
+
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+struct driver;
+struct worker {
+    struct driver *driver;
+    int number;
+    bool busy;
+    struct search_test test;
+    size_t tree;                /* being checked out; tree_count: running */
+    bool cleaned;               /* of what the last run left in that tree */
+    bool made[GRAPH_TREES_MAX]; /* the worktree exists */
+    char *dir;
+    char *output;               /* of the run under way */
+    int64_t started_ms;
+    struct proc proc;
+};
+
+struct driver {
+    const struct driver_opts *opts;
+    const struct graph *graph;
+    uv_loop_t loop;
+    uv_signal_t signals[ARRAY_LEN(stop_signals)];
+    struct worker *workers;
+    char *scratch, *outputs;
+    int64_t runs, different;
+    regex_t match;
+    bool stopping, failed, cancelled;
+    struct fault why;
+};
+
+static void worker_go_on(struct worker *worker);
+static void fill(struct driver *driver);
+
+static void
+stop_all(struct driver *driver)
+{
+    int i;
+
+    driver->stopping = true;
+    for (i = 0; i < driver->opts->parallel; i++)
+        if (driver->workers[i].busy)
+            proc_stop(&driver->workers[i].proc);
+}
+
+/* The first fault is the one that is told. */
+static void
+give_up(struct driver *driver, const struct fault *why)
+{
+    if (!driver->failed)
+        driver->why = *why;
+    driver->failed = true;
+    stop_all(driver);
+}
+
+static void
+worker_idle(struct worker *worker)
+{
+    worker->busy = false;
+    search_cancel(worker->driver->opts->search, &worker->test);
+}
+
+static char *
+tree_dir(const struct worker *worker, size_t tree)
+{
+    return xasprintf("%s/%s", worker->dir,
+                     worker->driver->graph->trees[tree].name);
+}
+
+static void
+test_name(const struct graph *graph, const struct search_test *test,
+          struct buf *out)
+{
+    char hex[GRAPH_HEX_BYTES];
+    size_t t;
+
+    for (t = 0; t < graph->tree_count; t++) {
+        graph_hex(graph, t, test->at[t], hex);
+        if (graph->tree_count > 1)
+            buf_addf(out, "%s%s=", t > 0 ? " " : "", graph->trees[t].name);
+        buf_addf(out, "%.12s", hex);
+    }
+}
+
+static void
+progress(struct driver *driver, const struct worker *worker,
+         enum search_result result, const char *reason)
+{
+    struct buf line = BUF_INIT;
+    struct search_answer answer;
+    char took[32];
+
+    clock_human(clock_mono_ms(clock_system()) - worker->started_ms, took);
+    search_answer(driver->opts->search, &answer);
+    buf_addf(&line, "run %lld: ", (long long)answer.runs);
+    test_name(driver->graph, &worker->test, &line);
+    buf_addf(&line, " %s, %s%s%s", result == SEARCH_CANNOT ? "cannot tell"
+             : search_result_name(result), took, reason[0] != '\0' ? ", " : "",
+             reason);
+    if (answer.verdict == SEARCH_MORE)
+        buf_addf(&line, "; %zu of %zu commits left, about %.0f runs",
+                 answer.suspect_count, driver->graph->suspect_count,
+                 answer.runs_left);
+    fprintf(stderr, "%s\n", buf_text(&line));
+    search_answer_fini(&answer);
+    buf_free(&line);
+}
+
+/* Does the output say that it is the failure that we look for? */
+static bool
+is_our_failure(struct driver *driver, const char *path, bool *is_out,
+               struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    bool ok;
+
+    *is_out = driver->opts->match == NULL;
+    if (*is_out)
+        return true;
+    ok = fs_read_file(path, MATCH_BYTES, &text, why);
+    *is_out = ok && regexec(&driver->match, buf_text(&text), 0, NULL, 0) == 0;
+    buf_free(&text);
+    return ok;
+}
+
+static bool
+judge(struct worker *worker, struct proc_status status,
+      enum search_result *result_out, const char **reason_out,
+      struct fault *why)
+{
+    struct driver *driver = worker->driver;
+    char text[64];
+    bool ours;
+
+    *reason_out = "";
+    if (worker->proc.timed_out) {
+        *result_out = SEARCH_CANNOT;
+        *reason_out = "over its limit";
+        return true;
+    }
+    if (status.end != PROC_END_EXIT || status.code > EXIT_BAD_MAX) {
+        proc_status_text(status, text);
+        fault_set(why, FAULT_PEER, "%s %s: neither good (0), bad (1-124, 126, "
+                  "127) nor cannot tell (125)", driver->opts->cmd[0], text);
+        return fault_hint(why, "its output is in %s; the same command goes "
+                          "on from here", worker->output);
+    }
+    *result_out = status.code == 0 ? SEARCH_PASS
+        : status.code == EXIT_CANNOT ? SEARCH_CANNOT : SEARCH_FAIL;
+    if (*result_out != SEARCH_FAIL)
+        return true;
+    if (!is_our_failure(driver, worker->output, &ours, why))
+        return false;
+    if (!ours) {
+        driver->different++;
+        *result_out = SEARCH_CANNOT;
+        *reason_out = "another failure";
+    }
+    return true;
+}
+
+static void
+record(struct worker *worker, enum search_result result, int code,
+       const char *reason)
+{
+    struct driver *driver = worker->driver;
+    struct fault why = FAULT_INIT;
+    json_t *more = json_object();
+
+    json_put_int(more, "ms", clock_mono_ms(clock_system())
+                 - worker->started_ms);
+    json_put_int(more, "wall", clock_wall_ms(clock_system()));
+    json_put_text(more, "output", worker->output);
+    if (code >= 0)
+        json_put_int(more, "exit", code);
+    if (reason[0] != '\0')
+        json_put_text(more, "reason", reason);
+    if (!journal_result(driver->opts->journal, driver->graph, &worker->test,
+                        result, more, &why)) {
+        worker_idle(worker);
+        give_up(driver, &why);
+        return;
+    }
+    worker->busy = false;
+    search_record(driver->opts->search, &worker->test, result);
+    progress(driver, worker, result, reason);
+    fill(driver);
+}
+
+static void
+on_run_end(struct proc *proc UNUSED, void *owner, struct proc_status status)
+{
+    struct worker *worker = owner;
+    struct fault why = FAULT_INIT;
+    enum search_result result;
+    const char *reason;
+
+    if (worker->driver->stopping) {
+        worker_idle(worker);
+    } else if (!judge(worker, status, &result, &reason, &why)) {
+        worker_idle(worker);
+        give_up(worker->driver, &why);
+    } else {
+        record(worker, result,
+               status.end == PROC_END_EXIT ? status.code : -1, reason);
+    }
+}
+
+static char **
+run_env(const struct worker *worker)
+{
+    const struct graph *g = worker->driver->graph;
+    char hex[GRAPH_HEX_BYTES], **env = NULL, *dir, *text;
+    size_t t;
+
+    for (t = 0; t < g->tree_count; t++) {
+        dir = tree_dir(worker, t);
+        text = xasprintf("ASSAY_TREE_%s=%s", g->trees[t].name, dir);
+        strv_add(&env, text);
+        xfree_str(&text);
+        graph_hex(g, t, worker->test.at[t], hex);
+        text = xasprintf("ASSAY_REVISION_%s=%s", g->trees[t].name, hex);
+        strv_add(&env, text);
+        xfree_str(&text);
+        xfree_str(&dir);
+    }
+    text = xasprintf("ASSAY_BISECT_WORKER=%d", worker->number);
+    strv_add(&env, text);
+    xfree_str(&text);
+    return env;
+}
+
+/* A command that the revisions bring along need not be in all of them. */
+static bool
+cmd_is_in_tree(const char *const *cmd)
+{
+    return cmd[0][0] != '/' && strchr(cmd[0], '/') != NULL;
+}
+
+static void
+run_start(struct worker *worker)
+{
+    struct driver *driver = worker->driver;
+    struct proc_spec spec = PROC_SPEC_INIT;
+    struct fault why = FAULT_INIT;
+    char **env = run_env(worker), *cwd = tree_dir(worker, 0);
+    int out = -1;
+    bool ok;
+
+    xfree_str(&worker->output);
+    worker->output = xasprintf("%s/%04lld.out", driver->outputs,
+                               (long long)++driver->runs);
+    worker->started_ms = clock_mono_ms(clock_system());
+    out = open(worker->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+               0644);
+    ok = out >= 0
+        || fault_errno(&why, FAULT_SYSTEM, "output %s", worker->output);
+    spec.argv = driver->opts->cmd;
+    spec.env_add = strv_const(env);
+    spec.cwd = cwd;
+    spec.fds[1] = spec.fds[2] = out;
+    spec.die_with_parent = true;
+    if (ok && cmd_is_in_tree(spec.argv)) {
+        char *path = xasprintf("%s/%s", cwd, spec.argv[0]);
+
+        if (access(path, X_OK) != 0) {
+            xfree_str(&path);
+            record(worker, SEARCH_CANNOT, -1, "it has no such command");
+            goto out;
+        }
+        xfree_str(&path);
+    }
+    ok = ok && proc_spawn(&worker->proc, &driver->loop, &spec,
+                          driver->opts->limit_ms, GRACE_MS, on_run_end,
+                          worker, &why);
+    if (!ok) {
+        worker_idle(worker);
+        give_up(driver, &why);
+    }
+out:
+    fd_close(&out);
+    strv_free(env);
+    xfree_str(&cwd);
+}
+
+static void
+on_git_end(struct proc *proc UNUSED, void *owner, struct proc_status status)
+{
+    struct worker *worker = owner;
+    struct driver *driver = worker->driver;
+    struct fault why = FAULT_INIT, ignored = FAULT_INIT;
+    struct buf text = BUF_INIT;
+    char *path, end[64];
+
+    if (driver->stopping) {
+        /* It may exist by now, and must be removed. */
+        worker->made[worker->tree] = true;
+        worker_idle(worker);
+    } else if (!proc_status_ok(status)) {
+        proc_status_text(status, end);
+        path = xasprintf("%s/git.out", worker->dir);
+        (void)!fs_read_file(path, 1 << 20, &text, &ignored);
+        fault_set(&why, FAULT_PEER, "git checkout in %s %s", worker->dir,
+                  end);
+        fault_detail(&why, buf_text(&text), text.len);
+        worker_idle(worker);
+        give_up(driver, &why);
+        buf_free(&text);
+        xfree_str(&path);
+    } else {
+        worker->made[worker->tree] = true;
+        if (!driver->opts->clean || worker->cleaned) {
+            worker->tree++;
+            worker->cleaned = false;
+        } else {
+            worker->cleaned = true;
+        }
+        worker_go_on(worker);
+    }
+}
+
+/* The next tree is checked out (and cleaned), or the command is run. */
+static void
+worker_go_on(struct worker *worker)
+{
+    struct driver *driver = worker->driver;
+    struct proc_spec spec = PROC_SPEC_INIT;
+    const char *argv[10] = { "git", "-C" };
+    char hex[GRAPH_HEX_BYTES], *dir, *path;
+    struct fault why = FAULT_INIT;
+    int n = 2, out;
+    bool ok;
+
+    if (worker->tree == driver->graph->tree_count) {
+        run_start(worker);
+        return;
+    }
+    graph_hex(driver->graph, worker->tree, worker->test.at[worker->tree],
+              hex);
+    dir = tree_dir(worker, worker->tree);
+    if (worker->cleaned) {
+        argv[n++] = dir;
+        argv[n++] = "clean";
+        argv[n++] = "-ffdxq";
+    } else if (worker->made[worker->tree]) {
+        argv[n++] = dir;
+        argv[n++] = "checkout";
+        argv[n++] = "-qf";
+        argv[n++] = "--detach";
+        argv[n++] = hex;
+    } else {
+        argv[n++] = driver->graph->trees[worker->tree].dir;
+        argv[n++] = "worktree";
+        argv[n++] = "add";
+        argv[n++] = "-qf";
+        argv[n++] = "--detach";
+        argv[n++] = dir;
+        argv[n++] = hex;
+    }
+    argv[n] = NULL;
+    path = xasprintf("%s/git.out", worker->dir);
+    out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    ok = out >= 0 || fault_errno(&why, FAULT_SYSTEM, "%s", path);
+    spec.argv = argv;
+    spec.fds[1] = spec.fds[2] = out;
+    spec.die_with_parent = true;
+    ok = ok && proc_spawn(&worker->proc, &driver->loop, &spec, 0, GRACE_MS,
+                          on_git_end, worker, &why);
+    if (!ok) {
+        worker_idle(worker);
+        give_up(driver, &why);
+    }
+    fd_close(&out);
+    xfree_str(&path);
+    xfree_str(&dir);
+}
+
+/* Gives every idle worker a test, if there is one worth it. */
+static void
+fill(struct driver *driver)
+{
+    const struct driver_opts *opts = driver->opts;
+    struct search_test *tests = xcalloc((size_t)opts->parallel,
+                                        sizeof(*tests));
+    struct worker *idle[64];
+    struct search_answer answer;
+    size_t n = 0, want, i;
+    int64_t busy = 0;
+    int k;
+
+    search_answer(opts->search, &answer);
+    if (driver->stopping || answer.verdict != SEARCH_MORE) {
+        stop_all(driver);
+        goto out;
+    }
+    for (k = 0; k < opts->parallel; k++)
+        if (driver->workers[k].busy)
+            busy++;
+        else
+            idle[n++] = &driver->workers[k];
+    want = n;
+    if (opts->setup->opts.max_runs > 0
+        && answer.runs + busy + (int64_t)want > opts->setup->opts.max_runs)
+        want = answer.runs + busy >= opts->setup->opts.max_runs ? 0
+            : (size_t)(opts->setup->opts.max_runs - answer.runs - busy);
+    want = want > 0 ? search_next(opts->search, want, tests) : 0;
+    for (i = 0; i < want; i++) {
+        idle[i]->busy = true;
+        idle[i]->test = tests[i];
+        idle[i]->tree = 0;
+        idle[i]->cleaned = false;
+        search_start(opts->search, &tests[i]);
+    }
+    for (i = 0; i < want && !driver->stopping; i++)
+        worker_go_on(idle[i]);
+out:
+    search_answer_fini(&answer);
+    free(tests);
+}
+
+static void
+on_signal(uv_signal_t *handle, int number UNUSED)
+{
+    struct driver *driver = handle->data;
+
+    if (!driver->cancelled)
+        fprintf(stderr, "stopping; the same command goes on from here\n");
+    driver->cancelled = true;
+    stop_all(driver);
+}
+
+static bool
+worktrees_remove(const struct graph *graph, const char *scratch,
+                 struct fault *why)
+{
+    struct fault ignored = FAULT_INIT;
+    size_t t;
+    bool ok;
+
+    ok = fs_remove_tree(scratch, why);
+    for (t = 0; t < graph->tree_count; t++) {
+        const char *argv[] = { "git", "-C", graph->trees[t].dir, "worktree",
+                               "prune", NULL };
+
+        (void)!proc_run(argv, NULL, 0, 0, NULL, &ignored);
+    }
+    return ok;
+}
+
+/* What a driver that was killed had no time to remove. The journal is locked,
+ * so that it is dead, though its command may still be there. */
+static bool
+leftovers_remove(const struct driver *driver, struct fault *why)
+{
+    const json_t *line;
+    const char *dir;
+    size_t i;
+
+    json_array_foreach(driver->opts->journal->lines, i, line) {
+        dir = json_text(line, "scratch");
+        if (dir != NULL && strstr(dir, "/assay-bisect-") != NULL
+            && fs_exists(dir)
+            && !worktrees_remove(driver->graph, dir, why))
+            return false;
+    }
+    return true;
+}
+
+static bool
+scratch_make(struct driver *driver, struct fault *why)
+{
+    const char *top = getenv("TMPDIR");
+    struct worker *w;
+    json_t *line;
+    bool ok;
+    int i;
+
+    driver->scratch = xasprintf("%s/assay-bisect-XXXXXX",
+                                top != NULL && top[0] == '/' ? top : "/tmp");
+    if (mkdtemp(driver->scratch) == NULL) {
+        fault_errno(why, FAULT_SYSTEM, "make a directory %s",
+                    driver->scratch);
+        xfree_str(&driver->scratch);
+        return false;
+    }
+    line = json_pack("{s:s}", "scratch", driver->scratch);
+    ok = journal_line(driver->opts->journal, line, why);
+    json_decref(line);
+    driver->outputs = xasprintf("%s.d", driver->opts->journal->path);
+    ok = ok && fs_mkdirs(driver->outputs, 0755, why);
+    driver->workers = xcalloc((size_t)driver->opts->parallel,
+                              sizeof(*driver->workers));
+    for (i = 0; ok && i < driver->opts->parallel; i++) {
+        w = &driver->workers[i];
+        w->driver = driver;
+        w->number = i + 1;
+        w->dir = xasprintf("%s/%d", driver->scratch, w->number);
+        ok = fs_mkdirs(w->dir, 0755, why);
+    }
+    return ok;
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg UNUSED)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* The signals keep nobody awake: the loop ends with the last child. */
+static bool
+loop_run(struct driver *driver, struct fault *why)
+{
+    bool ok;
+    size_t i;
+
+    must(uv_loop_init(&driver->loop) == 0);
+    ok = proc_watch_init(&driver->loop, why);
+    for (i = 0; ok && i < ARRAY_LEN(stop_signals); i++) {
+        must(uv_signal_init(&driver->loop, &driver->signals[i]) == 0);
+        driver->signals[i].data = driver;
+        must(uv_signal_start(&driver->signals[i], on_signal,
+                             stop_signals[i]) == 0);
+        uv_unref((uv_handle_t *)&driver->signals[i]);
+    }
+    if (ok) {
+        fill(driver);
+        for (;;) {
+            for (i = 0; i < (size_t)driver->opts->parallel; i++)
+                if (driver->workers[i].busy)
+                    break;
+            if (i == (size_t)driver->opts->parallel)
+                break;
+            (void)uv_run(&driver->loop, UV_RUN_ONCE);
+        }
+        proc_watch_fini(&driver->loop);
+    }
+    uv_walk(&driver->loop, close_handle, NULL);
+    (void)uv_run(&driver->loop, UV_RUN_DEFAULT);
+    must(uv_loop_close(&driver->loop) == 0);
+    return ok;
+}
+
+bool
+driver_run(const struct driver_opts *opts, int64_t *different_out,
+           struct fault *why)
+{
+    struct driver driver = { .opts = opts, .graph = &opts->setup->graph };
+    struct fault local = FAULT_INIT;
+    struct search_answer answer;
+    bool matching = false, ok;
+    int i;
+
+    must(opts->parallel > 0 && opts->parallel <= 64);
+    search_answer(opts->search, &answer);
+    driver.runs = answer.runs;
+    search_answer_fini(&answer);
+    if (opts->match != NULL) {
+        matching = regcomp(&driver.match, opts->match,
+                           REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0;
+        ok = matching || fault_set(why, FAULT_USAGE, "--match '%s' is no "
+                                   "extended regular expression",
+                                   opts->match);
+        if (!ok)
+            goto out;
+    }
+    ok = leftovers_remove(&driver, why) && scratch_make(&driver, why)
+        && loop_run(&driver, why);
+    if (ok && driver.failed) {
+        *why = driver.why;
+        ok = false;
+    } else if (ok && driver.cancelled) {
+        ok = fault_set(why, FAULT_CANCELLED, "stopped before the answer");
+    }
+out:
+    *different_out = driver.different;
+    if (driver.scratch != NULL
+        && !worktrees_remove(driver.graph, driver.scratch, &local) && ok) {
+        *why = local;
+        ok = false;
+    }
+    for (i = 0; driver.workers != NULL && i < opts->parallel; i++) {
+        xfree_str(&driver.workers[i].dir);
+        xfree_str(&driver.workers[i].output);
+    }
+    free(driver.workers);
+    xfree_str(&driver.scratch);
+    xfree_str(&driver.outputs);
+    if (matching)
+        regfree(&driver.match);
+    return ok;
+}
+
+static bool
+on_path(const char *name)
+{
+    char *path = xstrdup(getenv("PATH") != NULL ? getenv("PATH") : ""), *rest;
+    char *part, *file;
+    bool found = false;
+
+    for (rest = path; !found && (part = strsep(&rest, ":")) != NULL;) {
+        file = xasprintf("%s/%s", part[0] != '\0' ? part : ".", name);
+        found = access(file, X_OK) == 0;
+        xfree_str(&file);
+    }
+    xfree_str(&path);
+    return found;
+}
+
+bool
+driver_check(const struct driver_opts *opts, struct fault *why)
+{
+    const struct graph_tree *tree = &opts->setup->graph.trees[0];
+    const char *name = opts->cmd[0];
+    char *object = NULL, *cwd;
+    bool ok = true;
+
+    if (name[0] == '/') {
+        ok = access(name, X_OK) == 0
+            || fault_errno(why, FAULT_USAGE, "command %s", name);
+    } else if (!cmd_is_in_tree(opts->cmd)) {
+        ok = on_path(name)
+            || fault_set(why, FAULT_USAGE, "no command '%s' on PATH", name);
+    } else {
+        object = xasprintf("%s:%s%s", tree->bad,
+                           strncmp(name, "../", 3) == 0 ? "./" : "",
+                           strncmp(name, "./", 2) == 0 ? name + 2 : name);
+        const char *argv[] = { "git", "-C", tree->dir, "cat-file", "-e",
+                               object, NULL };
+
+        ok = proc_run(argv, NULL, 0, 0, NULL, why);
+        if (!ok && why->kind == FAULT_PEER) {
+            fault_set(why, FAULT_USAGE, "revision %.12s has no command '%s'",
+                      tree->bad, name);
+            fault_detail(why, "", 0);
+            cwd = realpath(name, NULL);
+            if (cwd != NULL)
+                fault_hint(why, "tests run in worktrees of their own: give "
+                           "the absolute name, %s", cwd);
+            free(cwd);
+        }
+    }
+    xfree_str(&object);
+    return ok;
+}

@@ -1,0 +1,37 @@
+/* bisector/driver.h - runs a command at revisions in worktrees of our own until
+ * the search has its answer. */
+#ifndef BISECTOR_DRIVER_H
+#define BISECTOR_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "harness/attr.h"
+
+struct fault;
+struct journal;
+struct search;
+struct setup;
+
+struct driver_opts {
+    const struct setup *setup;
+    struct search *search;
+    struct journal *journal;
+    const char *const *cmd;     /* NULL-ended */
+    int parallel;
+    int64_t limit_ms;           /* of one run; 0: none */
+    const char *match;          /* only a failure that says this; or NULL */
+    bool clean;                 /* git clean before each run */
+};
+
+/* What a user should know before the first run: FAULT_USAGE if the command
+ * cannot be started. */
+MUST_CHECK bool driver_check(const struct driver_opts *opts,
+                             struct fault *why);
+
+/* Blocks; progress goes to standard error. Removes its worktrees, and those
+ * that a killed driver of the same journal left. FAULT_CANCELLED when asked to
+ * stop. 'different_out': how many runs failed in another way. */
+MUST_CHECK bool driver_run(const struct driver_opts *opts,
+                           int64_t *different_out, struct fault *why);
+
+#endif

@@ -1,0 +1,148 @@
+/* bisector/posterior.c - what a set of runs says for one culprit. */
+#include <config.h>
+
+#include "bisector/posterior.h"
+
+#include <math.h>
+
+/* A rate of 0 or 1 means "as far as anybody has seen": one run against it
+ * must not make all that is known impossible. */
+#define RATE_LEAST 1e-6
+
+struct rate {
+    double rate, prior;
+};
+
+/* Most regressions fail always and never without their cause; the rest is
+ * spread out. Beta(1, 1) and Beta(1, 9), cut to steps, beside the certain. */
+static const struct rate learn_bad[] = {
+    { .9995, .66 }, { .97, .04 }, { .9, .05 }, { .8, .05 }, { .7, .04 },
+    { .6, .035 }, { .5, .035 }, { .4, .03 }, { .3, .03 }, { .2, .02 },
+    { .1, .01 },
+};
+static const struct rate learn_good[] = {
+    { .0005, .80 }, { .01, .05 }, { .03, .04 }, { .07, .04 }, { .13, .03 },
+    { .2, .02 }, { .3, .01 }, { .45, .01 },
+};
+/* A failure was seen before anybody bisects, so a flake has some rate; or what
+ * failed then was not in these trees, and never comes back. */
+static const struct rate learn_flake[] = {
+    { .0005, .30 }, { .01, .08 }, { .03, .10 }, { .07, .12 }, { .13, .12 },
+    { .2, .10 }, { .3, .10 }, { .45, .08 },
+};
+static_assert(ARRAY_LEN(learn_bad) * ARRAY_LEN(learn_good)
+              <= POSTERIOR_GRID_MAX, "the grid has room for all pairs");
+
+static double
+clamp(double rate)
+{
+    return fmin(fmax(rate, RATE_LEAST), 1 - RATE_LEAST);
+}
+
+static void
+point_add(struct posterior_point *points, int *count, double prior,
+          double bad, double good)
+{
+    struct posterior_point *p = &points[(*count)++];
+
+    p->prior = prior;
+    p->bad = clamp(bad);
+    p->good = clamp(good);
+    p->log_bad = log(p->bad);
+    p->log_not_bad = log1p(-p->bad);
+    p->log_good = log(p->good);
+    p->log_not_good = log1p(-p->good);
+}
+
+static void
+normalise(struct posterior_point *points, int count)
+{
+    double sum = 0;
+    int i;
+
+    for (i = 0; i < count; i++)
+        sum += points[i].prior;
+    for (i = 0; i < count; i++)
+        points[i].prior /= sum;
+}
+
+void
+posterior_init(struct posterior *posterior, double good, double bad)
+{
+    const struct rate one_good = { good, 1 }, one_bad = { bad, 1 };
+    const struct rate *goods = good < 0 ? learn_good : &one_good;
+    const struct rate *bads = bad < 0 ? learn_bad : &one_bad;
+    const struct rate *flakes = good < 0 ? learn_flake : &one_good;
+    size_t good_count = good < 0 ? ARRAY_LEN(learn_good) : 1, i, k;
+    size_t bad_count = bad < 0 ? ARRAY_LEN(learn_bad) : 1;
+    size_t flake_count = good < 0 ? ARRAY_LEN(learn_flake) : 1;
+
+    posterior->joint_count = posterior->flake_count = 0;
+    for (i = 0; i < bad_count; i++)
+        for (k = 0; k < good_count; k++)
+            if (bads[i].rate > goods[k].rate + .01
+                || (good_count == 1 && bad_count == 1))
+                point_add(posterior->joint, &posterior->joint_count,
+                          bads[i].prior * goods[k].prior, bads[i].rate,
+                          goods[k].rate);
+    if (posterior->joint_count == 0)    /* a given rate beyond all of ours */
+        point_add(posterior->joint, &posterior->joint_count, 1,
+                  bad < 0 ? 1 : bad, good < 0 ? 0 : good);
+    for (i = 0; i < flake_count; i++)
+        point_add(posterior->flake, &posterior->flake_count,
+                  flakes[i].prior, flakes[i].rate, flakes[i].rate);
+    normalise(posterior->joint, posterior->joint_count);
+    normalise(posterior->flake, posterior->flake_count);
+}
+
+static void
+view(const struct posterior_point *points, int count, uint32_t fails_with,
+     uint32_t passes_with, uint32_t fails_without, uint32_t passes_without,
+     struct posterior_view *out)
+{
+    double like[POSTERIOR_GRID_MAX], best = -INFINITY, sum = 0, w;
+    const struct posterior_point *p;
+    int i;
+
+    *out = (struct posterior_view){ .log_like = 0 };
+    for (i = 0; i < count; i++) {
+        p = &points[i];
+        like[i] = fails_with * p->log_bad + passes_with * p->log_not_bad
+            + fails_without * p->log_good + passes_without * p->log_not_good;
+        if (like[i] > best)
+            best = like[i];
+    }
+    for (i = 0; i < count; i++) {
+        w = points[i].prior * exp(like[i] - best);
+        sum += w;
+        out->with += w * points[i].bad;
+        out->without += w * points[i].good;
+    }
+    out->log_like = best + log(sum);
+    out->with /= sum;
+    out->without /= sum;
+}
+
+void
+posterior_culprit(const struct posterior *posterior, uint32_t fails,
+                  uint32_t passes, uint32_t fails_with, uint32_t passes_with,
+                  struct posterior_view *out)
+{
+    view(posterior->joint, posterior->joint_count, fails_with, passes_with,
+         fails - fails_with, passes - passes_with, out);
+}
+
+void
+posterior_flake(const struct posterior *posterior, uint32_t fails,
+                uint32_t passes, struct posterior_view *out)
+{
+    view(posterior->flake, posterior->flake_count, 0, 0, fails, passes, out);
+}
+
+double
+posterior_entropy(double p)
+{
+    if (p <= 0 || p >= 1)
+        return 0;
+    return -(p * log2(p) + (1 - p) * log2(1 - p));
+}

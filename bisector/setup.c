@@ -1,0 +1,193 @@
+/* bisector/setup.c - what a search is about: trees, ends and options. */
+#include <config.h>
+
+#include "bisector/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bisector/history.h"
+#include "harness/buf.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/json.h"
+#include "harness/mem.h"
+#include "harness/strv.h"
+
+#define COST_FILE_BYTES (64u << 20)
+#define COST_LEAST 1e-3
+#define COST_MOST 1e6
+
+void
+setup_fini(struct setup *setup)
+{
+    strv_free(setup->specs);
+    strv_free(setup->paths);
+    xfree_str(&setup->cost_file);
+    free(setup->cost);
+    graph_fini(&setup->graph);
+    *setup = (struct setup)SETUP_INIT;
+}
+
+/* "COMMIT MINUTES": a full name or the start of one. */
+static bool
+cost_line(struct setup *setup, int number, char *line, struct fault *why)
+{
+    struct graph *g = &setup->graph;
+    char hex[GRAPH_HEX_BYTES], *name, *text, *end;
+    double minutes;
+    size_t len;
+    uint32_t i;
+
+    line[strcspn(line, "#\r")] = '\0';
+    name = line + strspn(line, " \t");
+    len = strcspn(name, " \t");
+    if (len == 0)
+        return true;
+    text = name + len + strspn(name + len, " \t");
+    for (end = text + strlen(text); end > text
+         && (end[-1] == ' ' || end[-1] == '\t'); end--)
+        continue;
+    *end = '\0';
+    if (len < 7 || !parse_double(text, &minutes) || minutes < COST_LEAST
+        || minutes > COST_MOST)
+        return fault_set(why, FAULT_CONFIG, "%s:%d: not \"COMMIT MINUTES\"",
+                         setup->cost_file, number);
+    for (i = 0; i < g->count; i++) {
+        graph_hex(g, graph_tree_of(g, i), i, hex);
+        if (strncmp(hex, name, len) == 0)
+            setup->cost[i] = minutes;
+    }
+    return true;
+}
+
+static bool
+costs_load(struct setup *setup, struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    char *rest, *line;
+    int number = 0;
+    size_t i;
+    bool ok;
+
+    if (setup->cost_file == NULL)
+        return true;
+    ok = fs_read_file(setup->cost_file, COST_FILE_BYTES, &text, why);
+    if (!ok && why->kind == FAULT_SYSTEM)
+        why->kind = FAULT_USAGE;
+    setup->cost = xcalloc(setup->graph.count + 1, sizeof(*setup->cost));
+    for (i = 0; i < setup->graph.count; i++)
+        setup->cost[i] = 1;
+    for (rest = text.data; ok && (line = strsep(&rest, "\n")) != NULL;)
+        ok = cost_line(setup, ++number, line, why);
+    setup->opts.cost = setup->cost;
+    buf_free(&text);
+    return ok;
+}
+
+bool
+setup_load(struct setup *setup, struct fault *why)
+{
+    struct history_opts opts = { .first_parent = setup->first_parent,
+                                 .paths = strv_const(setup->paths) };
+    size_t i;
+
+    if (strv_count(setup->specs) == 0)
+        return fault_set(why, FAULT_USAGE, "no tree: give --tree "
+                         "[NAME=]DIR:GOOD..BAD");
+    graph_init(&setup->graph);
+    for (i = 0; i < strv_count(setup->specs); i++)
+        if (!history_tree_add(&setup->graph, setup->specs[i], &opts, why))
+            return false;
+    if (setup->graph.suspect_count == 0) {
+        fault_set(why, FAULT_CONFIG, "there is no commit between good and "
+                  "bad%s", setup->paths != NULL ? " that touches the paths"
+                                                : "");
+        return fault_hint(why, "they may be the same commit");
+    }
+    return costs_load(setup, why);
+}
+
+static json_t *
+list_json(char *const *list)
+{
+    json_t *array = json_array();
+    size_t i;
+
+    for (i = 0; i < strv_count(list); i++)
+        json_array_append_new(array, json_string(list[i]));
+    return array;
+}
+
+json_t *
+setup_json(const struct setup *setup)
+{
+    const struct graph *g = &setup->graph;
+    json_t *trees = json_array();
+    size_t i;
+
+    for (i = 0; i < g->tree_count; i++)
+        json_array_append_new(trees, json_pack(
+            "{s:s, s:s, s:s, s:s}", "name", g->trees[i].name, "dir",
+            g->trees[i].dir, "good", g->trees[i].good, "bad",
+            g->trees[i].bad));
+    return json_pack("{s:i, s:o, s:b, s:o, s:f, s:f, s:f, s:f, s:f, s:b, "
+                     "s:I, s:I, s:s?}",
+                     "assay-bisect", 1, "trees", trees,
+                     "first-parent", setup->first_parent,
+                     "paths", list_json(setup->paths),
+                     "confidence", setup->opts.confidence,
+                     "flake-good", setup->opts.flake_good,
+                     "flake-bad", setup->opts.flake_bad,
+                     "none", setup->opts.none,
+                     "already", setup->opts.already,
+                     "trust-ends", setup->opts.trust_ends,
+                     "max-runs", (json_int_t)setup->opts.max_runs,
+                     "seed", (json_int_t)setup->opts.seed,
+                     "cost", setup->cost_file);
+}
+
+static double
+real(const json_t *json, const char *key, double missing)
+{
+    const json_t *value = json_object_get(json, key);
+
+    return json_is_number(value) ? json_number_value(value) : missing;
+}
+
+bool
+setup_from_json(const json_t *json, struct setup *setup, struct fault *why)
+{
+    struct search_opts missing = SEARCH_OPTS_INIT;
+    const json_t *tree, *path;
+    char *spec;
+    size_t i;
+
+    if (json_int(json, "assay-bisect", 0) != 1)
+        return fault_set(why, FAULT_DATA, "not the journal of a search");
+    json_array_foreach(json_object_get(json, "trees"), i, tree) {
+        if (json_text(tree, "name") == NULL || json_text(tree, "dir") == NULL
+            || json_text(tree, "good") == NULL
+            || json_text(tree, "bad") == NULL)
+            return fault_set(why, FAULT_DATA, "tree %zu is not whole", i + 1);
+        spec = xasprintf("%s=%s:%s..%s", json_text(tree, "name"),
+                         json_text(tree, "dir"), json_text(tree, "good"),
+                         json_text(tree, "bad"));
+        strv_add(&setup->specs, spec);
+        xfree_str(&spec);
+    }
+    json_array_foreach(json_object_get(json, "paths"), i, path)
+        strv_add(&setup->paths, json_string_value(path));
+    setup->first_parent = json_flag(json, "first-parent", false);
+    if (json_text(json, "cost") != NULL)
+        setup->cost_file = xstrdup(json_text(json, "cost"));
+    setup->opts.confidence = real(json, "confidence", missing.confidence);
+    setup->opts.flake_good = real(json, "flake-good", missing.flake_good);
+    setup->opts.flake_bad = real(json, "flake-bad", missing.flake_bad);
+    setup->opts.none = real(json, "none", missing.none);
+    setup->opts.already = real(json, "already", missing.already);
+    setup->opts.trust_ends = json_flag(json, "trust-ends", false);
+    setup->opts.max_runs = json_int(json, "max-runs", 0);
+    setup->opts.seed = (uint64_t)json_int(json, "seed", 0);
+    return true;
+}

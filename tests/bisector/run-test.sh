@@ -1,0 +1,237 @@
+#!/bin/sh
+# tests/bisector/run-test.sh - assay bisect on repositories made here: answers,
+# bad input, and what is left after a kill.
+set -u
+n=0
+bad=0
+dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-test.XXXXXX") || exit 1
+TMPDIR=$dir
+GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org
+GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@example.org
+export TMPDIR GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
+export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+
+# is NAME WANT GOT
+is()
+{
+    n=$((n + 1))
+    if [ "$2" = "$3" ]; then
+        echo "ok $n - $1"
+    else
+        bad=$((bad + 1))
+        echo "not ok $n - $1"
+        echo "# wanted '$2', got '$3'"
+    fi
+}
+
+# has NAME PART: in what the last command said.
+has()
+{
+    n=$((n + 1))
+    if grep -qF -e "$2" "$dir/out"; then
+        echo "ok $n - $1"
+    else
+        bad=$((bad + 1))
+        echo "not ok $n - $1"
+        sed 's/^/# /' "$dir/out"
+    fi
+}
+
+# A history by fast-import: stdin "NUMBER FROM [MERGED]" makes commit NUMBER
+# whose file "n" says so.
+history()
+{
+    git init -q -b main "$1"
+    i=0
+    while read -r number from merged; do
+        i=$((i + 1))
+        echo "commit refs/heads/main"
+        echo "mark :$number"
+        echo "author a <a@example.org> $((1000000 + i * 60)) +0000"
+        echo "committer c <c@example.org> $((1000000 + i * 60)) +0000"
+        text="commit $number"
+        printf 'data %d\n%s\n' ${#text} "$text"
+        if [ "$from" != - ]; then echo "from :$from"; fi
+        if [ -n "$merged" ]; then echo "merge :$merged"; fi
+        printf 'M 644 inline n\ndata %d\n%s\n' ${#number} "$number"
+    done | (cd "$1" && git fast-import --quiet --export-marks="$1/.git/marks")
+}
+
+commit() # REPO NUMBER
+{
+    sed -n "s/^:$2 //p" "$1/.git/marks"
+}
+
+run()
+{
+    timeout 120 assay bisect "$@" >"$dir/out" 2>&1
+    status=$?
+}
+
+line=$dir/line
+seq 1 65 | awk '{ print $1, ($1 > 1 ? $1 - 1 : "-") }' | history "$line"
+good=$(commit "$line" 1)
+tree="$line:$good..main"
+
+run run --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
+is 'a clean culprit: exit status' 0 $status
+has 'and its name' "culprit: $(commit "$line" 37)"
+has 'and its subject' 'subject: commit 37'
+is 'no worktree stays' 1 "$(git -C "$line" worktree list | wc -l)"
+is 'nor its directory' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
+run run --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
+has 'asked again, it knows' "culprit: $(commit "$line" 37)"
+is 'and runs nothing' 0 "$(grep -c '^run ' "$dir/out")"
+
+run run --flake-good 0 --flake-bad 1 --trust-ends --tree "$tree" -- \
+    sh -c 'test $(cat n) -lt 37'
+is 'known to be clean: log2 of 64 runs' 6 "$(grep -c '^run ' "$dir/out")"
+run run --flake-good 0 --flake-bad 1 --parallel 3 --trust-ends --tree "$tree" \
+    -- sh -c 'test $(cat n) -lt 37'
+has 'three at once' "culprit: $(commit "$line" 37)"
+
+run run --tree "$tree" -- true
+is 'bad does not fail: exit status' 3 $status
+run run --tree "$tree" -- false
+is 'good fails: exit status' 4 $status
+run run --tree "$tree" -- sh -c 'exit 125'
+is 'bad cannot be tested: exit status' 7 $status
+run run --match 'panic' --tree "$tree" -- sh -c 'echo oops; exit 1'
+is 'bad fails otherwise: exit status' 7 $status
+has 'which is said' 'fails in another way'
+run run --match 'panic' --tree "$tree" -- sh -c '
+    v=$(cat n); echo $v; [ $v -lt 20 ] && exit 0
+    [ $v -gt 25 ] && echo panic; exit 1'
+is 'another failure on the way: exit status' 5 $status
+has 'the suspects are what it hides' 'one of 7 commits'
+run run --max-tests 3 --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
+is 'too few runs: exit status' 6 $status
+run run --tree "$tree" -- sh -c 'exit 130'
+is 'no verdict is an error' 75 $status
+
+broken='v=$(cat n); [ $v -gt 20 ] && [ $v -lt 45 ] && exit 125; test $v -lt '
+run run --flake-good 0 --flake-bad 1 --tree "$tree" -- sh -c "$broken 50"
+has 'a broken stretch, the culprit outside' "culprit: $(commit "$line" 50)"
+run run --flake-good 0 --flake-bad 1 --tree "$tree" -- sh -c "$broken 30"
+is 'the culprit in it: exit status' 5 $status
+has 'and all that can be said' 'one of 25 commits'
+
+# Merges: side branches of 5 off every fifth commit, merged back 5 later.
+merges=$dir/merges
+awk 'BEGIN {
+    print 1, "-"
+    last = 1; n = 1
+    for (i = 0; i < 12; i++) {
+        from = last; side = last
+        for (k = 0; k < 5; k++) { n++; print n, side; side = n }
+        for (k = 0; k < 5; k++) { n++; print n, last; last = n }
+        n++; print n, last, side; last = n
+    } }' | history "$merges"
+for culprit in 3 9 12 60 88 132 133; do
+    sha=$(commit "$merges" $culprit)
+    run run --flake-good 0 --flake-bad 1 --tree "$merges:$(commit "$merges" 1).." \
+        -- sh -c "! git merge-base --is-ancestor $sha HEAD"
+    has "among merges: $culprit" "culprit: $sha"
+done
+
+# Two trees: the culprit in the second.
+two=$dir/two
+seq 101 140 | awk '{ print $1, ($1 > 101 ? $1 - 1 : "-") }' | history "$two"
+run run --flake-good 0 --flake-bad 1 --tree "a=$tree" \
+    --tree "b=$two:$(commit "$two" 101)..main" -- sh -c '
+    test "$(cat n)" = "$(cat "$ASSAY_TREE_a/n")" || exit 125
+    test "$(cat "$ASSAY_TREE_b/n")" -lt 117'
+has 'two trees' "culprit: $(commit "$two" 117) of b"
+
+# Flaky, seeded by the run's number: 1 in 3 bad runs pass.
+run run --flake-good 0 --flake-bad .66 --tree "$tree" --log "$dir/flaky.log" -- \
+    sh -c "echo >>$dir/count; i=\$(wc -l <$dir/count)
+    [ \$(cat n) -lt 23 ] || [ \$((i * 7 % 3)) -eq 0 ]"
+has 'a flaky culprit' "culprit: $(commit "$line" 23)"
+
+# Killed in mid-run: nothing that is known is run again.
+cat >"$dir/slow" <<'END'
+#!/bin/sh
+echo "$ASSAY_REVISION_line" >>"$RAN"
+if [ "$(wc -l <"$RAN")" -eq "$STOP_AT" ]; then kill -9 "$PPID"; fi
+test "$(cat n)" -lt 37
+END
+chmod +x "$dir/slow"
+RAN=$dir/ran STOP_AT=5
+export RAN STOP_AT
+: >"$RAN"
+run run --flake-good 0 --flake-bad 1 --tree "$tree" -- "$dir/slow"
+is 'killed' 137 $status
+run run --flake-good 0 --flake-bad 1 --tree "$tree" -- "$dir/slow"
+has 'it goes on to the end' "culprit: $(commit "$line" 37)"
+is 'only the run that was cut off is made again' 1 \
+    "$(sort "$RAN" | uniq -d | wc -l)"
+is 'the worktrees of the killed one are gone' 1 \
+    "$(git -C "$line" worktree list | wc -l)"
+is 'and its directory' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
+
+# Stopped by a signal.
+RAN=$dir/ran2
+: >"$RAN"
+sed 's/kill -9 "$PPID"/kill "$PPID"; sleep 60/' "$dir/slow" >"$dir/slow2"
+chmod +x "$dir/slow2"
+run run --flake-good 0 --flake-bad 1 --tree "$tree" -- "$dir/slow2"
+is 'asked to stop: exit status' 130 $status
+is 'and nothing stays' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
+
+# Step by step.
+log=$(assay bisect start --flake-good 0 --flake-bad 1 --tree "$tree")
+while next=$(assay bisect next "$log"); do
+    v=$(git -C "$line" show "${next#*=}:n")
+    if [ "$v" -lt 37 ]; then result=good; else result=bad; fi
+    assay bisect mark "$log" $result "$next" || break
+done
+run show "$log"
+has 'by hand' "culprit: $(commit "$line" 37)"
+run show --json "$log"
+has 'in JSON' "\"commit\": \"$(commit "$line" 37)\""
+run graph "$log"
+has 'as a graph' 'peripheries=2'
+run run --flake-good 0 --flake-bad 1 --tree "$tree" --log "$dir/replay.log" \
+    --replay "$log" -- false
+is 'results of another journal: nothing is run' 0 "$(grep -c '^run ' "$dir/out")"
+has 'and the answer is the same' "culprit: $(commit "$line" 37)"
+
+# Bad input is said before the first test.
+wrong() # NAME PART ARGS...
+{
+    name=$1 part=$2
+    shift 2
+    run run "$@"
+    is "$name: exit status" 2 $status
+    has "$name: said" "$part"
+}
+other=$dir/other
+seq 1 3 | awk '{ print $1 + 500, ($1 > 1 ? $1 + 499 : "-") }' | history "$other"
+git -C "$line" fetch -q "$other" main:other
+wrong 'unrelated' 'no common history' --tree "$line:other..main" -- true
+wrong 'good after bad' 'is no ancestor of bad' --tree "$line:main..$good" -- true
+wrong 'unknown' "no commit 'nope'" --tree "$line:nope..main" -- true
+wrong 'no range' 'there is no commit between' --tree "$line:main..main" -- true
+wrong 'no directory' 'there is no' --tree "$dir/none:a..b" -- true
+mkdir "$dir/plain"
+wrong 'no repository' 'no git repository' --tree "$dir/plain:a..b" -- true
+wrong 'no command' "no command 'nosuchcommand'" --tree "$tree" -- nosuchcommand
+wrong 'not in the tree' 'has no command' --tree "$tree" -- ./nosuch
+wrong 'no spec' 'is not [NAME=]DIR:GOOD..BAD' --tree "$line" -- true
+git clone -q --depth 10 "file://$line" "$dir/shallow"
+git -C "$dir/shallow" fetch -q --depth 1 origin "$good" 2>/dev/null
+wrong 'shallow' 'shallow clone' --tree "$dir/shallow:$good..main" -- true
+echo dirt >"$line/n"
+run run --fresh --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
+has 'a dirty worktree does not matter' "culprit: $(commit "$line" 37)"
+is 'and stays as it was' dirt "$(cat "$line/n")"
+
+if [ $bad -eq 0 ]; then
+    rm -rf "$dir"
+else
+    echo "# kept $dir"
+fi
+echo "1..$n"
+[ $bad -eq 0 ]

@@ -28,7 +28,8 @@ struct candidate_options {
 
 /* Fetches, builds and stores everything; the database is not touched. What is
  * the same as in 'old' (the candidate of that name, or NULL), by the hashes of
- * all inputs, is taken from there. */
+ * all inputs, is taken from there, and so are the architectures of it that
+ * were not asked for, if it is of the same suite. */
 MUST_CHECK bool candidate_from_deb(const struct candidate_options *options,
                                    const char *suite,
                                    const struct candidate *old,

@@ -351,11 +351,21 @@ same_content(const struct candidate *a, const struct candidate *b)
     return true;
 }
 
-/* Gives the first free NAME+N. */
+/* One that nothing was done with goes; else it gets the first free NAME+N. */
 static bool
-rename_old(struct db *db, const struct candidate *old, char **name_out,
-           struct fault *why)
+retire(struct db *db, const struct candidate *old, char **name_out,
+       struct fault *why)
 {
+    static const struct query Q_DELETE = {
+        "candidate delete",
+        "delete from assay.candidate c where candidate = $1::bigint"
+        " and not exists (select from assay.job j"
+        "   where j.candidate = c.candidate)"
+        " and not exists (select from assay.boot b"
+        "   where b.candidate = c.candidate)"
+        " returning candidate",
+        1, 1,
+    };
     static const struct query Q_RENAME = {
         "candidate rename",
         "update assay.candidate set name = ("
@@ -377,9 +387,15 @@ rename_old(struct db *db, const struct candidate *old, char **name_out,
 
     snprintf(id, sizeof(id), "%" PRId64, old->id);
     params[0] = id;
+    ok = db_run(db, &Q_DELETE, params, &rows, why);
+    if (!ok || db_rows_count(rows) == 1)
+        goto out;
+    db_rows_free(rows);
+    rows = NULL;
     ok = db_run(db, &Q_RENAME, params, &rows, why);
     if (ok && db_rows_count(rows) == 1)
         *name_out = xstrdup(db_text(rows, 0, 0));
+out:
     db_rows_free(rows);
     return ok;
 }
@@ -463,7 +479,7 @@ save_tx(struct db *db, void *arg, struct fault *why)
         save->saved = CANDIDATE_UNCHANGED;
         goto out;
     }
-    ok = (old == NULL || rename_old(db, old, &save->old_name, why))
+    ok = (old == NULL || retire(db, old, &save->old_name, why))
         && db_run(db, &Q_ADD, params, &rows, why)
         && insert_parts(db, save->candidate, db_text(rows, 0, 0), why)
         && insert_properties(db, save->candidate, db_text(rows, 0, 0), why);

@@ -49,10 +49,11 @@ MUST_CHECK bool candidate_db_list(struct db *db, struct candidate ***out,
 
 enum candidate_saved { CANDIDATE_SAVED_NONE = 0, CANDIDATE_UNCHANGED,
                        CANDIDATE_ADDED, CANDIDATE_CHANGED };
-/* Makes 'candidate->name' be exactly this. What evidence may refer to is never
- * changed: if an older candidate of the name differs, it keeps its rows and
- * gets the name "NAME+N", which is put (malloc'ed) in 'old_name_out', else
- * NULL. Its parts' artefacts are recorded too. */
+/* Makes 'candidate->name' be exactly this. What evidence refers to is never
+ * changed: if an older candidate of the name differs, and a job or boot has
+ * used it, it keeps its rows and gets the name "NAME+N", which is put
+ * (malloc'ed) in 'old_name_out', else NULL. The parts' artefacts are recorded
+ * too. */
 MUST_CHECK bool candidate_db_save(struct db *db,
                                   const struct candidate *candidate,
                                   enum candidate_saved *saved_out,

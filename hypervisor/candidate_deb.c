@@ -83,6 +83,8 @@ struct build {
     struct deb_package *used;           /* those that we want: borrowed */
     size_t used_count;
     char *own_suite;
+    struct tree *found;                 /* what 'found_by' looked for */
+    const struct rule *found_by;
     char *grub_file;                    /* package; NULL: none is made */
     char grub_sha256[65];
 };
@@ -309,8 +311,24 @@ hash_inputs(struct build *build, char hex[static 65], struct fault *why)
     return ok;
 }
 
-/* Copies this architecture's rows of the candidate that is there, if it was
- * made of the same and is whole. */
+static void
+copy_arch(struct candidate *candidate, const struct candidate *old,
+          const char *arch)
+{
+    size_t i;
+
+    for (i = 0; i < old->part_count; i++)
+        if (strcmp(old->parts[i].arch, arch) == 0)
+            candidate_add_part(candidate, arch, old->parts[i].part,
+                               old->parts[i].sha256, old->parts[i].bytes);
+    for (i = 0; i < old->property_count; i++)
+        if (strcmp(old->properties[i].arch, arch) == 0)
+            candidate_add_property(candidate, arch, old->properties[i].name,
+                                   old->properties[i].value);
+}
+
+/* Takes this architecture of the candidate that is there, if it was made of
+ * the same and is whole. */
 static bool
 reuse(struct build *build, const struct candidate *old, const char *inputs)
 {
@@ -326,16 +344,7 @@ reuse(struct build *build, const struct candidate *old, const char *inputs)
         if (strcmp(old->parts[i].arch, build->arch) == 0
             && !artefact_verify(old->parts[i].sha256, NULL, &unused))
             return false;
-    for (i = 0; i < old->part_count; i++)
-        if (strcmp(old->parts[i].arch, build->arch) == 0)
-            candidate_add_part(build->candidate, build->arch,
-                               old->parts[i].part, old->parts[i].sha256,
-                               old->parts[i].bytes);
-    for (i = 0; i < old->property_count; i++)
-        if (strcmp(old->properties[i].arch, build->arch) == 0)
-            candidate_add_property(build->candidate, build->arch,
-                                   old->properties[i].name,
-                                   old->properties[i].value);
+    copy_arch(build->candidate, old, build->arch);
     return true;
 }
 
@@ -408,29 +417,46 @@ add_kernel_version(struct build *build, const char *path)
                                "kernel_version", dash + 1);
 }
 
+/* Reading a kernel's package takes seconds: rules in a row that want the same
+ * file share it. */
 static bool
-make_part(struct build *build, const struct rule *rule, struct fault *why)
+find_file(struct build *build, const struct rule *rule,
+          const struct tree_node **node_out, struct fault *why)
 {
     struct find_file find = { .pattern = rule->path };
-    const struct tree_node *node = NULL;
-    struct tree *tree = tree_new();
     bool ok = true;
     size_t i;
 
-    relay(build, rule->part, 0, 0);
-    for (i = 0; ok && i < build->used_count; i++)
-        if (fnmatch(rule->package, build->used[i].name, 0) == 0)
-            ok = debfile_read(build->used[i].file, want_file, &find, tree,
-                              why);
-    if (ok)
-        tree_each(tree, keep_node, &node);
-    if (ok && node == NULL)
+    if (build->found_by == NULL
+        || strcmp(build->found_by->package, rule->package) != 0
+        || strcmp(build->found_by->path, rule->path) != 0) {
+        tree_free(build->found);
+        build->found = tree_new();
+        build->found_by = rule;
+        for (i = 0; ok && i < build->used_count; i++)
+            if (fnmatch(rule->package, build->used[i].name, 0) == 0)
+                ok = debfile_read(build->used[i].file, want_file, &find,
+                                  build->found, why);
+    }
+    *node_out = NULL;
+    tree_each(build->found, keep_node, node_out);
+    if (ok && *node_out == NULL)
         ok = fault_set(why, FAULT_DATA, "no package %s of %s has %s",
                        rule->package, build->suite, rule->path);
-    ok = ok && put_made(build, rule, node, why);
+    return ok;
+}
+
+static bool
+make_part(struct build *build, const struct rule *rule, struct fault *why)
+{
+    const struct tree_node *node;
+    bool ok;
+
+    relay(build, rule->part, 0, 0);
+    ok = find_file(build, rule, &node, why)
+        && put_made(build, rule, node, why);
     if (ok && strcmp(rule->part, "kernel") == 0)
         add_kernel_version(build, node->path);
-    tree_free(tree);
     return ok;
 }
 
@@ -535,11 +561,30 @@ build_arch(const struct candidate_options *options, const char *suite,
         ok = make_all(&build, inputs, why);
     for (i = 0; i < IMAGE_COUNT; i++)
         manifest_free(build.manifest[i]);
+    tree_free(build.found);
     free(build.used);
     deb_packages_free(build.packages, build.package_count);
     deb_close(build.root);
     arena_free(&build.arena);
     return ok;
+}
+
+/* Adding arm64 to what there is of amd64 must not lose amd64. */
+static void
+keep_others(const struct candidate_options *options,
+            const struct candidate *old, struct candidate *candidate)
+{
+    size_t i, j;
+
+    if (old == NULL || strcmp(old->source, candidate->source) != 0)
+        return;
+    for (i = 0; candidate_archs[i] != NULL; i++) {
+        for (j = 0; options->archs[j] != NULL; j++)
+            if (strcmp(options->archs[j], candidate_archs[i]) == 0)
+                break;
+        if (options->archs[j] == NULL)
+            copy_arch(candidate, old, candidate_archs[i]);
+    }
 }
 
 bool
@@ -556,6 +601,7 @@ candidate_from_deb(const struct candidate_options *options,
         ok = build_arch(options, suite, options->archs[i], old, candidate,
                         why);
     if (ok) {
+        keep_others(options, old, candidate);
         *out = candidate;
         candidate = NULL;
     }

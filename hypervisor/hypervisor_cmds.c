@@ -42,8 +42,10 @@ show_progress(void *owner, const char *arch, const char *what, int64_t done,
     if (!progress->tty && strcmp(key, progress->what) == 0
         && now - progress->told_ms < LINE_EVERY_MS)
         return;
-    snprintf(text, sizeof(text), total == 0 ? "" : " %.1f of %.1f MB",
-             (double)done / 1e6, (double)total / 1e6);
+    text[0] = '\0';
+    if (total > 0)
+        snprintf(text, sizeof(text), " %.1f of %.1f MB", (double)done / 1e6,
+                 (double)total / 1e6);
     fprintf(stderr, progress->tty ? "\r%s%s\033[K" : "%s%s\n", key, text);
     fflush(stderr);
     progress->open = progress->tty;
@@ -447,8 +449,8 @@ const struct cmd hypervisor_cmds[] = {
       "grub.efi, guest-kernel and guest-initrd. A file candidate.yaml beside "
       "them may give properties and hashes.\n"
       "\n"
-      "Evidence refers to candidates, so one is never changed: if a candidate "
-      "of the name is there and differs, it is renamed to NAME+1." },
+      "Evidence refers to candidates, so one that was used is never changed: "
+      "if it differs from what is added now, it is renamed to NAME+1." },
     { "candidate list", "", 0, 0, CMD_READS, NULL, candidate_list,
       "list the candidates, newest first", NULL },
     { "candidate property", "NAME ARCH PROPERTY", 3, 3, CMD_READS, NULL,

@@ -6,58 +6,48 @@
  * and logs of others. */
 #include <config.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <uv.h>
 
 #include "harness/artefact.h"
 #include "harness/buf.h"
 #include "harness/cmd.h"
 #include "harness/fault.h"
-#include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/service.h"
 #include "hosts/http_server.h"
-#include "hosts/lab_ns.h"
 #include "hosts/netboot_web.h"
+#include "hosts/web_listen.h"
 #include "hosts/web_route.h"
 #include "hosts/web_session.h"
 #include "results/html.h"
 #include "results/pages.h"
 
 #define LISTENERS_MAX 16
-#define LAB_LOOK_MS 500
 #define CONNECTIONS_MAX 512
 #define PER_PEER_MAX 64
 #define IDLE_LIMIT_S 60
 
 struct web;
 
-/* One address that is served. */
-struct listener {
+/* What a request came in by. */
+struct side {
     struct web *web;
     enum web_side side;
-    struct http_server *server;         /* NULL: not now */
+    struct http_server_spec spec;
 };
 
 struct web {
     uv_loop_t loop;
     uv_signal_t signals[3];
-    uv_timer_t lab_timer;
     const char *root;
     struct web_session *session;
     struct netboot_web *netboot;
-    struct listener listeners[LISTENERS_MAX];
-    size_t listener_count;
-    /* The lab's own: */
-    struct listener lab;
-    const char *lab_address;
-    pid_t lab_keeper;                   /* whose network it is in; 0: none */
-    bool lab_failed;                    /* said already */
+    struct side boot, pages;
+    struct http_server *servers[LISTENERS_MAX];
+    size_t server_count;
+    struct web_lab lab;
 };
 
 static void
@@ -151,13 +141,13 @@ static void
 handle(void *owner, const struct http_request *request,
        struct http_reply *reply)
 {
-    struct listener *listener = owner;
-    struct web *web = listener->web;
+    const struct side *side = owner;
+    struct web *web = side->web;
     struct web_route route;
 
     web_route_parse(request->target, &route);
     if (route.kind != WEB_BAD && route.side != WEB_SIDE_BOTH
-        && route.side != listener->side)
+        && route.side != side->side)
         route.kind = WEB_NONE;
     switch (route.kind) {
     case WEB_NONE:
@@ -197,146 +187,9 @@ handle(void *owner, const struct http_request *request,
 static void
 done(void *owner, void *token, const struct http_result *result)
 {
-    struct listener *listener = owner;
+    const struct side *side = owner;
 
-    netboot_web_done(listener->web->netboot, token, result);
-}
-
-/* Listening ---------------------------------------------------------------- */
-
-/* "10.77.0.1:8077", "[::1]:8077". */
-static bool
-address_parse(const char *text, struct sockaddr_storage *out,
-              socklen_t *bytes_out, struct fault *why)
-{
-    struct sockaddr_in *in = (void *)out;
-    struct sockaddr_in6 *in6 = (void *)out;
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 2] = "";
-    int64_t port = 0;
-    size_t bytes;
-
-    memset(out, 0, sizeof *out);
-    bytes = colon == NULL ? 0 : (size_t)(colon - text);
-    if (bytes == 0 || bytes >= sizeof host
-        || !parse_int64(colon + 1, 0, 65535, &port))
-        goto bad;
-    memcpy(host, text, bytes);
-    if (host[0] == '[' && host[bytes - 1] == ']') {
-        host[bytes - 1] = '\0';
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons((uint16_t)port);
-        *bytes_out = sizeof *in6;
-        if (inet_pton(AF_INET6, host + 1, &in6->sin6_addr) == 1)
-            return true;
-    } else {
-        in->sin_family = AF_INET;
-        in->sin_port = htons((uint16_t)port);
-        *bytes_out = sizeof *in;
-        if (inet_pton(AF_INET, host, &in->sin_addr) == 1)
-            return true;
-    }
-bad:
-    return fault_set(why, FAULT_USAGE, "'%s' is no ADDRESS:PORT", text);
-}
-
-/* Serves 'text' on 'fd' (-1: a socket of the ordinary network), which it
- * takes. */
-static bool
-listener_open(struct listener *listener, const char *text, int fd,
-              struct fault *why)
-{
-    const struct http_server_spec spec = {
-        .handle = handle, .done = done, .owner = listener,
-        .connections_max = CONNECTIONS_MAX, .per_peer_max = PER_PEER_MAX,
-        .idle_limit_s = IDLE_LIMIT_S,
-    };
-    struct sockaddr_storage address;
-    socklen_t bytes = 0;
-    int one = 1, port = 0;
-    bool ok;
-
-    ok = address_parse(text, &address, &bytes, why);
-    if (!ok)
-        goto out;
-    if (fd < 0)
-        fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ok = fd >= 0
-        && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0
-        && bind(fd, (const void *)&address, bytes) == 0
-        && fd_set_nonblock(fd, why);
-    if (!ok) {
-        fault_errno(why, FAULT_SYSTEM, "serve at %s", text);
-        goto out;
-    }
-    if (getsockname(fd, (void *)&address, &bytes) == 0)
-        port = ntohs(((const struct sockaddr_in *)(void *)&address)->sin_port);
-    listener->server = http_server_new(&listener->web->loop, fd, &spec, why);
-    fd = -1;
-    ok = listener->server != NULL;
-    /* The port may have been 0, "any". */
-    if (ok)
-        log_info("serves %s at %.*s:%d", listener->side == WEB_SIDE_BOOT
-                 ? "netboot" : "pages", (int)(strrchr(text, ':') - text),
-                 text, port);
-out:
-    fd_close(&fd);
-    return ok;
-}
-
-static bool
-listener_add(struct web *web, enum web_side side, const char *text,
-             struct fault *why)
-{
-    struct listener *listener = &web->listeners[web->listener_count];
-
-    if (web->listener_count == LISTENERS_MAX)
-        return fault_set(why, FAULT_USAGE, "more than %d addresses",
-                         LISTENERS_MAX);
-    listener->web = web;
-    listener->side = side;
-    if (!listener_open(listener, text, -1, why))
-        return false;
-    web->listener_count++;
-    return true;
-}
-
-/* The lab comes and goes, and each has a network of its own. */
-static void
-lab_look(struct web *web)
-{
-    struct fault why = FAULT_INIT;
-    pid_t keeper = 0;
-    int fd = -1;
-
-    if (!lab_is_up(&keeper))
-        keeper = 0;
-    if (keeper == web->lab_keeper)
-        return;
-    if (web->lab.server != NULL) {
-        log_info("the lab's network has gone");
-        http_server_free(web->lab.server);
-        web->lab.server = NULL;
-    }
-    web->lab_keeper = 0;
-    if (keeper == 0)
-        return;
-    if (lab_socket(&fd, &why)
-        && listener_open(&web->lab, web->lab_address, fd, &why)) {
-        web->lab_keeper = keeper;
-        web->lab_failed = false;
-        return;
-    }
-    /* Its keeper lives, and its bridge may not be there yet. */
-    if (!web->lab_failed)
-        log_fault(LOG_LEVEL_INFO, &why, "the lab is not served yet");
-    web->lab_failed = true;
-}
-
-static void
-on_lab_timer(uv_timer_t *timer)
-{
-    lab_look(timer->data);
+    netboot_web_done(side->web->netboot, token, result);
 }
 
 /* Life --------------------------------------------------------------------- */
@@ -344,17 +197,14 @@ on_lab_timer(uv_timer_t *timer)
 static void
 web_stop(struct web *web)
 {
-    for (size_t i = 0; i < web->listener_count; i++) {
-        http_server_free(web->listeners[i].server);
-        web->listeners[i].server = NULL;
-    }
-    http_server_free(web->lab.server);
-    web->lab.server = NULL;
+    for (size_t i = 0; i < web->server_count; i++)
+        http_server_free(web->servers[i]);
+    web->server_count = 0;
+    web_lab_stop(&web->lab);
     netboot_web_free(web->netboot);
     web_session_free(web->session);
     web->netboot = NULL;
     web->session = NULL;
-    uv_close((uv_handle_t *)&web->lab_timer, NULL);
     for (size_t i = 0; i < ARRAY_LEN(web->signals); i++)
         uv_close((uv_handle_t *)&web->signals[i], NULL);
 }
@@ -369,6 +219,33 @@ on_signal(uv_signal_t *handle, int signum)
         web_stop(web);
 }
 
+static void
+side_init(struct side *side, struct web *web, enum web_side which)
+{
+    side->web = web;
+    side->side = which;
+    side->spec = (struct http_server_spec){
+        .handle = handle, .done = done, .owner = side,
+        .connections_max = CONNECTIONS_MAX, .per_peer_max = PER_PEER_MAX,
+        .idle_limit_s = IDLE_LIMIT_S,
+    };
+}
+
+static bool
+add_server(struct web *web, const struct side *side, const char *address,
+           struct fault *why)
+{
+    if (web->server_count == LISTENERS_MAX)
+        return fault_set(why, FAULT_USAGE, "more than %d addresses",
+                         LISTENERS_MAX);
+    if (!web_listen(&web->loop, address, -1, &side->spec,
+                    side->side == WEB_SIDE_BOOT ? "netboot" : "pages",
+                    &web->servers[web->server_count], why))
+        return false;
+    web->server_count++;
+    return true;
+}
+
 static bool
 open_all(struct web *web, const struct cmd_call *call, struct fault *why)
 {
@@ -377,14 +254,14 @@ open_all(struct web *web, const struct cmd_call *call, struct fault *why)
     struct fault taken = FAULT_INIT;
 
     for (int i = 0; (address = cmd_list(call, "listen", i)) != NULL; i++) {
-        if (!listener_add(web, WEB_SIDE_BOOT, address, why))
+        if (!add_server(web, &web->boot, address, why))
             return false;
     }
     if (pages != NULL && strcmp(pages, "none") != 0)
-        return listener_add(web, WEB_SIDE_PAGES, pages, why);
+        return add_server(web, &web->pages, pages, why);
     /* Nobody asked for this one: another Assay may have it. */
     if (pages == NULL
-        && !listener_add(web, WEB_SIDE_PAGES, "127.0.0.1:8077", &taken))
+        && !add_server(web, &web->pages, "127.0.0.1:8077", &taken))
         log_fault(LOG_LEVEL_INFO, &taken, "pages are not served");
     return true;
 }
@@ -397,25 +274,20 @@ run_web(struct cmd_call *call, struct fault *why)
     bool ok;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    web.lab.web = &web;
-    web.lab.side = WEB_SIDE_BOOT;
-    web.lab_address = cmd_text(call, "lab-listen");
+    side_init(&web.boot, &web, WEB_SIDE_BOOT);
+    side_init(&web.pages, &web, WEB_SIDE_PAGES);
     must(uv_loop_init(&web.loop) == 0);
     for (size_t i = 0; i < ARRAY_LEN(SIGNALS); i++) {
         must(uv_signal_init(&web.loop, &web.signals[i]) == 0);
         web.signals[i].data = &web;
         must(uv_signal_start(&web.signals[i], on_signal, SIGNALS[i]) == 0);
     }
-    must(uv_timer_init(&web.loop, &web.lab_timer) == 0);
-    web.lab_timer.data = &web;
     web.session = web_session_new(&web.loop, "assay-web", NULL, NULL);
     web.netboot = netboot_web_new(&web.loop, web.session);
     ok = home_get(&web.root, why) && open_all(&web, call, why);
-    if (ok && !cmd_flag(call, "no-lab")) {
-        lab_look(&web);
-        must(uv_timer_start(&web.lab_timer, on_lab_timer, LAB_LOOK_MS,
-                            LAB_LOOK_MS) == 0);
-    }
+    if (ok && !cmd_flag(call, "no-lab"))
+        web_lab_start(&web.lab, &web.loop, cmd_text(call, "lab-listen"),
+                      &web.boot.spec);
     /* One round, so that the first requests find the database. */
     if (ok) {
         (void)uv_run(&web.loop, UV_RUN_NOWAIT);

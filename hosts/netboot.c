@@ -29,7 +29,8 @@ ipxe_script(const json_t *spec, const char *nonce, const char *base,
 {
     bool efi = strcmp(spec_text(spec, "firmware"), "uefi") == 0;
 
-    buf_addf(out, "#!ipxe\necho Assay boot %s\n", nonce);
+    buf_addf(out, "#!ipxe\necho Assay boot %s\nset tries:int32 0\n:fetch\n",
+             nonce);
     if (efi) {
         buf_addf(out, "kernel %s/b/%s/xen -cfg=" XEN_CFG " || goto no\n",
                  base, nonce);
@@ -46,8 +47,12 @@ ipxe_script(const json_t *spec, const char *nonce, const char *base,
                  spec_text(spec, "dom0_cmdline"));
         buf_addf(out, "module %s/b/%s/initrd || goto no\n", base, nonce);
     }
-    buf_adds(out, "boot || goto no\n:no\necho " NETBOOT_FAILED "\n"
-             "sleep 10\nexit 1\n");
+    /* iPXE waits by itself while we answer 503, but a transfer that breaks off
+     * it gives up: another two times from the start. */
+    buf_adds(out, "boot || goto end\n:no\ninc tries\n"
+             "iseq ${tries} 3 && goto end ||\n"
+             "echo Assay boot: fetching again\nimgfree\nsleep 2\n"
+             "goto fetch\n:end\necho " NETBOOT_FAILED "\nsleep 10\nexit 1\n");
 }
 
 static void

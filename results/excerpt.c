@@ -11,7 +11,7 @@
 #include "results/logfile.h"
 #include "results/plain.h"
 
-#define EXCERPT_BEFORE 3
+#define EXCERPT_BEFORE 2
 #define EXCERPT_LINE_MAX 300
 #define EXCERPT_END_BYTES (2 * 1024 * 1024)
 
@@ -23,7 +23,12 @@ static const struct {
     { "assay-netboot: failed", 100, "netboot failure" },
     { "Panic on CPU", 100, "hypervisor panic" },
     { "FATAL TRAP", 98, "hypervisor trap" },
+    { "FATAL PAGE FAULT", 98, "hypervisor trap" },
     { "DOUBLE FAULT", 98, "hypervisor trap" },
+    /* Of a domain, dom0 too; what follows is a long dump of registers. */
+    { " Unhandled: vec ", 97, "domain crash" },
+    { ") crashed on cpu#", 97, "domain crash" },
+    { "Hardware Dom0 ", 97, "dom0 crash" },
     { "Kernel panic", 96, "kernel panic" },
     { "Xen BUG at", 95, "hypervisor bug" },
     { "Assertion '", 95, "failed assertion" },
@@ -45,7 +50,11 @@ static const struct {
     { "runtime error:", 65, "sanitizer report" },
     { "core dumped", 60, "crashed program" },
     { "Traceback (most recent", 60, "crashed program" },
+    { "assay: TROUBLE:", 60, "trouble in dom0's start" },
     { "No space left on device", 55, "full disk" },
+    { "No bootable device", 55, "firmware found nothing to boot" },
+    { "UEFI Interactive Shell", 55, "firmware found nothing to boot" },
+    { "grub rescue>", 55, "loader failure" },
     { "domain creation fail", 50, "failed domain creation" },
     { "libxl: error", 40, "tool error" },
     { "xl: error", 40, "tool error" },

@@ -217,6 +217,20 @@ lines_that_matter(void)
         "(XEN)    [<f>] a\n(XEN) \n(XEN) ****\n(XEN) Panic on CPU 0:\r\n"
         "(XEN) FATAL TRAP: vector = 6\n(XEN) ****\n\n(XEN) Reboot in five "
         "seconds...\nBUG: later\n";
+    /* As Xen 4.17 said it, of a kernel that died in its first steps. */
+    static const char DOM0[] =
+        "(XEN) Std. Loglevel: All\n(XEN) Guest Loglevel: All\n"
+        "(XEN) Freed 656kB init memory\n"
+        "(XEN) d0v0 Unhandled: vec 14, #PF[0001]\n"
+        "(XEN) Pagetable walk from ffffffff82a03e60:\n"
+        "(XEN)  L4[0x1ff] = 0000000074a04067 0000000000004a04\n"
+        "(XEN)  L3[0x1fe] = 0000000074a03067 0000000000004a03\n"
+        "(XEN)  L2[0x015] = 0000000074a19067 0000000000004a19\n"
+        "(XEN)  L1[0x003] = 0010000072a03067 0000000000002a03\n"
+        "(XEN) domain_crash_sync called from entry.S: fault at\n"
+        "(XEN) Domain 0 (vcpu#0) crashed on cpu#0:\n"
+        "(XEN) ----[ Xen-4.17.7  x86_64  debug=n  Not tainted ]----\n"
+        "(XEN) Hardware Dom0 crashed: 'noreboot' set - not rebooting.\n";
     struct excerpt e;
     struct fault why = FAULT_INIT;
     struct buf text = BUF_INIT;
@@ -229,6 +243,12 @@ lines_that_matter(void)
     is_int(e.count, 10, "... with ten lines, blank ones left out");
     is_int(e.lines[0].number, 1, "... numbered as in the log");
     is_int(e.lines[9].number, 12, "... to the end");
+    e = excerpt_of(DOM0, 0);
+    is_str(e.sign, "domain crash", "dom0's crash is found");
+    is_str(marked_line(&e), "(XEN) d0v0 Unhandled: vec 14, #PF[0001]",
+           "... where it begins");
+    is_str(e.lines[9].text, "(XEN) Domain 0 (vcpu#0) crashed on cpu#0:",
+           "... until it is said");
     e = excerpt_of("a\nlibxl: error: one\nb\nerror: two\nc\n", 0);
     is_str(marked_line(&e), "libxl: error: one", "the stronger of two");
     e = excerpt_of("error: one\na\nerror: two\nb\n", 0);
@@ -263,7 +283,7 @@ lines_that_matter(void)
              "reads");
     is_str(marked_line(&e), "nothing to see in line 150000 here",
            "a named line in the middle of it");
-    is_int(e.lines[3].number, 150001, "... by its number");
+    is_int(e.lines[2].number, 150001, "... by its number");
     close(fd);
     buf_free(&text);
 }

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bisector/culprit.h"
 #include "bisector/driver.h"
 #include "bisector/graph.h"
 #include "bisector/journal.h"
 #include "bisector/posterior.h"
-#include "bisector/report.h"
 #include "bisector/search.h"
 #include "bisector/setup.h"
 #include "harness/buf.h"
@@ -234,15 +234,15 @@ answer_print(struct cmd_call *call, struct session *session,
 
     search_answer(session->search, &answer);
     if (cmd_json(call)) {
-        json = report_json(graph, session->search, &answer, different);
+        json = culprit_json(graph, session->search, &answer, different);
         json_put_text(json, "log", session->journal.path);
         ok = json_print(json, stdout, why);
         json_decref(json);
     } else {
-        report_text(graph, session->search, &answer, different, &text);
+        culprit_text(graph, session->search, &answer, different, &text);
         fputs(buf_text(&text), stdout);
     }
-    cmd_exit_status(call, report_exit_status(answer.verdict));
+    cmd_exit_status(call, culprit_exit_status(answer.verdict));
     search_answer_fini(&answer);
     buf_free(&text);
     return ok;
@@ -346,7 +346,7 @@ run_next(struct cmd_call *call, struct fault *why)
     if (cmd_json(call))
         ok = json_print(list, stdout, why);
     cmd_exit_status(call, answer.verdict == SEARCH_MORE
-                    ? 0 : REPORT_EXIT_MORE);
+                    ? 0 : CULPRIT_EXIT_MORE);
 out:
     search_answer_fini(&answer);
     json_decref(list);
@@ -430,7 +430,7 @@ run_graph(struct cmd_call *call, struct fault *why)
     ok = session_open(&session, cmd_arg(call, 0), false, why);
     if (ok) {
         search_answer(session.search, &answer);
-        report_dot(&session.setup.graph, session.search, &answer, DOT_MOST,
+        culprit_dot(&session.setup.graph, session.search, &answer, DOT_MOST,
                    &text);
         fputs(buf_text(&text), stdout);
         search_answer_fini(&answer);

@@ -1,7 +1,7 @@
-/* bisector/report.c - what a search found, as text, JSON and a graph. */
+/* bisector/culprit.c - what a search found, as text, JSON and a graph. */
 #include <config.h>
 
-#include "bisector/report.h"
+#include "bisector/culprit.h"
 
 #include <stdlib.h>
 
@@ -15,19 +15,19 @@
 #define LIST_MOST 40            /* suspects that a text names */
 
 static const int exits[] = {
-    [SEARCH_VERDICT_NONE] = REPORT_EXIT_MORE,
-    [SEARCH_MORE] = REPORT_EXIT_MORE,
-    [SEARCH_CULPRIT] = REPORT_EXIT_CULPRIT,
-    [SEARCH_SUSPECTS] = REPORT_EXIT_SUSPECTS,
-    [SEARCH_FLAKE] = REPORT_EXIT_FLAKE,
-    [SEARCH_GOOD_FAILS] = REPORT_EXIT_GOOD_FAILS,
-    [SEARCH_END_BLOCKED] = REPORT_EXIT_BLOCKED,
-    [SEARCH_GAVE_UP] = REPORT_EXIT_GAVE_UP,
+    [SEARCH_VERDICT_NONE] = CULPRIT_EXIT_MORE,
+    [SEARCH_MORE] = CULPRIT_EXIT_MORE,
+    [SEARCH_CULPRIT] = CULPRIT_EXIT_CULPRIT,
+    [SEARCH_SUSPECTS] = CULPRIT_EXIT_SUSPECTS,
+    [SEARCH_FLAKE] = CULPRIT_EXIT_FLAKE,
+    [SEARCH_GOOD_FAILS] = CULPRIT_EXIT_GOOD_FAILS,
+    [SEARCH_END_BLOCKED] = CULPRIT_EXIT_BLOCKED,
+    [SEARCH_GAVE_UP] = CULPRIT_EXIT_GAVE_UP,
 };
 static_assert(ARRAY_LEN(exits) == SEARCH_VERDICT_COUNT, "one for each");
 
 int
-report_exit_status(enum search_verdict verdict)
+culprit_exit_status(enum search_verdict verdict)
 {
     return exits[verdict];
 }
@@ -97,7 +97,7 @@ culprit_add(const struct graph *graph, const struct search_answer *answer,
 }
 
 void
-report_text(const struct graph *graph, struct search *search UNUSED,
+culprit_text(const struct graph *graph, struct search *search UNUSED,
             const struct search_answer *answer, int64_t different,
             struct buf *out)
 {
@@ -167,7 +167,7 @@ commit_json(const struct graph *graph, uint32_t node, double chance)
 }
 
 json_t *
-report_json(const struct graph *graph, struct search *search,
+culprit_json(const struct graph *graph, struct search *search,
             const struct search_answer *answer, int64_t different)
 {
     json_t *suspects = json_array(), *tests = json_array(), *at, *json;
@@ -276,7 +276,7 @@ edges_add(const struct graph *graph, const bool *shown, uint32_t node,
 }
 
 void
-report_dot(const struct graph *graph, struct search *search,
+culprit_dot(const struct graph *graph, struct search *search,
            const struct search_answer *answer, size_t most, struct buf *out)
 {
     bool *shown = xcalloc(graph->count + 1, sizeof(*shown));

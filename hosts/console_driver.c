@@ -86,6 +86,7 @@ libvirt_place(const char *host, const json_t *config,
          console_place_set(place_out, CONSOLE_WAY_LISTEN,
                            home_path(&arena, "run/console/%s.sock", host),
                            why);
+    place_out->lab = true;
     arena_free(&arena);
     return ok;
 }
@@ -129,6 +130,7 @@ libvirt_answer(const char *data, size_t bytes,
         ok = fault_set(why, FAULT_CONFIG,
                        "the domain's serial port is neither a Unix socket "
                        "nor a pseudo-terminal");
+    place_out->lab = place_out->way == CONSOLE_WAY_LISTEN;
 out:
     json_decref(answer);
     return ok;

@@ -24,6 +24,7 @@ const char *console_way_name(enum console_way way);
 #define CONSOLE_PATH_BYTES 108  /* sun_path, with the NUL */
 struct console_place {
     enum console_way way;
+    bool lab;                   /* a machine of the lab's user connects */
     char path[CONSOLE_PATH_BYTES];
 };
 
@@ -48,7 +49,7 @@ console_driver_find(const char *name, struct fault *why);
 /* i-th row, NULL past the end. */
 const struct console_driver *console_driver_at(size_t i);
 
-/* Sets path, which must fit; FAULT_CONFIG otherwise. */
+/* Sets way and path, which must fit; FAULT_CONFIG otherwise. */
 MUST_CHECK bool console_place_set(struct console_place *place,
                                   enum console_way way, const char *path,
                                   struct fault *why);

@@ -372,7 +372,7 @@ act_open(struct console_port *port)
     struct fault why = FAULT_INIT;
 
     if (port->place.way == CONSOLE_WAY_LISTEN) {
-        if (!console_socket_listen(port->place.path, &port->listen_fd, &why))
+        if (!console_socket_listen(&port->place, &port->listen_fd, &why))
             return be_down(port, &why);
         store_put(port, 'l', port->listen_fd);
         set_why(port, NULL);

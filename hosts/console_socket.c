@@ -17,6 +17,7 @@
 #include "hosts/lab_user.h"
 #include "harness/mem.h"
 #include "hosts/console_driver.h"
+#include "hosts/lab_user.h"
 
 /* A machine that is switched off and on may connect twice before we look. */
 #define BACKLOG 8
@@ -96,8 +97,10 @@ make_parent(const char *path, struct fault *why)
 }
 
 bool
-console_socket_listen(const char *path, int *fd_out, struct fault *why)
+console_socket_listen(const struct console_place *place, int *fd_out,
+                      struct fault *why)
 {
+    const char *path = place->path;
     struct sockaddr_un address;
     mode_t mask;
     int fd = -1;

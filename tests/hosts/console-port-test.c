@@ -2,6 +2,8 @@
  * that can happen in it. */
 #include <config.h>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -154,6 +156,49 @@ test_retries(void)
     close(fd);
 }
 
+/* A pseudo-terminal, as libvirt gives a domain. */
+static void
+test_pty(void)
+{
+    struct console_place place = { .way = CONSOLE_WAY_PTY };
+    struct console_port *port = NULL;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    char typed[8] = "";
+    int turns;
+
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ||
+        ptsname_r(master, place.path, sizeof(place.path)) != 0) {
+        skip("a pseudo-terminal", "there is none");
+        fd_close(&master);
+        return;
+    }
+    if (!console_port_new(&env, "pty", &port, &why))
+        tap_bail("%s", why.text);
+    console_port_go(port, &place, true);
+    is_str(console_state_name(console_port_state(port)), "up", "it is open");
+    is_int(write(master, "a\r\n\003\377", 5), 5, "the machine speaks");
+    for (turns = 0; turns < 1000 &&
+         console_log_offset(console_port_log(port)) < 5; turns++) {
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        (void)poll(NULL, 0, 2);
+    }
+    is_int(console_log_offset(console_port_log(port)), 5,
+           "byte for byte: the terminal is raw");
+    ok_fault(console_port_type(port, NULL, "\r\003", 2, false, &why), &why,
+             "typing");
+    is_int(read(master, typed, sizeof(typed)), 2, "it arrives");
+    is_str(typed, "\r\003", "as it was typed");
+    close(master);
+    for (turns = 0; turns < 1000 &&
+         console_port_state(port) == CONSOLE_UP; turns++) {
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        (void)poll(NULL, 0, 2);
+    }
+    is_str(console_state_name(console_port_state(port)), "down",
+           "the machine has gone");
+    console_port_free(port, true);
+}
+
 static void
 test_drivers(void)
 {
@@ -231,6 +276,7 @@ main(void)
         tap_bail("%s", why.text);
     test_table();
     test_retries();
+    test_pty();
     test_drivers();
     console_mux_free(env.mux);
     (void)uv_run(&loop, UV_RUN_DEFAULT);

@@ -124,8 +124,10 @@ void
 graph_set_suspect(struct graph *graph, uint32_t node, bool suspect)
 {
     must(node < graph->count);
-    if (graph->is_suspect[node] != suspect)
-        graph->suspect_count += suspect ? 1u : -1u;
+    if (suspect && !graph->is_suspect[node])
+        graph->suspect_count++;
+    else if (!suspect && graph->is_suspect[node])
+        graph->suspect_count--;
     graph->is_suspect[node] = suspect;
 }
 

@@ -10,6 +10,9 @@
 #include "bisector/search_private.h"
 #include "harness/mem.h"
 
+/* Bits that one more run must promise when what is left is a set. */
+#define INFO_SETTLED 0.01
+
 static const char *const result_names[] = {
     [SEARCH_RESULT_NONE] = "none",
     [SEARCH_PASS] = "good",
@@ -275,6 +278,7 @@ void
 search_start(struct search *search, const struct search_test *test)
 {
     point_get(search, test)->running++;
+    search->next_known = false;
     search->running++;
 }
 
@@ -285,6 +289,7 @@ search_cancel(struct search *search, const struct search_test *test)
 
     must(p != NULL && p->running > 0);
     p->running--;
+    search->next_known = false;
     search->running--;
 }
 
@@ -306,7 +311,7 @@ search_record(struct search *search, const struct search_test *test,
                        result == SEARCH_CANNOT);
     }
     search->runs++;
-    search->fresh = false;
+    search->fresh = search->next_known = false;
     if (result == SEARCH_CANNOT) {
         p->cannots++;
         search->cannot_seen = true;
@@ -563,7 +568,14 @@ search_answer(struct search *search, struct search_answer *out)
         out->verdict = SEARCH_MORE;
     } else if (top >= search->opts.confidence) {
         out->verdict = SEARCH_CULPRIT;
-    } else if (out->verdict != SEARCH_SUSPECTS) {
+    } else if (out->verdict == SEARCH_SUSPECTS) {
+        /* Likely enough, but perhaps not yet the smallest set. */
+        if ((search->opts.max_runs == 0
+             || search->runs < search->opts.max_runs)
+            && (search->running > 0 || (search_next(search, 1, &test) > 0
+                && search->best_info >= INFO_SETTLED)))
+            out->verdict = SEARCH_MORE;
+    } else {
         if (search->opts.max_runs > 0 && search->runs >= search->opts.max_runs)
             out->verdict = SEARCH_GAVE_UP;
         else if (search_next(search, 1, &test) == 0 && search->running == 0)

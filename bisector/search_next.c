@@ -431,6 +431,10 @@ search_next(struct search *search, size_t want, struct search_test *out)
     size_t count = search->graph->count + 1, n, i;
     struct choice choice = { .search = search };
 
+    if (want == 1 && search->next_known) {
+        *out = search->next;
+        return search->next_count;
+    }
     n = ends_first(search, want, out);
     if (n == want || (n > 0 && want == 1))
         return n;
@@ -445,6 +449,12 @@ search_next(struct search *search, size_t want, struct search_test *out)
             && choice.other_count < OTHERS_MAX - 1)
             choice.others[choice.other_count++] = search->points[i].has;
     n += joint(&choice, want - n, out + n);
+    if (want == 1) {
+        search->next_known = true;
+        search->next_count = n;
+        if (n > 0)
+            search->next = *out;
+    }
     free(choice.b);
     free(choice.a);
     free(choice.class_of);

@@ -44,6 +44,9 @@ struct search {
     double none, already;
     struct posterior_view none_view, already_view;
     double entropy, best_info;  /* bits */
+    bool next_known;            /* and so is a single next test */
+    size_t next_count;
+    struct search_test next;
 
     /* Several trees: a main line each, to go along with the others by date. */
     int64_t *since;             /* a commit's date, never before parents' */

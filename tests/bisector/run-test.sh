@@ -135,6 +135,25 @@ for culprit in 3 9 12 60 88 132 133; do
     has "among merges: $culprit" "culprit: $sha"
 done
 
+# Candidates are git's.
+same_candidates() # NAME GIT-OPTION-OR-EMPTY PATHS-OR-EMPTY
+{
+    first=$(commit "$merges" 1)
+    # shellcheck disable=SC2086 # none, one or two words
+    log=$(assay bisect start --log "$dir/set$n.log" --confidence 0.999999 \
+        $2 ${3:+--paths $3} --tree "$merges:$first..main")
+    assay bisect show --json "$log" | sed -n 's/.*"commit": "\([0-9a-f]*\)".*/\1/p' |
+        sort >"$dir/ours"
+    # shellcheck disable=SC2086 # as above
+    git -C "$merges" rev-list --bisect-all $2 main "^$first" -- $3 |
+        cut -c1-40 | sort >"$dir/gits"
+    is "candidates as git's: $1" "$(cat "$dir/gits")" "$(cat "$dir/ours")"
+}
+same_candidates 'merges' '' ''
+same_candidates 'first parents' --first-parent ''
+same_candidates 'a path' '' n
+same_candidates 'a path that nothing changes' --first-parent n
+
 # Two trees: the culprit in the second.
 two=$dir/two
 seq 101 140 | awk '{ print $1, ($1 > 101 ? $1 - 1 : "-") }' | history "$two"

@@ -15,6 +15,7 @@
 #include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
+#include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
@@ -22,6 +23,7 @@
 static const struct cmd *const tables[] = {
     bisector_cmds,
     console_cmds,
+    ctl_cmds,
     db_cmds,
     doctor_cmds,
     flights_cmds,

@@ -391,6 +391,17 @@ ctl_server_new(uv_loop_t *loop, const char *path, struct ssh_pool *pool,
     return server;
 }
 
+size_t
+ctl_server_load(const struct ctl_server *server)
+{
+    const struct peer *peer;
+    size_t count = 0;
+
+    for (peer = server->peers; peer != NULL; peer = peer->next)
+        count++;
+    return count;
+}
+
 static void
 on_server_closed(uv_handle_t *handle)
 {

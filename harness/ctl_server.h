@@ -2,6 +2,7 @@
 #ifndef HARNESS_CTL_SERVER_H
 #define HARNESS_CTL_SERVER_H
 
+#include <stddef.h>
 #include <uv.h>
 #include "harness/attr.h"
 
@@ -26,6 +27,8 @@ MUST_CHECK struct ctl_server *ctl_server_new_bare(uv_loop_t *loop,
                                                   void *owner);
 /* Takes 'fd', a connected stream socket. */
 void ctl_server_adopt(struct ctl_server *server, int fd);
+/* Connections that it has. */
+size_t ctl_server_load(const struct ctl_server *server);
 /* Ends all connections and their commands; the handles close in the loop.
  * Before the pool. Ignores NULL. */
 void ctl_server_free(struct ctl_server *server);

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/ctl_client.h"
 #include "harness/ctl_proto.h"
@@ -17,32 +19,78 @@
 #include "harness/home.h"
 #include "harness/job_guard.h"
 #include "harness/mem.h"
+#include "harness/proc.h"
 #include "harness/signals.h"
 
 #define STATUS_TRANSPORT 255
+#define HOST_NAME_MAX_BYTES 100
 #define COMMAND_MAX_BYTES (CTL_FRAME_MAX / 2)
+
+/* Outside a job: a helper connects to a host that "assay boot" brought up. */
+static bool
+connect_alone(const char *host, const char *home, int *fd_out,
+              struct fault *why)
+{
+    struct proc_spec spec = PROC_SPEC_INIT;
+    struct arena arena = ARENA_INIT;
+    char *dir = xasprintf("%s/run/ssh", home),
+         *path = xasprintf("%s/%s", dir, host), *program = NULL;
+    int pair[2] = {-1, -1};
+    pid_t pid;
+    bool ok;
+
+    ok = name_is_safe(host, HOST_NAME_MAX_BYTES) && fs_exists(path);
+    if (!ok) {
+        fault_set(why, FAULT_CONFLICT, "not in a job, and host %s has not "
+                  "been booted by hand", host);
+        fault_hint(why, "name a running job: --job FLIGHT/JOB; or boot the "
+                   "host: assay boot");
+        goto out;
+    }
+    ok = home_program(&arena, "assay", &program, why);
+    if (!ok)
+        goto out;
+    ok = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
+    if (!ok) {
+        fault_errno(why, FAULT_SYSTEM, "socketpair");
+        goto out;
+    }
+    spec.argv = (const char *const[]){program, "ctl-serve", dir, NULL};
+    spec.fds[0] = pair[1];
+    spec.fds[2] = STDERR_FILENO;
+    ok = proc_start(&spec, &pid, why);
+    if (!ok)
+        goto out;
+    *fd_out = pair[0];
+    pair[0] = -1;
+out:
+    fd_close(&pair[0]);
+    fd_close(&pair[1]);
+    arena_free(&arena);
+    free(path);
+    free(dir);
+    return ok;
+}
 
 /* The socket of the job we are a step of, or of the one that --job names. */
 static bool
-connect_job(struct cmd_call *call, int *fd_out, struct fault *why)
+connect_job(struct cmd_call *call, const char *host, int *fd_out,
+            struct fault *why)
 {
     const char *job = cmd_text(call, "job"), *path = getenv("ASSAY_CTL"),
                *home = NULL;
-    char *made = NULL;
-    bool ok = true;
+    char *made;
+    bool ok;
 
-    if (job != NULL) {
-        ok = home_get(&home, why);
-        if (ok)
-            made = xasprintf("%s/flights/%s/ctl", home, job);
-        path = made;
-    } else if (path == NULL || path[0] == '\0') {
-        ok = fault_set(why, FAULT_CONFLICT, "not in a job (ASSAY_CTL is not "
-                       "set)");
-        fault_hint(why, "name a running job: --job FLIGHT/JOB");
-    }
-    ok = ok && ctl_connect(path, fd_out, why);
-    if (!ok && job != NULL)
+    if (job == NULL && path != NULL && path[0] != '\0')
+        return ctl_connect(path, fd_out, why);
+    if (!home_get(&home, why))
+        return false;
+    if (job == NULL)
+        return connect_alone(host, home, fd_out, why);
+    made = xasprintf("%s/flights/%s/ctl", home, job);
+    ok = ctl_connect(made, fd_out, why);
+    if (!ok)
         fault_context(why, "job %s", job);
     free(made);
     return ok;
@@ -71,7 +119,7 @@ run(struct cmd_call *call, const struct ctl_job *job,
     if (strlen(job->command) > COMMAND_MAX_BYTES)
         return fault_set(why, FAULT_USAGE, "the command has over %d bytes",
                          COMMAND_MAX_BYTES);
-    return connect_job(call, &fd, why) &&
+    return connect_job(call, job->host, &fd, why) &&
            ctl_client_run(fd, job, result, why);
 }
 

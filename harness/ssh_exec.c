@@ -9,6 +9,7 @@
 #include "harness/ssh_private.h"
 
 #define MARK_NAME "ASSAY_EXEC"
+#define SHORT_COMMAND_BYTES 8000
 
 /* An error that ends the channel alone. */
 static bool
@@ -129,11 +130,11 @@ drive_open(struct ssh_exec *exec, struct fault *why)
     rc = attempt(exec, OP_OPEN);
     if (rc == LIBSSH2_ERROR_EAGAIN)
         return DRIVE_IDLE;
-    session->opener = NULL;
     if (rc == 0) {
-        exec->state = exec->cancelled ? EXEC_CLOSE : EXEC_REQUEST;
+        exec->state = EXEC_REQUEST;
         return DRIVE_PROGRESS;
     }
+    session->opener = NULL;
     if (!is_channel_error((int)rc)) {
         ssh_session_error(session, why, "open a channel");
         return DRIVE_DEAD;
@@ -149,10 +150,16 @@ drive_request(struct ssh_exec *exec, struct fault *why)
     struct ssh_session *session = exec->session;
     ssize_t rc;
 
+    if (exec->cancelled && !exec->started) {
+        session->opener = NULL;
+        exec->state = EXEC_CLOSE;
+        return DRIVE_PROGRESS;
+    }
     exec->started = true;       /* from now on nobody can know */
     rc = attempt(exec, OP_REQUEST);
     if (rc == LIBSSH2_ERROR_EAGAIN)
         return DRIVE_IDLE;
+    session->opener = NULL;
     if (rc == 0) {
         exec->state = EXEC_RUNS;
         if (!exec->cancelled && exec->ops != NULL &&
@@ -165,6 +172,10 @@ drive_request(struct ssh_exec *exec, struct fault *why)
         return DRIVE_DEAD;
     }
     exec_fail(exec, "start the command");
+    if (strlen(exec->command) > SHORT_COMMAND_BYTES)
+        fault_hint(&exec->fault, "the command has %zu bytes, and dropbear "
+                   "takes at most 9000: put a script and run that",
+                   strlen(exec->command));
     exec->state = EXEC_CLOSE;
     return DRIVE_PROGRESS;
 }
@@ -174,6 +185,10 @@ drive_write(struct ssh_exec *exec, struct fault *why)
 {
     ssize_t rc;
 
+    if (exec->cancelled && exec->session->pin == NULL) {
+        buf_reset(&exec->in);           /* nobody reads it any more */
+        exec->in_end = true;
+    }
     if (exec->in.len > 0) {
         rc = attempt(exec, OP_WRITE);
         if (rc > 0) {
@@ -229,10 +244,6 @@ drive_runs(struct ssh_exec *exec, struct fault *why)
     struct ssh_session *session = exec->session;
     enum drive done = DRIVE_IDLE, one;
 
-    if (exec->cancelled) {
-        exec->state = EXEC_CLOSE;
-        return DRIVE_PROGRESS;
-    }
     one = drive_write(exec, why);
     if (one == DRIVE_DEAD || session->pin != NULL)
         return one;
@@ -250,7 +261,7 @@ drive_runs(struct ssh_exec *exec, struct fault *why)
         done = one == DRIVE_PROGRESS ? one : done;
     }
     if (done == DRIVE_IDLE && libssh2_channel_eof(exec->channel) == 1) {
-        exec->state = EXEC_CLOSE;
+        exec->state = EXEC_WAIT;
         return DRIVE_PROGRESS;
     }
     return done;
@@ -282,6 +293,8 @@ take_status(struct ssh_exec *exec)
         libssh2_free(exec->session->ssh, signal);
 }
 
+/* The far side closes first, after its output has ended and its command too:
+ * dropbear fails an assertion when a channel is closed before. */
 static enum drive
 drive_end(struct ssh_exec *exec, struct fault *why)
 {
@@ -295,14 +308,12 @@ drive_end(struct ssh_exec *exec, struct fault *why)
         ssh_session_error(exec->session, why, "close a channel");
         return DRIVE_DEAD;
     }
-    if (op == OP_CLOSE) {
-        /* What has not begun, or is of no interest, has no status. */
-        exec->state = exec->cancelled || exec->end.fault != NULL ? EXEC_FREE
-                                                                 : EXEC_WAIT;
-        return DRIVE_PROGRESS;
-    }
     if (op == OP_WAIT) {
         take_status(exec);
+        exec->state = EXEC_CLOSE;
+        return DRIVE_PROGRESS;
+    }
+    if (op == OP_CLOSE) {
         exec->state = EXEC_FREE;
         return DRIVE_PROGRESS;
     }
@@ -427,8 +438,9 @@ ssh_exec_pause(struct ssh_exec *exec, bool paused)
         ssh_session_kick(exec->session);
 }
 
-/* Closing the channel alone kills nothing: a command that neither reads nor
- * writes would go on. The bracket keeps the search from finding itself. */
+/* Closing the channel would kill nothing: a command that neither reads nor
+ * writes would go on. So its processes are killed, and the channel ends by
+ * itself. The bracket keeps the search from finding itself. */
 static void
 kill_remote(struct ssh_session *session, const char *mark)
 {
@@ -450,6 +462,7 @@ ssh_exec_cancel(struct ssh_exec *exec)
     if (exec->cancelled)
         return;
     exec->cancelled = true;
+    exec->paused = false;
     if (exec->started && session->state == SESSION_UP)
         kill_remote(session, exec->mark);
     ssh_session_kick(session);

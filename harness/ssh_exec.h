@@ -43,8 +43,8 @@ bool ssh_exec_write(struct ssh_exec *exec, const void *data, size_t bytes);
 void ssh_exec_end_input(struct ssh_exec *exec);
 /* While paused no 'data' is called, and the far side is held back. */
 void ssh_exec_pause(struct ssh_exec *exec, bool paused);
-/* The owner has lost interest: nothing is called any more, the channel is
- * closed and the remote processes of this command are killed. */
+/* The owner has lost interest: nothing is called any more, and the remote
+ * processes of this command are killed. */
 void ssh_exec_cancel(struct ssh_exec *exec);
 
 #endif

@@ -26,9 +26,9 @@ struct ssh_call {
     void *owner;
     bool kept;                  /* its session was up before it came */
     bool started;
-    struct fault why;           /* of a call without a link */
+    struct fault why;           /* of a call that is refused */
     uv_timer_t timer;           /* tells it */
-    struct ssh_call *next;      /* list of those without a link */
+    struct ssh_call *next;      /* in the list of the refused or waiting */
 };
 
 struct ssh_pool {
@@ -38,6 +38,8 @@ struct ssh_pool {
     void *socket_owner;
     struct link *links;
     struct ssh_call *refused;
+    struct ssh_call *waiting;   /* for a session, in order */
+    bool dispatching;
 };
 
 struct ssh_pool *
@@ -67,14 +69,18 @@ link_free(struct link *link)
     free(link);
 }
 
+static void dispatch(struct ssh_pool *pool);
+
 static void
 on_gone(void *owner, const struct fault *why)
 {
     struct link *link = owner;
+    struct ssh_pool *pool = link->pool;
     struct log_fields fields = {.host = link->host};
 
     log_with(LOG_LEVEL_INFO, &fields, "%s", why->text);
     link_free(link);
+    dispatch(pool);
 }
 
 static struct link *
@@ -107,16 +113,39 @@ sweep(struct ssh_pool *pool)
     }
 }
 
-/* 'fresh': not one that stands already. */
+/* A session of the host with room, or how many it has. */
 static struct link *
-link_for(struct ssh_pool *pool, const char *host, bool fresh,
+link_with_room(const struct ssh_pool *pool, const char *host,
+               size_t *count_out, size_t *connecting_out)
+{
+    struct link *link, *found = NULL;
+
+    *count_out = *connecting_out = 0;
+    for (link = pool->links; link != NULL; link = link->next) {
+        if (strcmp(link->host, host) != 0 || link->stale ||
+            ssh_session_is_gone(link->session))
+            continue;
+        ++*count_out;
+        *connecting_out += !ssh_session_is_up(link->session);
+        if (found == NULL && ssh_session_load(link->session) <
+                                 ssh_session_capacity(link->session))
+            found = link;
+    }
+    return found;
+}
+
+/* 'fresh': not one that stands already. NULL without a fault: wait. */
+static struct link *
+link_for(struct ssh_pool *pool, const char *host, bool fresh, bool *wait_out,
          struct fault *why)
 {
     struct ssh_target target = {.port = 0};
-    struct link *link;
     char *path = xasprintf("%s/%s", pool->dir, host);
     bool ok = ssh_target_load(path, &target, why);
+    size_t count, connecting;
+    struct link *link;
 
+    *wait_out = false;
     free(path);
     if (!ok) {
         fault_context(why, "host %s", host);
@@ -127,15 +156,29 @@ link_for(struct ssh_pool *pool, const char *host, bool fresh,
             !ssh_target_equal(&link->target, &target))
             link->stale = true;
     sweep(pool);
-    for (link = pool->links; link != NULL && !fresh; link = link->next)
-        if (strcmp(link->host, host) == 0 && !link->stale &&
-            !ssh_session_is_gone(link->session) &&
-            ssh_session_load(link->session) < SSH_POOL_PER_SESSION)
-            break;
-    if (link == NULL || fresh)
+    link = link_with_room(pool, host, &count, &connecting);
+    if (fresh || (link == NULL && count < SSH_POOL_PER_HOST &&
+                  connecting < SSH_POOL_CONNECTING))
         link = link_new(pool, host, &target);
+    *wait_out = link == NULL;
     ssh_target_fini(&target);
     return link;
+}
+
+size_t
+ssh_pool_load(const struct ssh_pool *pool)
+{
+    const struct ssh_call *call;
+    const struct link *link;
+    size_t count = 0;
+
+    for (link = pool->links; link != NULL; link = link->next)
+        count += ssh_session_load(link->session);
+    for (call = pool->refused; call != NULL; call = call->next)
+        count++;
+    for (call = pool->waiting; call != NULL; call = call->next)
+        count++;
+    return count;
 }
 
 static void
@@ -146,16 +189,19 @@ call_free(struct ssh_call *call)
     free(call);
 }
 
-static void call_begin(struct ssh_call *call, bool fresh);
+static bool call_begin(struct ssh_call *call, bool fresh);
 
+/* Its session is up: it may have room for others now. */
 static void
 on_started(void *owner)
 {
     struct ssh_call *call = owner;
+    struct ssh_pool *pool = call->pool;
 
     call->started = true;
     if (call->ops->started != NULL)
         call->ops->started(call->owner);
+    dispatch(pool);
 }
 
 static void
@@ -179,13 +225,15 @@ static void
 on_done(void *owner, const struct ssh_end *end)
 {
     struct ssh_call *call = owner;
+    struct ssh_pool *pool = call->pool;
 
     if (end->fault != NULL && !end->started && call->kept) {
-        call_begin(call, true);
+        must(call_begin(call, true));
         return;
     }
     call->ops->done(call->owner, end);
     call_free(call);
+    dispatch(pool);
 }
 
 static const struct ssh_exec_ops EXEC_OPS = {
@@ -200,13 +248,18 @@ on_refused_closed(uv_handle_t *handle)
 }
 
 static void
-refused_unlink(struct ssh_call *call)
+list_remove(struct ssh_call **at, struct ssh_call *call)
 {
-    struct ssh_call **at = &call->pool->refused;
-
     while (*at != call)
         at = &(*at)->next;
     *at = call->next;
+    call->next = NULL;
+}
+
+static void
+refused_unlink(struct ssh_call *call)
+{
+    list_remove(&call->pool->refused, call);
     uv_close((uv_handle_t *)&call->timer, on_refused_closed);
 }
 
@@ -220,36 +273,67 @@ on_refused(uv_timer_t *timer)
     refused_unlink(call);
 }
 
-static void
+/* False: it must wait for a session. */
+static bool
 call_begin(struct ssh_call *call, bool fresh)
 {
+    bool wait = false;
+
     call->exec = NULL;
-    call->link = link_for(call->pool, call->host, fresh, &call->why);
+    call->link = link_for(call->pool, call->host, fresh, &wait, &call->why);
+    if (wait)
+        return false;
     if (call->link == NULL) {
         must(uv_timer_init(call->pool->loop, &call->timer) == 0);
         call->timer.data = call;
         must(uv_timer_start(&call->timer, on_refused, 0, 0) == 0);
         call->next = call->pool->refused;
         call->pool->refused = call;
-        return;
+        return true;
     }
     call->kept = ssh_session_is_up(call->link->session);
     call->exec = ssh_exec_start(call->link->session, call->command,
                                 &EXEC_OPS, call);
+    return true;
+}
+
+/* Something has room: whoever waited longest is first. */
+static void
+dispatch(struct ssh_pool *pool)
+{
+    struct ssh_call **at = &pool->waiting, *call;
+
+    if (pool->dispatching)
+        return;
+    pool->dispatching = true;
+    while ((call = *at) != NULL) {
+        *at = call->next;
+        call->next = NULL;
+        if (call_begin(call, false))
+            continue;
+        call->next = *at;
+        *at = call;
+        at = &call->next;
+    }
+    pool->dispatching = false;
 }
 
 struct ssh_call *
 ssh_call_start(struct ssh_pool *pool, const char *host, const char *command,
                const struct ssh_exec_ops *ops, void *owner)
 {
-    struct ssh_call *call = xcalloc(1, sizeof(*call));
+    struct ssh_call *call = xcalloc(1, sizeof(*call)), **at;
 
     call->pool = pool;
     call->host = xstrdup(host);
     call->command = xstrdup(command);
     call->ops = ops;
     call->owner = owner;
-    call_begin(call, false);
+    call->next = NULL;
+    for (at = &pool->waiting; *at != NULL; at = &(*at)->next)
+        continue;
+    *at = call;
+    dispatch(pool);
     return call;
 }
 
@@ -274,22 +358,42 @@ ssh_call_pause(struct ssh_call *call, bool paused)
         ssh_exec_pause(call->exec, paused);
 }
 
+static bool
+is_waiting(const struct ssh_call *call)
+{
+    const struct ssh_call *at = call->pool->waiting;
+
+    while (at != NULL && at != call)
+        at = at->next;
+    return at != NULL;
+}
+
 void
 ssh_call_cancel(struct ssh_call *call)
 {
-    if (call->exec == NULL) {
+    if (call->exec != NULL) {
+        ssh_exec_cancel(call->exec);
+        call_free(call);
+    } else if (is_waiting(call)) {
+        list_remove(&call->pool->waiting, call);
+        call_free(call);
+    } else {
         refused_unlink(call);
-        return;
     }
-    ssh_exec_cancel(call->exec);
-    call_free(call);
 }
 
 void
 ssh_pool_free(struct ssh_pool *pool)
 {
+    struct ssh_call *call;
+
     if (pool == NULL)
         return;
+    pool->dispatching = true;           /* no more */
+    while ((call = pool->waiting) != NULL) {
+        pool->waiting = call->next;
+        call_free(call);
+    }
     while (pool->refused != NULL)
         refused_unlink(pool->refused);
     while (pool->links != NULL)

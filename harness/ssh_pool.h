@@ -1,8 +1,8 @@
 /* harness/ssh_pool.h - the kept-open connections of a job to its hosts.
  *
  * A command takes the host's open session, or a new one when there is none,
- * when it is full, or when the host has booted anew since (its ssh file says
- * so). If the kept session turns out to be dead before the command has
+ * when all are full, or when the host has booted anew since (its ssh file says
+ * so); beyond SSH_POOL_PER_HOST sessions it waits for one. If the kept session turns out to be dead before the command has
  * started, it is tried once more on a fresh one; after it started, never. */
 #ifndef HARNESS_SSH_POOL_H
 #define HARNESS_SSH_POOL_H
@@ -17,8 +17,9 @@
 struct ssh_call;                /* one command through the pool */
 struct ssh_pool;
 
-/* sshd's default limit is 10 channels a connection. */
-#define SSH_POOL_PER_SESSION 8
+#define SSH_POOL_PER_HOST 16
+/* Connecting at once to one host: dropbear refuses more than five. */
+#define SSH_POOL_CONNECTING 3
 
 /* 'dir' has a file for each host that has come up (harness/ssh_target.h). */
 MUST_CHECK struct ssh_pool *ssh_pool_new(uv_loop_t *loop, const char *dir,
@@ -26,6 +27,9 @@ MUST_CHECK struct ssh_pool *ssh_pool_new(uv_loop_t *loop, const char *dir,
                                          void *socket_owner);
 /* Ends all without a word. Ignores NULL. */
 void ssh_pool_free(struct ssh_pool *pool);
+
+/* Commands that run or wait, those included that only kill others. */
+size_t ssh_pool_load(const struct ssh_pool *pool);
 
 /* As ssh_exec_start(); all failures come through ops->done, from the loop. */
 struct ssh_call *ssh_call_start(struct ssh_pool *pool, const char *host,

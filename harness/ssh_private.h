@@ -50,7 +50,9 @@ struct ssh_session {
     LIBSSH2_SESSION *ssh;
     char *user, *key, *hostkey, *where;
     struct ssh_exec *execs;
-    struct ssh_exec *opener;            /* libssh2 opens one at a time */
+    /* One at a time opens its channel and sends its request: libssh2 takes the
+     * answer to another channel's for the failure of its own. */
+    struct ssh_exec *opener;
     struct ssh_exec *pin;
     enum op pin_op;
     ssh_gone_fn *gone;

@@ -16,6 +16,7 @@
 #include "harness/ssh_private.h"
 #include "harness/ssh_target.h"
 
+#define CAPACITY 8              /* sshd's default limit is 10 channels */
 #define KEEP_IDLE_S 5
 #define KEEP_INTERVAL_S 5
 #define KEEP_COUNT 6
@@ -442,3 +443,28 @@ ssh_session_load(const struct ssh_session *session)
     return count;
 }
 
+/* dropbear before 2025 closes a channel at once when a command of another one
+ * ends between its opening and its request, and then ends the connection on a
+ * failed assertion (its issues 173 and 321): one command at a time. */
+static bool
+is_old_dropbear(const struct ssh_session *session)
+{
+    static const char NAME[] = "dropbear_";
+    const char *banner = libssh2_session_banner_get(session->ssh), *at;
+    int64_t year;
+    char digits[5];
+
+    at = banner != NULL ? strstr(banner, NAME) : NULL;
+    if (at == NULL)
+        return banner != NULL && strstr(banner, "dropbear") != NULL;
+    (void)snprintf(digits, sizeof(digits), "%.4s", at + strlen(NAME));
+    return !parse_int64(digits, 0, 9999, &year) || year < 2025;
+}
+
+size_t
+ssh_session_capacity(const struct ssh_session *session)
+{
+    if (session->state != SESSION_UP || is_old_dropbear(session))
+        return 1;
+    return CAPACITY;
+}

@@ -37,7 +37,9 @@ MUST_CHECK struct ssh_session *ssh_session_new(
 void ssh_session_free(struct ssh_session *session);
 bool ssh_session_is_up(const struct ssh_session *session);
 bool ssh_session_is_gone(const struct ssh_session *session);
-/* Commands that run or wait on it. */
+/* Commands that run or wait on it, and how many it should have at most; one
+ * until it is up. */
 size_t ssh_session_load(const struct ssh_session *session);
+size_t ssh_session_capacity(const struct ssh_session *session);
 
 #endif

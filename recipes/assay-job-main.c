@@ -2,7 +2,6 @@
  * as it lives, dies alone. Options and wiring only. */
 #include <config.h>
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -25,7 +24,7 @@
 #include "harness/orphan.h"
 #include "harness/proc.h"
 #include "harness/task_db.h"
-#include "hosts/lab_ns.h"
+#include "recipes/job_socket.h"
 #include "recipes/recipe.h"
 #include "recipes/recipe_plan.h"
 
@@ -85,22 +84,6 @@ store(void *owner UNUSED, const char *path, char sha256_out[static 65],
       int64_t *bytes_out, struct fault *why)
 {
     return artefact_put_file(path, sha256_out, bytes_out, why);
-}
-
-/* A host of the lab is on the lab's wire, any other on ours. */
-static bool
-make_socket(void *owner, const char *address, int *fd_out,
-            struct fault *why)
-{
-    struct in_addr lab, host;
-    const uint32_t mask = ~0u << (32 - LAB_PREFIX_BITS);
-
-    if (inet_pton(AF_INET, LAB_ADDRESS, &lab) == 1 &&
-        inet_pton(AF_INET, address, &host) == 1 &&
-        (ntohl(lab.s_addr) & mask) == (ntohl(host.s_addr) & mask) &&
-        lab_is_up(NULL))
-        return lab_socket(fd_out, why);
-    return ssh_socket_plain(owner, address, fd_out, why);
 }
 
 static void
@@ -291,7 +274,7 @@ run_job(struct setup *setup, struct cmd_call *call, int *status_out,
         .lost_limit_ms = cmd_int(call, "lost-limit"),
         .log_max_bytes = cmd_int(call, "log-max-mb") << 20,
         .store = store,
-        .make_socket = make_socket,
+        .make_socket = job_socket_make,
         .reopen = reopen,
     };
     if (!find_places(setup, config, why))

@@ -109,6 +109,31 @@ test_on(void)
 }
 
 static void
+test_long(void)
+{
+    struct buf command = BUF_INIT;
+    struct result r;
+    int i;
+
+    buf_adds(&command, "echo ");
+    for (i = 0; i < 1000; i++)
+        buf_addf(&command, "word%d ", i);
+    ASSAY(&r, NULL, "on", "metal", "--", buf_text(&command));
+    ok(r.out.len > 6000 && r.status.code == 0, "a long command");
+    buf_free(&r.out);
+    while (command.len < 20000)
+        buf_adds(&command, "more ");
+    ASSAY(&r, NULL, "on", "metal", "--", buf_text(&command));
+    is_int(r.status.code, 255, "one that is too long for dropbear");
+    has_str(r.why.detail, "put a script", "is told with what to do");
+    buf_free(&r.out);
+    ASSAY(&r, NULL, "on", "metal", "--", "echo still here");
+    is_str(buf_text(&r.out), "still here\n", "and ends nothing else");
+    buf_free(&r.out);
+    buf_free(&command);
+}
+
+static void
 test_copy(void)
 {
     char local[340], back[300], bad[300];
@@ -202,6 +227,7 @@ test_many(void)
     spec.argv = (const char *const[]){"assay", "on", "metal", "--",
                                       "sleep 0.3; exit 5", NULL};
     spec.env_add = env;
+    spec.fds[2] = STDERR_FILENO;
     for (i = 0; i < COUNT; i++)
         if (!proc_start(&spec, &pids[i], &why))
             tap_bail("start: %s", why.text);
@@ -256,6 +282,34 @@ test_garbage(void)
     buf_free(&r.out);
 }
 
+/* Without a job: a host that was booted by hand. */
+static void
+test_alone(void)
+{
+    struct fault why = FAULT_INIT;
+    char path[340];
+    struct result r;
+    int i;
+
+    setenv("ASSAY_HOME", dir, 1);
+    snprintf(ctl_env, sizeof(ctl_env), "ASSAY_CTL=");
+    snprintf(path, sizeof(path), "%s/run/ssh/metal", dir);
+    ASSAY(&r, NULL, "on", "metal", "--", "true");
+    is_int(r.status.code, 255, "no job, no boot: 255");
+    has_str(r.why.detail, "not in a job", "and said");
+    has_str(r.why.detail, "--job", "with what to do");
+    buf_free(&r.out);
+    if (!ssh_target_save(path, &fix.target, &why))
+        tap_bail("target: %s", why.text);
+    ASSAY(&r, "x\n", "on", "metal", "--", "cat; exit 4");
+    is_str(buf_text(&r.out), "x\n", "a booted host, no job: it connects");
+    is_int(r.status.code, 4, "with its status");
+    buf_free(&r.out);
+    for (i = 0; i < 100 && has_process("assay ctl-serve"); i++)
+        poll(NULL, 0, 20);
+    ok(!has_process("assay ctl-serve .*ctl-"), "and its helper goes");
+}
+
 static void
 test_latency(void)
 {
@@ -288,12 +342,14 @@ main(void)
     }
     start_server();
     test_on();
+    test_long();
     test_copy();
     test_latency();
     test_killed_client();
     test_many();
     test_reconnect();
     test_garbage();
+    test_alone();
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
     sshfix_stop(&fix);

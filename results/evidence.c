@@ -16,6 +16,16 @@ evidence_pair_get(const struct evidence_pair *pairs, size_t count,
     return NULL;
 }
 
+bool
+evidence_is_unrun(const struct evidence_step *step)
+{
+    /* One that an abort stopped has a log; one that it never let start, not. */
+    return step->status == OUTCOME_SKIP || step->status == OUTCOME_BLOCKED
+        || step->status == OUTCOME_STARVED || step->status == OUTCOME_MISSING
+        || step->status == OUTCOME_QUEUED
+        || (step->status == OUTCOME_ABORTED && step->log_path[0] == '\0');
+}
+
 const struct evidence_build *
 evidence_build_of(const struct evidence *evidence,
                   const struct evidence_job *job)

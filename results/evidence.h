@@ -132,6 +132,8 @@ struct evidence {
 /* Value of a property, NULL when absent. */
 const char *evidence_pair_get(const struct evidence_pair *pairs,
                               size_t count, const char *name);
+/* It was recorded without having been run. */
+bool evidence_is_unrun(const struct evidence_step *step);
 /* What 'job' tested, NULL when it has no candidate. */
 const struct evidence_build *evidence_build_of(const struct evidence *evidence,
                                                const struct evidence_job *job);

@@ -257,7 +257,7 @@ grid_cell(struct page *page, const struct evidence_job *job,
     buf_addf(out, ".%d\" title=\"", step->number);
     html_text(out, testid);
     buf_addf(out, ": %s", outcome_name(step->status));
-    if (report_step_ms(step) >= 0 && !report_step_is_unrun(step)) {
+    if (report_step_ms(step) >= 0 && !evidence_is_unrun(step)) {
         buf_adds(out, ", ");
         html_duration(out, report_step_ms(step));
     }

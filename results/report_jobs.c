@@ -254,13 +254,13 @@ add_step(struct jobs *jobs, const struct evidence_job *job,
              outcome_name(step->status), html_symbol(step->status));
     html_text(out, step->testid);
     buf_adds(out, "</span>");
-    if (report_step_is_unrun(step))
+    if (evidence_is_unrun(step))
         add_track(jobs, -1, -1, "");
     else
         add_track(jobs, step->started_ms, step->finished_ms,
                   html_class(step->status));
     buf_adds(out, "<span class=\"took\">");
-    if (report_step_is_unrun(step))
+    if (evidence_is_unrun(step))
         buf_addf(out, "<span class=\"soft\">%s</span>",
                  outcome_name(step->status));
     else

@@ -149,14 +149,6 @@ report_end_text(const struct evidence_step *step, struct arena *arena)
     return "";
 }
 
-bool
-report_step_is_unrun(const struct evidence_step *step)
-{
-    return step->status == OUTCOME_SKIP || step->status == OUTCOME_BLOCKED
-        || step->status == OUTCOME_STARVED || step->status == OUTCOME_MISSING
-        || step->status == OUTCOME_QUEUED;
-}
-
 int64_t
 report_job_ms(const struct evidence_job *job)
 {

@@ -31,9 +31,6 @@ const char *report_hosts_text(const struct evidence_job *job,
 const char *report_end_text(const struct evidence_step *step,
                             struct arena *arena);
 
-/* It was recorded without having been run. */
-bool report_step_is_unrun(const struct evidence_step *step);
-
 /* Time from start to end, -1 when it did not start or has not ended. */
 int64_t report_job_ms(const struct evidence_job *job);
 int64_t report_step_ms(const struct evidence_step *step);

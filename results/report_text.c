@@ -277,7 +277,7 @@ part_jobs(struct text *text)
             while (out->len - column < 36)
                 buf_addc(out, ' ');
             buf_addf(out, " %-9s", outcome_name(step->status));
-            if (!report_step_is_unrun(step) && report_step_ms(step) >= 0)
+            if (!evidence_is_unrun(step) && report_step_ms(step) >= 0)
                 buf_addf(out, " %12s",
                          duration_text(text, report_step_ms(step)));
             while (out->len > 0 && out->data[out->len - 1] == ' ')

@@ -167,7 +167,8 @@ gaps_not_reached(const struct evidence *evidence,
 
     /* A runner that lived to the end recorded what it did not run. */
     for (size_t i = 0; i < job->step_count; i++) {
-        if (job->steps[i].status == OUTCOME_BLOCKED)
+        if (job->steps[i].status != OUTCOME_SKIP
+            && evidence_is_unrun(&job->steps[i]))
             return;
     }
     for (size_t i = 0; i < evidence->job_count; i++) {
@@ -229,9 +230,7 @@ gaps_of_job(const struct evidence *evidence, const struct evidence_job *job,
     for (size_t i = 0; i < job->step_count; i++) {
         const struct evidence_step *step = &job->steps[i];
 
-        if (step->status == OUTCOME_SKIP || step->status == OUTCOME_BLOCKED
-            || step->status == OUTCOME_STARVED
-            || step->status == OUTCOME_MISSING)
+        if (evidence_is_unrun(step))
             gap_add(list, step->status, job->name, step->testid,
                     step->reason);
         for (size_t j = 0; j < step->case_count; j++) {

@@ -9,7 +9,7 @@
 #include "harness/ssh_private.h"
 
 #define MARK_NAME "ASSAY_EXEC"
-#define SHORT_COMMAND_BYTES 8000
+#define DROPBEAR_COMMAND_BYTES 8900     /* its MAX_CMD_LEN is 9000 */
 
 /* An error that ends the channel alone. */
 static bool
@@ -155,6 +155,18 @@ drive_request(struct ssh_exec *exec, struct fault *why)
         exec->state = EXEC_CLOSE;
         return DRIVE_PROGRESS;
     }
+    /* dropbear would end the whole connection. */
+    if (strlen(exec->command) > DROPBEAR_COMMAND_BYTES &&
+        ssh_session_is_dropbear(session)) {
+        session->opener = NULL;
+        fault_set(&exec->fault, FAULT_USAGE, "a command of %zu bytes is too "
+                  "long for dropbear (at most %d)", strlen(exec->command),
+                  DROPBEAR_COMMAND_BYTES);
+        fault_hint(&exec->fault, "put a script on the host and run that");
+        exec->end.fault = &exec->fault;
+        exec->state = EXEC_CLOSE;
+        return DRIVE_PROGRESS;
+    }
     exec->started = true;       /* from now on nobody can know */
     rc = attempt(exec, OP_REQUEST);
     if (rc == LIBSSH2_ERROR_EAGAIN)
@@ -172,10 +184,6 @@ drive_request(struct ssh_exec *exec, struct fault *why)
         return DRIVE_DEAD;
     }
     exec_fail(exec, "start the command");
-    if (strlen(exec->command) > SHORT_COMMAND_BYTES)
-        fault_hint(&exec->fault, "the command has %zu bytes, and dropbear "
-                   "takes at most 9000: put a script and run that",
-                   strlen(exec->command));
     exec->state = EXEC_CLOSE;
     return DRIVE_PROGRESS;
 }

@@ -2,8 +2,9 @@
  *
  * A command takes the host's open session, or a new one when there is none,
  * when all are full, or when the host has booted anew since (its ssh file says
- * so); beyond SSH_POOL_PER_HOST sessions it waits for one. If the kept session turns out to be dead before the command has
- * started, it is tried once more on a fresh one; after it started, never. */
+ * so); beyond SSH_POOL_PER_HOST sessions it waits for one. If the kept session
+ * turns out to be dead before the command has started, it is tried once more
+ * on a fresh one; after it started, never. */
 #ifndef HARNESS_SSH_POOL_H
 #define HARNESS_SSH_POOL_H
 
@@ -17,7 +18,7 @@
 struct ssh_call;                /* one command through the pool */
 struct ssh_pool;
 
-#define SSH_POOL_PER_HOST 16
+#define SSH_POOL_PER_HOST 8
 /* Connecting at once to one host: dropbear refuses more than five. */
 #define SSH_POOL_CONNECTING 3
 

@@ -75,6 +75,7 @@ void ssh_exec_finish(struct ssh_exec *exec);
 
 /* Pumps soon, from the loop. */
 void ssh_session_kick(struct ssh_session *session);
+bool ssh_session_is_dropbear(const struct ssh_session *session);
 /* "ssh to WHERE: WHAT: libssh2's last error". */
 void ssh_session_error(const struct ssh_session *session, struct fault *why,
                        const char *what);

@@ -443,6 +443,20 @@ ssh_session_load(const struct ssh_session *session)
     return count;
 }
 
+static const char *
+dropbear_banner(const struct ssh_session *session)
+{
+    const char *banner = libssh2_session_banner_get(session->ssh);
+
+    return banner != NULL ? strstr(banner, "dropbear") : NULL;
+}
+
+bool
+ssh_session_is_dropbear(const struct ssh_session *session)
+{
+    return dropbear_banner(session) != NULL;
+}
+
 /* dropbear before 2025 closes a channel at once when a command of another one
  * ends between its opening and its request, and then ends the connection on a
  * failed assertion (its issues 173 and 321): one command at a time. */
@@ -450,14 +464,14 @@ static bool
 is_old_dropbear(const struct ssh_session *session)
 {
     static const char NAME[] = "dropbear_";
-    const char *banner = libssh2_session_banner_get(session->ssh), *at;
+    const char *at = dropbear_banner(session);
+    char digits[5] = "";
     int64_t year;
-    char digits[5];
 
-    at = banner != NULL ? strstr(banner, NAME) : NULL;
     if (at == NULL)
-        return banner != NULL && strstr(banner, "dropbear") != NULL;
-    (void)snprintf(digits, sizeof(digits), "%.4s", at + strlen(NAME));
+        return false;
+    if (strncmp(at, NAME, strlen(NAME)) == 0)
+        (void)snprintf(digits, sizeof(digits), "%.4s", at + strlen(NAME));
     return !parse_int64(digits, 0, 9999, &year) || year < 2025;
 }
 

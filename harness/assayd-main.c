@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "harness/arena.h"
@@ -15,10 +16,14 @@
 #include "harness/log.h"
 #include "harness/proc.h"
 #include "harness/service.h"
+#include "hosts/lab_ns.h"
+
+#define JOBS_MAX 64
 
 static const struct cmd_opt opts[] = {
-    { "max-jobs", CMD_OPT_INT, "N", "64", 1, 10000,
-      "run at most so many jobs at a time" },
+    { "max-jobs", CMD_OPT_INT, "N", NULL, 1, 10000,
+      "run at most so many jobs at a time (default: 64; with the virtual lab, "
+      "one per processor)" },
     { "grace", CMD_OPT_DURATION, "TIME", "150s", 0, 3600000,
       "what a job gets to end when it is told to" },
     { "job-program", CMD_OPT_TEXT, "PATH", NULL, 0, 0,
@@ -96,6 +101,19 @@ add_child(struct arena *arena, struct assayd_child_spec *children,
     };
 }
 
+/* The machines of the virtual lab share this one's processors. */
+static int
+jobs_max(const struct cmd_call *call)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (cmd_text(call, "max-jobs") != NULL)
+        return (int)cmd_int(call, "max-jobs");
+    if (!lab_is_up(NULL))
+        return JOBS_MAX;
+    return processors > 1 && processors < JOBS_MAX ? (int)processors : 1;
+}
+
 static bool
 serve(struct cmd_call *call, struct arena *arena, struct fault *why)
 {
@@ -121,7 +139,7 @@ serve(struct cmd_call *call, struct arena *arena, struct fault *why)
     if (uname(&uts) != 0)
         return fault_errno(why, FAULT_SYSTEM, "name this machine");
     spec.runners.node = uts.nodename;
-    spec.runners.jobs_max = (int)cmd_int(call, "max-jobs");
+    spec.runners.jobs_max = jobs_max(call);
     spec.runners.grace_ms = cmd_int(call, "grace");
     if (!cmd_flag(call, "no-console"))
         add_child(arena, children, &spec.child_count, "assay-console", true);

@@ -152,11 +152,11 @@ console_driver_find(const char *name, struct fault *why)
 {
     struct buf known = BUF_INIT;
 
-    for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
         if (strcmp(drivers[i].name, name) == 0)
             return &drivers[i];
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
         buf_addf(&known, "%s%s", i > 0 ? ", " : "", drivers[i].name);
-    }
     fault_set(why, FAULT_CONFIG, "console driver '%s' is not known", name);
     fault_hint(why, "there are: %s", buf_text(&known));
     buf_free(&known);

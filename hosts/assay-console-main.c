@@ -102,7 +102,6 @@ on_stop(uv_signal_t *handle, int number UNUSED)
     program->site = NULL;
     fdstore_client_free(program->env.store);
     program->env.store = NULL;
-    proc_watch_fini(&program->loop);
     uv_close((uv_handle_t *)&program->term, NULL);
     uv_close((uv_handle_t *)&program->interrupt, NULL);
     uv_close((uv_handle_t *)&program->hangup, NULL);
@@ -165,6 +164,9 @@ serve(struct program *program, const char *config, const char *socket,
     watch_signal(program, &program->hangup, on_hangup, SIGHUP);
     console_site_reload(program->site);
     service_ready();
+    /* Until the last helper has ended too. */
+    (void)uv_run(&program->loop, UV_RUN_DEFAULT);
+    proc_watch_fini(&program->loop);
     (void)uv_run(&program->loop, UV_RUN_DEFAULT);
     must(uv_loop_close(&program->loop) == 0);
     console_flight_close(program->env.flight);

@@ -315,6 +315,36 @@ test_connects(void)
     buf_free(&list);
 }
 
+/* A database that does not answer stops nobody: the list is asked for by a
+ * helper. */
+static void
+test_no_database(void)
+{
+    const char *argv[] = { "assay-console", NULL };
+    struct console_client *client;
+    struct proc_spec spec = PROC_SPEC_INIT;
+    json_t *status = NULL;
+    char path[128], text[160];
+    int server;
+
+    (void)snprintf(path, sizeof(path), "%s/.s.PGSQL.5432", fix.dir);
+    server = console_fix_server(path);
+    (void)snprintf(text, sizeof(text), "host=%s user=nobody", fix.dir);
+    (void)setenv("ASSAY_DB", text, 1);
+    spec.argv = argv;
+    spec.die_with_parent = true;
+    if (!proc_start(&spec, &fix.pid, &why))
+        tap_bail("%s", why.text);
+    client = console_fix_client();
+    ok_fault(console_client_status(client, NULL, &status, &why), &why,
+             "it serves while the database is silent");
+    is_int((int64_t)json_array_size(status), 0, "no host yet");
+    json_decref(status);
+    console_client_close(client);
+    ok(console_fix_stop(&fix), "it ends well although the helper waits");
+    close(server);
+}
+
 int
 main(void)
 {
@@ -337,6 +367,7 @@ main(void)
     has_str(why.detail, "another assay-console serves", "and says why");
     buf_free(&out);
     ok(console_fix_stop(&fix), "assay-console ends well");
+    test_no_database();
     console_fix_end(&fix, tap.failed > 0);
     return tap_done();
 }

@@ -7,10 +7,11 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
-#include "harness/json.h"
+#include "harness/home.h"
 #include "hosts/console_client.h"
 
 #define MARK "boot"
@@ -179,17 +180,13 @@ boot_console_start(struct boot_console *console, uv_loop_t *loop,
 void
 boot_console_last_line(const char *host, struct buf *out)
 {
-    struct console_client *client = NULL;
-    struct fault minor = FAULT_INIT;
-    json_t *status = NULL;
+    struct arena arena = ARENA_INIT;
     char tail[TAIL_BYTES];
     ssize_t n = 0, start;
-    int fd = -1;
+    int fd;
 
-    if (console_client_open(&client, &minor)
-        && console_client_status(client, host, &status, &minor)
-        && json_text(status, "path") != NULL)
-        fd = open(json_text(status, "path"), O_RDONLY | O_CLOEXEC);
+    fd = open(home_path(&arena, "consoles/%s/current", host),
+              O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         off_t end = lseek(fd, 0, SEEK_END);
 
@@ -203,6 +200,5 @@ boot_console_last_line(const char *host, struct buf *out)
     if (n > 0)
         buf_add_escaped(out, tail + start, (size_t)(n - start));
     fd_close(&fd);
-    json_decref(status);
-    console_client_close(client);
+    arena_free(&arena);
 }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "harness/arena.h"
@@ -24,6 +23,7 @@
 #include "harness/proc.h"
 #include "harness/service.h"
 #include "harness/signals.h"
+#include "hosts/console_client.h"
 #include "hosts/host_db.h"
 #include "hosts/host_yaml.h"
 #include "hosts/lab_files.h"
@@ -34,6 +34,7 @@
 #define READY_LIMIT_MS 30000
 #define VIRT_LIMIT_MS 120000    /* the first time, QEMU is asked all it can */
 #define STOP_ASSAYD_MS 60000
+#define CONSOLE_LIMIT_MS 30000
 #define GONE_LIMIT_MS 5000
 #define RECORD_MAX_BYTES (1u << 20)
 #define LOG_TAIL_BYTES 1000
@@ -365,21 +366,43 @@ register_hosts(struct host_file *const *files, size_t count,
 }
 
 static bool
-ensure_assayd(bool new_lab, struct fault *why)
+ensure_assayd(struct fault *why)
 {
     struct progress progress;
-    bool started = false, running = false, ok;
-    pid_t pid = 0;
+    bool started = false, ok;
 
     begin(&progress, "assayd");
     ok = failed(signals_check(why) && service_ensure_assayd(&started, why));
-    /* One that ran before has daemons that know nothing of this network. */
-    if (ok && !started && new_lab)
-        ok = failed(service_assayd_find(&running, &pid, why));
-    if (ok && running && pid > 0)
-        (void)kill(pid, SIGHUP);
     if (ok)
         finish(&progress, started ? "started" : "runs already");
+    return ok;
+}
+
+/* Nothing can be switched on before somebody listens to it. An assay-console
+ * that ran before must hear of new hosts. */
+static bool
+await_consoles(struct fault *why)
+{
+    struct console_client *client = NULL;
+    struct progress progress;
+    int64_t until;
+    bool ok;
+
+    begin(&progress, "consoles");
+    until = clock_mono_ms(progress.clock) + CONSOLE_LIMIT_MS;
+    for (;;) {
+        ok = console_client_open(&client, why)
+            && console_client_reload(client, why);
+        console_client_close(client);
+        client = NULL;
+        if (ok || clock_mono_ms(progress.clock) >= until
+            || signals_stop_asked() != 0)
+            break;
+        signals_pause_ms(20);
+    }
+    ok = failed(signals_check(why) && ok);
+    if (ok)
+        finish(&progress, "listen");
     return ok;
 }
 
@@ -454,7 +477,8 @@ lab_up(const struct lab_options *options, struct fault *why)
         ok = ok && make_lab(view, count, why);
     }
     ok = ok && register_hosts(files, count, why)
-        && (options->no_assayd || ensure_assayd(made, why));
+        && (options->no_assayd
+                || (ensure_assayd(why) && await_consoles(why)));
     if (!ok && made) {
         fprintf(stderr, "lab: undone\n");
         if (!clear(&machines, &others, &undo))

@@ -85,7 +85,8 @@ check_domain(void)
             "the processor");
     has_str(buf_text(&out), "policy='require' name='svm'", "with a feature");
     has_str(buf_text(&out), "policy='disable' name='npt'", "without another");
-    has_str(buf_text(&out), "name='&lt;evil&gt;&#39;'", "what is odd is quoted");
+    has_str(buf_text(&out), "name='&lt;evil&gt;&#39;'",
+            "what is odd is quoted");
     has_str(buf_text(&out), "path='/h/a&amp;b.sock'", "paths too");
     lab_domain_xml(&host, &places, &again);
     is_str(buf_text(&again), buf_text(&out), "the same twice");

@@ -224,6 +224,21 @@ watch_signal(struct keeper *keeper, uv_signal_t *handle, int number)
     must(uv_signal_start(handle, on_signal, number) == 0);
 }
 
+static void
+close_handle(uv_handle_t *handle, void *arg UNUSED)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void
+close_loop(struct keeper *keeper)
+{
+    uv_walk(&keeper->loop, close_handle, NULL);
+    (void)uv_run(&keeper->loop, UV_RUN_DEFAULT);
+    must(uv_loop_close(&keeper->loop) == 0);
+}
+
 bool
 lab_keeper_run(struct fault *why)
 {
@@ -251,6 +266,7 @@ lab_keeper_run(struct fault *why)
         *why = keeper.fault;
     proc_watch_fini(&keeper.loop);
 out:
+    close_loop(&keeper);
     arena_free(&keeper.arena);
     return ok;
 }

@@ -3,6 +3,7 @@
 # Real Xen boots here; a candidate is made from Debian's packages once a run.
 
 set -u
+# shellcheck disable=SC2034 # for those who read this file
 top=${ASSAY_TOP_SRCDIR:?run me by make check-lab}
 PATH=${ASSAY_TOP_BUILDDIR:?}:$PATH
 export PATH

@@ -140,6 +140,24 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
         log_error("header %s was refused", name);
 }
 
+static const char *
+header_or_empty(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection,
+                                                    MHD_HEADER_KIND, name);
+
+    return value == NULL ? "" : value;
+}
+
+/* GRUB opens a connection a file and never closes one; the next boot opens the
+ * same ports again, and must not meet the old connections. */
+static bool
+is_forgetful(struct MHD_Connection *connection)
+{
+    return strncmp(header_or_empty(connection, "User-Agent"), "GRUB ", 5)
+        == 0;
+}
+
 static enum MHD_Result
 send_response(struct MHD_Connection *connection, struct exchange *exchange,
               struct MHD_Response *response)
@@ -148,6 +166,8 @@ send_response(struct MHD_Connection *connection, struct exchange *exchange,
 
     exchange->answered = true;
     if (response != NULL) {
+        if (is_forgetful(connection))
+            add_header(response, "Connection", "close");
         result = MHD_queue_response(connection, (unsigned)exchange->status,
                                     response);
         MHD_destroy_response(response);
@@ -262,15 +282,6 @@ address_text(const struct sockaddr *address, bool with_port, char *out,
         (void)snprintf(out, cap, "[%s]:%u", host, port);
     else
         (void)snprintf(out, cap, "%s:%u", host, port);
-}
-
-static const char *
-header_or_empty(struct MHD_Connection *connection, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(connection,
-                                                    MHD_HEADER_KIND, name);
-
-    return value == NULL ? "" : value;
 }
 
 static enum MHD_Result

@@ -175,16 +175,33 @@ run_ip(struct keeper *keeper, const char *file, struct fault *why)
     return proc_run(argv, NULL, 0, IP_LIMIT_MS, NULL, why);
 }
 
-/* Duplicate address detection would keep the router silent for a second. */
-static void
-no_address_detection(void)
-{
-    int fd = open("/proc/sys/net/ipv6/conf/default/accept_dad",
-                  O_WRONLY | O_CLOEXEC);
+/* Settings of the lab's own network; none is worth more than a warning. */
+static const struct {
+    const char *path, *value;
+} tunables[] = {
+    /* Duplicate address detection would keep the router silent for a second. */
+    { "/proc/sys/net/ipv6/conf/default/accept_dad", "0\n" },
+    /* GRUB opens the same ports in each boot, and never closes one: what our
+     * side still knew of a connection would answer in the new one's place, and
+     * the boot would end in a time-out. */
+    { "/proc/sys/net/ipv4/tcp_fin_timeout", "1\n" },
+    { "/proc/sys/net/ipv4/tcp_orphan_retries", "2\n" },
+    { "/proc/sys/net/ipv4/tcp_max_tw_buckets", "0\n" },
+};
 
-    if (fd >= 0 && write(fd, "0\n", 2) != 2)
-        log_warn("IPv6 address detection stays on");
-    fd_close(&fd);
+static void
+tune_network(void)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(tunables); i++) {
+        int fd = open(tunables[i].path, O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0
+            && write(fd, tunables[i].value, strlen(tunables[i].value)) < 0)
+            log_warn("%s stays as it is", tunables[i].path);
+        fd_close(&fd);
+    }
 }
 
 static bool
@@ -194,7 +211,7 @@ make_network(struct keeper *keeper, struct fault *why)
 
     if (!lab_ns_make(why) || !lab_keep_capabilities(why))
         return false;
-    no_address_detection();
+    tune_network();
     if (!run_ip(keeper, "links", why))
         return fault_context(why, "make the lab's wire");
     if (!run_ip(keeper, "links6", &minor))

@@ -10,8 +10,8 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/git.h"
 #include "harness/mem.h"
-#include "harness/proc.h"
 #include "harness/strv.h"
 
 /* Where the commit of a name is: open addressing, at most half full. */
@@ -65,51 +65,6 @@ spec_parse(const char *text, struct spec *spec, struct fault *why)
     return true;
 }
 
-/* One line of output, or several; 'code_out' (or NULL) takes the status, and
- * then a status other than 0 is no failure. */
-static bool
-git(const char *dir, const char *const *args, struct buf *out, int *code_out,
-    struct fault *why)
-{
-    struct proc_spec spec = PROC_SPEC_INIT;
-    struct proc_status status;
-    char **argv = NULL;
-    size_t i;
-    bool ok;
-
-    strv_add(&argv, "git");
-    strv_add(&argv, "-C");
-    strv_add(&argv, dir);
-    for (i = 0; args[i] != NULL; i++)
-        strv_add(&argv, args[i]);
-    spec.argv = strv_const(argv);
-    ok = proc_run_spec(&spec, NULL, 0, 0, out, &status, why);
-    if (code_out != NULL && status.end == PROC_END_EXIT) {
-        *code_out = status.code;
-        ok = true;
-    }
-    strv_free(argv);
-    return ok;
-}
-
-#define ARGS(...) ((const char *const []){ __VA_ARGS__, NULL })
-
-static bool
-git_line(const char *dir, const char *const *args, char **out,
-         struct fault *why)
-{
-    struct buf text = BUF_INIT;
-    bool ok = git(dir, args, &text, NULL, why);
-
-    if (ok) {
-        while (text.len > 0 && text.data[text.len - 1] == '\n')
-            text.data[--text.len] = '\0';
-        *out = buf_take(&text);
-    }
-    buf_free(&text);
-    return ok;
-}
-
 static bool
 resolve(const struct spec *spec, const char *rev, char **out,
         struct fault *why)
@@ -117,8 +72,8 @@ resolve(const struct spec *spec, const char *rev, char **out,
     char *commit = xasprintf("%s^{commit}", rev);
     bool ok;
 
-    ok = git_line(spec->dir, ARGS("rev-parse", "--verify", "-q",
-                                  "--end-of-options", commit), out, why);
+    ok = git_line(spec->dir, GIT_ARGS("rev-parse", "--verify", "-q",
+                                      "--end-of-options", commit), out, why);
     if (!ok && why->kind == FAULT_PEER) {
         fault_set(why, FAULT_NOT_FOUND, "no commit '%s' in %s", rev,
                   spec->dir);
@@ -134,7 +89,7 @@ static bool
 is_shallow(const char *dir, bool *shallow_out, struct fault *why)
 {
     char *text = NULL;
-    bool ok = git_line(dir, ARGS("rev-parse", "--is-shallow-repository"),
+    bool ok = git_line(dir, GIT_ARGS("rev-parse", "--is-shallow-repository"),
                        &text, why);
 
     *shallow_out = ok && strcmp(text, "true") == 0;
@@ -159,13 +114,14 @@ check_ancestry(const struct spec *spec, const char *good, const char *bad,
     bool shallow, ok;
     int code = 0;
 
-    ok = git(spec->dir, ARGS("merge-base", "--is-ancestor", good, bad), NULL,
-             &code, why);
+    ok = git_run(spec->dir, GIT_ARGS("merge-base", "--is-ancestor", good,
+                                     bad), 0, NULL, &code, why);
     if (!ok || code == 0)
         goto out;
     ok = is_shallow(spec->dir, &shallow, why)
         && (!shallow || check_shallow(spec, why))
-        && git(spec->dir, ARGS("merge-base", good, bad), &base, &code, why);
+        && git_run(spec->dir, GIT_ARGS("merge-base", good, bad), 0, &base,
+                   &code, why);
     if (!ok)
         goto out;
     if (base.len == 0) {
@@ -267,7 +223,7 @@ rev_list(const struct spec *spec, const char *good, const char *bad,
     strv_add(&args, "--");
     for (i = 0; opts->paths != NULL && opts->paths[i] != NULL; i++)
         strv_add(&args, opts->paths[i]);
-    ok = git(spec->dir, strv_const(args), out, NULL, why);
+    ok = git_run(spec->dir, strv_const(args), 0, out, NULL, why);
     if (!ok)
         fault_context(why, "history of %s", spec->dir);
     strv_free(args);
@@ -314,8 +270,8 @@ check_cut(const struct graph *graph, const struct index *index,
     ok = is_shallow(spec->dir, &shallow, why);
     if (!ok || !shallow)
         return ok;
-    ok = git_line(spec->dir, ARGS("rev-parse", "--git-path", "shallow"), &rel,
-                  why);
+    ok = git_line(spec->dir, GIT_ARGS("rev-parse", "--git-path", "shallow"),
+                  &rel, why);
     if (!ok)
         goto out;
     path = rel[0] == '/' ? xstrdup(rel)
@@ -405,7 +361,7 @@ history_tree_add(struct graph *graph, const char *text,
         goto out;
     }
     absolute_dir(&spec);
-    ok = git_line(spec.dir, ARGS("rev-parse", "--git-dir"), &git_dir, why);
+    ok = git_line(spec.dir, GIT_ARGS("rev-parse", "--git-dir"), &git_dir, why);
     if (!ok && why->kind == FAULT_PEER) {
         why->kind = FAULT_CONFIG;
         fault_context(why, "%s is no git repository", spec.dir);

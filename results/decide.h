@@ -3,21 +3,21 @@
  *
  * Each failure goes through these rows; the first that fits decides.
  *
- *  1 the job did not pass and no step of it says why      ''          broken
- *  2 blocked, starved                                     n/a         -
- *  3 queued, preparing, running                           ''          unfinished
- *  4 neither fail nor broken                              [st=..!]    broken
- *  5 (job, testid) never passed on this branch            never pass  -
+ *  1 the job did not pass and no step says why    ''          broken
+ *  2 blocked, starved                             n/a         -
+ *  3 queued, preparing, running                   ''          unfinished
+ *  4 neither fail nor broken                      [st=..!]    broken
+ *  5 (job, testid) never passed on this branch    never pass  -
  *  6 otherwise every run of the baseline's version is looked at, and the one
  *    of the highest priority says it (the first of equals):
- *      10 there is none with the job      baseline untested      -
- *      50 it has the job, not the step    blocked in N           -
- *     100 it passed there                 REGR. vs. N            regression,
- *         (600 if the job is build*)                  broken if that is what
- *                                                     it is here
- *     170 any other status X              X in N                 -
- *     180 broken here, fail there         failed in N            -
- *     190 the same status                 like N                 -
+ *      10 there is none with the job    baseline untested   -
+ *      50 it has the job, not the step  blocked in N        -
+ *     100 it passed there               REGR. vs. N         regression, or
+ *         (600 if the job is build*)                        broken if that
+ *                                                           is it here
+ *     170 any other status X            X in N              -
+ *     180 broken here, fail there       failed in N         -
+ *     190 the same status               like N              -
  *    So a baseline is as bad as its worst run.
  *  7 what blocks, below 500, is excused by a run M of this version in which
  *    the step passed (pass in M): but then the failures of M are judged too,
@@ -26,10 +26,13 @@
  *  8 what still blocks is excused if a pattern allows it
  *
  * Where that leaves room, here it is so: a skip is no failure but a gap in
- * coverage. A build blocks whenever it failed or broke, in rows 5 and 6 too
+ * coverage. A job of row 1 that was blocked, or has not ended, is judged by row
+ * 2 or 3. A build blocks whenever it failed or broke, in rows 5 and 6 too
  * (blocker 'build'), and row 7 never excuses it. A job of row 1 is excused in
  * row 7 by a run in which the whole job passed. What has not ended is excused
- * by nothing. A flight in which nothing passed is not perfect. */
+ * by nothing. A flight in which nothing passed is not perfect.
+ *
+ * Source: the documented behaviour of OSSTest's sg-report-flight. */
 #ifndef RESULTS_DECIDE_H
 #define RESULTS_DECIDE_H
 
@@ -87,7 +90,8 @@ struct decide_allow {
     const char *source;         /* "allow.all:12", "waiver 7" */
 };
 
-/* 'history' is in order of preference (blessing, then newest first). Of its
+/* 'history' is in order of preference (blessing, then newest first) and may
+ * hold the judged flight too: then its passes excuse others' failures. Of its
  * flights of this version, every job and step that did not pass must be there,
  * since a flight that excuses is judged itself; of all its flights, every
  * (job, testid) that failed in any flight of this version, with its job. More

@@ -46,7 +46,8 @@ is_deceptive(const unsigned char *p, size_t span)
     code = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
     return (code >= 0x200b && code <= 0x200f)
         || (code >= 0x2028 && code <= 0x202e)
-        || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+        || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff
+        || code >= 0xfffe;              /* no characters, and not in XML */
 }
 
 void

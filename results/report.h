@@ -27,6 +27,9 @@ struct report_options {
     const char *root;           /* ASSAY_HOME, to read logs from; NULL: none */
     enum report_links links;
     const char *base;           /* FILES: stands before a path below root */
+    const char *url;            /* of assay-web for others, without a slash at
+                                 * the end ("http://lab:8077"); NULL: none */
+    const char *origin;         /* KCIDB: this lab, [a-z0-9_]+; NULL: assay */
 };
 
 /* Appends the report. A log that cannot be read is said in its place. */
@@ -40,6 +43,20 @@ void report_html(const struct evidence *evidence,
 /* All of the evidence and the verdict; the caller owns it. */
 MUST_CHECK json_t *report_json(const struct evidence *evidence,
                                const struct verdict *verdict);
+
+/* JUnit XML as Jenkins' xUnit plug-in and Ant's report define it: a test suite
+ * a job, a test case a step and a case of a step. What is not known to be good
+ * is an error, never a pass. */
+void report_junit(const struct evidence *evidence,
+                  const struct verdict *verdict,
+                  const struct report_options *options, struct buf *out);
+/* TAP version 14: a job is a subtest, a step with cases is one in it. */
+void report_tap(const struct evidence *evidence,
+                const struct verdict *verdict, struct buf *out);
+/* A submission by version 5 of KCIDB's schema; the caller owns it. */
+MUST_CHECK json_t *report_kcidb(const struct evidence *evidence,
+                                const struct verdict *verdict,
+                                const struct report_options *options);
 
 /* Reads and judges 'flight', and writes the page to
  * ASSAY_HOME/flights/N/report.html. '*path_out' is the arena's. */

@@ -149,6 +149,17 @@ report_end_text(const struct evidence_step *step, struct arena *arena)
     return "";
 }
 
+const struct verdict_trouble *
+report_trouble_of(const struct evidence *evidence,
+                  const struct verdict *verdict, size_t index)
+{
+    for (size_t i = 0; i < verdict->trouble_count; i++) {
+        if (verdict->troubles[i].job == &evidence->jobs[index])
+            return &verdict->troubles[i];
+    }
+    return NULL;
+}
+
 int64_t
 report_job_ms(const struct evidence_job *job)
 {

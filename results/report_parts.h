@@ -31,6 +31,11 @@ const char *report_hosts_text(const struct evidence_job *job,
 const char *report_end_text(const struct evidence_step *step,
                             struct arena *arena);
 
+/* What went wrong with the job at 'index', NULL if nothing did. */
+const struct verdict_trouble *report_trouble_of(const struct evidence *evidence,
+                                                const struct verdict *verdict,
+                                                size_t index);
+
 /* Time from start to end, -1 when it did not start or has not ended. */
 int64_t report_job_ms(const struct evidence_job *job);
 int64_t report_step_ms(const struct evidence_step *step);

@@ -61,57 +61,172 @@ links_base(struct arena *arena, const char *root, const char *file,
     return true;
 }
 
+/* Formats ------------------------------------------------------------------ */
+
+struct source {
+    const struct evidence *evidence;
+    const struct verdict *verdict;
+    const struct report_options *options;
+};
+
+static void
+add_json(json_t *json, struct buf *out)
+{
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+
+    must(text != NULL);
+    buf_adds(out, text);
+    buf_addc(out, '\n');
+    free(text);
+    json_decref(json);
+}
+
+static void
+format_text(const struct source *source, struct buf *out)
+{
+    report_text(source->evidence, source->verdict, source->options, out);
+}
+
+static void
+format_html(const struct source *source, struct buf *out)
+{
+    report_html(source->evidence, source->verdict, source->options, out);
+}
+
+static void
+format_json(const struct source *source, struct buf *out)
+{
+    add_json(report_json(source->evidence, source->verdict), out);
+}
+
+static void
+format_junit(const struct source *source, struct buf *out)
+{
+    report_junit(source->evidence, source->verdict, source->options, out);
+}
+
+static void
+format_tap(const struct source *source, struct buf *out)
+{
+    report_tap(source->evidence, source->verdict, out);
+}
+
+static void
+format_kcidb(const struct source *source, struct buf *out)
+{
+    add_json(report_kcidb(source->evidence, source->verdict,
+                          source->options), out);
+}
+
+static const struct format {
+    const char *name;
+    void (*make)(const struct source *source, struct buf *out);
+} FORMATS[] = {
+    { "text", format_text },
+    { "html", format_html },
+    { "json", format_json },
+    { "junit", format_junit },
+    { "tap", format_tap },
+    { "kcidb", format_kcidb },
+};
+
 static bool
-make_report(struct db *db, int64_t flight, const char *format,
-            const char *file, struct buf *out, enum outcome *outcome_out,
+format_find(struct cmd_call *call, const struct format **out,
             struct fault *why)
 {
-    struct report_options options = { .links = REPORT_LINKS_FILES };
+    const char *name = cmd_json(call) ? "json" : cmd_text(call, "format");
+    struct buf names = BUF_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++) {
+        if (strcmp(FORMATS[i].name, name) == 0) {
+            *out = &FORMATS[i];
+            return true;
+        }
+        buf_addf(&names, "%s%s", i == 0 ? "" : ", ", FORMATS[i].name);
+    }
+    fault_set(why, FAULT_USAGE, "there is no format '%s' (%s)", name,
+              buf_text(&names));
+    buf_free(&names);
+    return false;
+}
+
+/* What the options say of the lab, for those who read elsewhere. */
+static bool
+options_outside(struct cmd_call *call, struct report_options *options,
+                struct fault *why)
+{
+    static const char *const FIRST[] = { "http://", "https://" };
+    const char *url = cmd_text(call, "url");
+    const char *origin = cmd_text(call, "origin");
+    bool known = url == NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(FIRST) && !known; i++)
+        known = strncmp(url, FIRST[i], strlen(FIRST[i])) == 0
+            && url[strlen(FIRST[i])] != '\0'
+            && strpbrk(url, " \t\r\n\"<>") == NULL
+            && url[strlen(url) - 1] != '/';
+    if (!known)
+        return fault_set(why, FAULT_USAGE, "'%s' is no address like "
+                         "http://lab:8077", url);
+    if (origin[0] == '\0' || strspn(origin, "abcdefghijklmnopqrstuvwxyz"
+                                    "0123456789_") != strlen(origin))
+        return fault_set(why, FAULT_USAGE, "'%s' is no origin: only a-z, "
+                         "0-9 and _ may be in it", origin);
+    options->url = url;
+    options->origin = origin;
+    return true;
+}
+
+static bool
+make_report(struct db *db, int64_t flight, const struct format *format,
+            struct report_options *options, const char *file,
+            struct buf *out, struct fault *why)
+{
     struct arena arena = ARENA_INIT;
     struct evidence evidence;
     struct verdict verdict;
+    struct source source = { &evidence, &verdict, options };
     char *real = NULL;
     bool ok;
 
-    ok = home_get(&options.root, why)
+    ok = home_get(&options->root, why)
         && evidence_read(db, flight, &arena, &evidence, why);
     if (!ok)
         goto out;
-    real = realpath(options.root, NULL);
+    real = realpath(options->root, NULL);
     if (real != NULL)
-        options.root = real;
-    options.base = arena_printf(&arena, "%s/", options.root);
+        options->root = real;
+    options->base = arena_printf(&arena, "%s/", options->root);
     ok = file == NULL
-        || links_base(&arena, options.root, file, &options.base, why);
+        || links_base(&arena, options->root, file, &options->base, why);
     if (!ok)
         goto out;
     verdict_of(&evidence, &arena, &verdict);
-    *outcome_out = verdict.outcome;
-    if (strcmp(format, "json") == 0) {
-        json_t *json = report_json(&evidence, &verdict);
-        char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-
-        buf_adds(out, text == NULL ? "" : text);
-        buf_addc(out, '\n');
-        free(text);
-        json_decref(json);
-    } else if (strcmp(format, "html") == 0) {
-        report_html(&evidence, &verdict, &options, out);
-    } else {
-        report_text(&evidence, &verdict, &options, out);
-    }
+    format->make(&source, out);
 out:
     free(real);
     arena_free(&arena);
     return ok;
 }
 
+/* To the file that --output names, else to standard output. */
+static bool
+put_out(const char *file, const struct buf *out, struct fault *why)
+{
+    if (file != NULL)
+        return fs_write_file(file, 0644, out->data, out->len, why);
+    if (fwrite(out->data, 1, out->len, stdout) != out->len
+        || fflush(stdout) != 0)
+        return fault_errno(why, FAULT_SYSTEM, "write the report");
+    return true;
+}
+
 static bool
 run_report(struct cmd_call *call, struct fault *why)
 {
-    const char *format = cmd_text(call, "format");
+    struct report_options options = { .links = REPORT_LINKS_FILES };
     const char *file = cmd_text(call, "output");
-    enum outcome outcome = OUTCOME_NONE;
+    const struct format *format;
     struct buf out = BUF_INIT;
     struct db *db = NULL;
     int64_t flight;
@@ -123,24 +238,11 @@ run_report(struct cmd_call *call, struct fault *why)
                   cmd_arg(call, 0));
         goto out;
     }
-    if (cmd_json(call))
-        format = "json";
-    ok = strcmp(format, "text") == 0 || strcmp(format, "html") == 0
-        || strcmp(format, "json") == 0;
-    if (!ok) {
-        fault_set(why, FAULT_USAGE, "there is no format '%s' (text, html, "
-                  "json)", format);
-        goto out;
-    }
-    ok = db_open("assay", &db, why)
-        && make_report(db, flight, format, file, &out, &outcome, why);
-    if (!ok)
-        goto out;
-    if (file != NULL)
-        ok = fs_write_file(file, 0644, out.data, out.len, why);
-    else if (fwrite(out.data, 1, out.len, stdout) != out.len
-             || fflush(stdout) != 0)
-        ok = fault_errno(why, FAULT_SYSTEM, "write the report");
+    ok = format_find(call, &format, why)
+        && options_outside(call, &options, why)
+        && db_open("assay", &db, why)
+        && make_report(db, flight, format, &options, file, &out, why)
+        && put_out(file, &out, why);
 out:
     db_close(db);
     buf_free(&out);
@@ -149,9 +251,14 @@ out:
 
 static const struct cmd_opt report_opts[] = {
     { "format", CMD_OPT_TEXT, "FORMAT", "text", 0, 0,
-      "text, html (one page that needs nothing else) or json" },
+      "text, html (one page that needs nothing else), json, junit, tap or "
+      "kcidb" },
+    { "origin", CMD_OPT_TEXT, "NAME", "assay", 0, 0,
+      "kcidb: the name of this lab, of a-z, 0-9 and _" },
     { "output", CMD_OPT_TEXT, "FILE", NULL, 0, 0,
       "write there instead of standard output" },
+    { "url", CMD_OPT_TEXT, "URL", NULL, 0, 0,
+      "where others reach assay-web, for links in what is sent out" },
     { 0 },
 };
 

@@ -38,8 +38,9 @@ const char *const candidate_archs[] = { "amd64", "arm64", NULL };
 /* How a file of a package becomes a part. */
 enum make { MAKE_COPY = 0, MAKE_EXPAND, MAKE_GZIP, MAKE_KERNEL };
 
-/* iPXE starts an unpacked ELF file; GRUB on arm64 hands the kernel to Xen,
- * which unpacks gzip, and so does xl. */
+/* iPXE starts an unpacked ELF file. Kernels are compressed by gzip, whatever
+ * the package has: Xen and xl unpack that in a quarter of the time of xz (under
+ * emulation 2 s and not 9 of a boot, 3 s and not 6 of a domain's creation). */
 static const struct rule {
     const char *arch, *part, *package, *path;
     enum make make;
@@ -48,7 +49,8 @@ static const struct rule {
       MAKE_EXPAND },
     { "amd64", "xen.efi", "xen-hypervisor-[0-9]*", "boot/xen-*-amd64.efi",
       MAKE_COPY },
-    { "amd64", "kernel", "linux-image-[0-9]*", "boot/vmlinuz-*", MAKE_COPY },
+    { "amd64", "kernel", "linux-image-[0-9]*", "boot/vmlinuz-*",
+      MAKE_KERNEL },
     { "amd64", "guest-kernel", "linux-image-[0-9]*", "boot/vmlinuz-*",
       MAKE_KERNEL },
     { "arm64", "xen", "xen-hypervisor-[0-9]*", "boot/xen-*-arm64.efi",
@@ -446,12 +448,34 @@ find_file(struct build *build, const struct rule *rule,
     return ok;
 }
 
+/* The part of an earlier rule that makes the same of the same, or NULL. */
+static const struct candidate_part *
+made_before(const struct build *build, const struct rule *rule)
+{
+    const struct rule *other;
+
+    for (other = rules; other < rule; other++)
+        if (strcmp(other->arch, rule->arch) == 0
+            && strcmp(other->package, rule->package) == 0
+            && strcmp(other->path, rule->path) == 0
+            && other->make == rule->make)
+            return candidate_find_part(build->candidate, rule->arch,
+                                       other->part);
+    return NULL;
+}
+
 static bool
 make_part(struct build *build, const struct rule *rule, struct fault *why)
 {
+    const struct candidate_part *same = made_before(build, rule);
     const struct tree_node *node;
     bool ok;
 
+    if (same != NULL) {
+        candidate_add_part(build->candidate, rule->arch, rule->part,
+                           same->sha256, same->bytes);
+        return true;
+    }
     relay(build, rule->part, 0, 0);
     ok = find_file(build, rule, &node, why)
         && put_made(build, rule, node, why);

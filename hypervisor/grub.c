@@ -17,6 +17,7 @@
 #include "hypervisor/debfile.h"
 #include "hypervisor/tree.h"
 
+#define CONFIG_MAX_BYTES ((size_t)64 << 10)
 #define MKIMAGE_LIMIT_MS 60000
 #define IMAGE_MAX_BYTES ((size_t)64 << 20)
 
@@ -85,11 +86,34 @@ spill_modules(const char *format, const char *file, const char *dir,
     return ok;
 }
 
+/* The small parser that reads a configuration which is built in knows no
+ * comments. */
+static bool
+copy_config(const char *config, const char *to, struct fault *why)
+{
+    struct buf text = BUF_INIT, plain = BUF_INIT;
+    const char *line, *next;
+    bool ok;
+
+    ok = fs_read_file(config, CONFIG_MAX_BYTES, &text, why);
+    for (line = buf_text(&text); ok && *line != '\0'; line = next) {
+        next = line + strcspn(line, "\n");
+        next += *next == '\n' ? 1 : 0;
+        if (*line != '#')
+            buf_add(&plain, line, (size_t)(next - line));
+    }
+    ok = ok && fs_write_file(to, 0644, buf_text(&plain), plain.len, why);
+    buf_free(&plain);
+    buf_free(&text);
+    return ok;
+}
+
 static bool
 run_mkimage(size_t target, const char *dir, const char *config,
             struct buf *out, struct fault *why)
 {
     char *image = xasprintf("%s/grub.efi", dir);
+    char *plain = xasprintf("%s/grub.cfg", dir);
     char **argv = NULL;
     size_t i;
     bool ok;
@@ -104,17 +128,19 @@ run_mkimage(size_t target, const char *dir, const char *config,
     strv_add(&argv, "-p");
     strv_add(&argv, "");
     strv_add(&argv, "-c");
-    strv_add(&argv, config);
+    strv_add(&argv, plain);
     for (i = 0; i < ARRAY_LEN(modules); i++)
         /* "fdt" is not for PCs. */
         if (target == 0 || strcmp(modules[i], "fdt") != 0)
             strv_add(&argv, modules[i]);
     strv_add(&argv, targets[target].starts);
-    ok = proc_run(strv_const(argv), NULL, 0, MKIMAGE_LIMIT_MS, NULL, why)
+    ok = copy_config(config, plain, why)
+        && proc_run(strv_const(argv), NULL, 0, MKIMAGE_LIMIT_MS, NULL, why)
         && fs_read_file(image, IMAGE_MAX_BYTES, out, why);
     if (!ok)
         fault_hint(why, "grub-mkimage is in the package grub-common");
     strv_free(argv);
+    free(plain);
     free(image);
     return ok;
 }

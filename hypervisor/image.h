@@ -15,7 +15,7 @@ struct manifest;
 struct tree;
 
 /* Changes whenever the same inputs give other images than before. */
-#define IMAGE_BUILDER_VERSION "1"
+#define IMAGE_BUILDER_VERSION "3"
 /* An image's size is a multiple of this, so that another archive may follow
  * it directly (the kernel wants a multiple of 4). */
 #define IMAGE_ALIGN 512

@@ -4,6 +4,11 @@
 # hole that it saw in time (gap_ms=N). xenconsoled keeps one file per name; a guest that
 # migrates is called NAME--incoming until it has arrived.
 
+# For what waits on the host: up sets 'now' to the seconds since its boot. Under
+# emulation a look costs more than the pause after it, so looks do not count time.
+guest_clock='up() { read -r now _ </proc/uptime; now=${now%.*}; }
+'
+
 guest_name() { echo "guest-$1"; }
 
 # guest_create ROLE NAME TYPE MEMORY_MB EXTRA_CMDLINE [XL_CONFIG_LINE...]
@@ -52,15 +57,15 @@ guest_log() {
 # guest_wait ROLE NAME PATTERN SECONDS: until the guest says it; 1 if it dies
 # or never does.
 guest_wait() {
-    on "$1" '
-        n=$(( $3 * 5 ))
-        while [ "$n" -gt 0 ]; do
+    on "$1" "$guest_clock"'
+        up; end=$((now + $3))
+        while [ "$now" -lt "$end" ]; do
             cat /var/log/xen/console/guest-"$1".log \
                 /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null |
                 grep -qE "$2" && exit 0
             xl domid "$1" >/dev/null 2>&1 || { echo "domain $1 is gone"; exit 1; }
             sleep 0.2
-            n=$((n - 1))
+            up
         done
         echo "guest $1 did not say $2 in $3 s"
         exit 1' "$2" "$3" "$4"
@@ -74,15 +79,15 @@ guest_tick() {
 
 # guest_wait_tick ROLE NAME ABOVE SECONDS: until it counts past ABOVE.
 guest_wait_tick() {
-    on "$1" '
-        n=$(( $3 * 5 ))
-        while [ "$n" -gt 0 ]; do
+    on "$1" "$guest_clock"'
+        up; end=$((now + $3))
+        while [ "$now" -lt "$end" ]; do
             t=$(cat /var/log/xen/console/guest-"$1".log \
                     /var/log/xen/console/guest-"$1"--incoming.log 2>/dev/null |
                 awk "\$1 == \"tick\" && \$2 > m {m = \$2} END {print m + 0}")
             [ "$t" -gt "$2" ] && exit 0
             sleep 0.2
-            n=$((n - 1))
+            up
         done
         echo "guest $1 did not count past $2 in $3 s: it stands at ${t:-0}"
         exit 1' "$2" "$3" "$4"
@@ -111,6 +116,11 @@ guest_state_intact() {
 
 # guest_gone ROLE NAME: waits until it is gone; 1 if it stays.
 guest_gone() {
-    on "$1" 'n=150; while xl domid "$1" >/dev/null 2>&1; do
-        [ "$n" -gt 0 ] || exit 1; sleep 0.2; n=$((n - 1)); done' "$2"
+    on "$1" "$guest_clock"'
+        up; end=$((now + 30))
+        while xl domid "$1" >/dev/null 2>&1; do
+            [ "$now" -lt "$end" ] || exit 1
+            sleep 0.2
+            up
+        done' "$2"
 }

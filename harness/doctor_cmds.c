@@ -2,7 +2,7 @@
  * lacks, and the command that mends it.
  *
  * Only what a lab and a flight need when they run is looked for. What the
- * build needs is configure's business. */
+ * build needs is configure's business; which drivers it left out is told. */
 #include <config.h>
 
 #include "harness/doctor_cmds.h"
@@ -70,6 +70,26 @@ static const struct part {
     { "unshare", "util-linux", true, "the lab's namespace" },
     { "xz", "xz-utils", true, "unpacks candidates" },
     { "zstd", "zstd", false, "packs logs" },
+};
+
+/* Drivers that this build has or not. */
+static const struct feature {
+    const char *name;
+    bool built;
+    const char *package, *use;
+} features[] = {
+#ifdef HAVE_FREEIPMI
+    { "driver ipmi", true, NULL, "power and consoles of servers" },
+#else
+    { "driver ipmi", false, "libfreeipmi-dev", "power of servers" },
+    { "driver ipmi-sol", false, "libipmiconsole-dev",
+      "consoles of servers" },
+#endif
+#ifdef HAVE_NETSNMP
+    { "driver snmp-pdu", true, NULL, "switched outlets" },
+#else
+    { "driver snmp-pdu", false, "libsnmp-dev", "switched outlets" },
+#endif
 };
 
 struct report {
@@ -161,6 +181,24 @@ check_parts(struct report *report)
         buf_addf(&report->packages, " %s", part->package);
     }
     buf_free(&found);
+}
+
+static void
+check_features(struct report *report)
+{
+    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+        const struct feature *one = &features[i];
+        struct buf found = BUF_INIT;
+
+        if (one->built)
+            buf_adds(&found, "in this build");
+        else
+            buf_addf(&found, "left out: install %s, configure, build",
+                     one->package);
+        add(report, one->built ? DOCTOR_OK : DOCTOR_NOTE, one->name,
+            buf_text(&found), one->use, one->package);
+        buf_free(&found);
+    }
 }
 
 /* A device node may be there and of no use: only a processor that KVM made
@@ -331,6 +369,7 @@ doctor_run(struct cmd_call *call, struct fault *why)
     bool ok;
 
     check_parts(&report);
+    check_features(&report);
     check_machine(&report);
     if (cmd_json(call)) {
         all = json_object();

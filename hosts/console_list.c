@@ -8,29 +8,29 @@
 #include "harness/json.h"
 #include "harness/yaml.h"
 #include "hosts/console_driver.h"
+#include "hosts/driver_keys.h"
 #include "hosts/host_db.h"
 
+#define MEMBER(key) char *key;
 struct console_item {
-    char *host, *driver, *path, *mode, *domain;
+    char *host;
+    CONSOLE_TEXTS(MEMBER)
 };
+#undef MEMBER
 
 struct console_file {
     struct console_item *consoles;
     unsigned consoles_count;
 };
 
-#define TEXT(key, member) \
-    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
-                           struct console_item, member, 0, CYAML_UNLIMITED)
+#define FIELD(key) \
+    CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
+                           struct console_item, key, 0, CYAML_UNLIMITED),
 
 static const cyaml_schema_field_t item_fields[] = {
     CYAML_FIELD_STRING_PTR(YAML_KEY, CYAML_FLAG_POINTER, struct console_item,
                            host, 0, CYAML_UNLIMITED),
-    CYAML_FIELD_STRING_PTR("driver", CYAML_FLAG_POINTER, struct console_item,
-                           driver, 0, CYAML_UNLIMITED),
-    TEXT("path", path),
-    TEXT("mode", mode),
-    TEXT("domain", domain),
+    CONSOLE_TEXTS(FIELD)
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t item_schema = {
@@ -76,15 +76,14 @@ console_list_file(const char *path, json_t **list_out, struct fault *why)
         const struct console_driver *driver;
         json_t *console = json_object();
 
-        json_put_text(console, "driver", item->driver);
-        if (item->path != NULL)
-            json_put_text(console, "path", item->path);
-        if (item->mode != NULL)
-            json_put_text(console, "mode", item->mode);
-        if (item->domain != NULL)
-            json_put_text(console, "domain", item->domain);
+#define PUT(key) \
+        if (item->key != NULL) \
+            json_put_text(console, #key, item->key);
+        CONSOLE_TEXTS(PUT)
+#undef PUT
         list_add(list, item->host, console);
-        driver = console_driver_find(item->driver, why);
+        driver = console_driver_find(item->driver != NULL ? item->driver : "",
+                                     why);
         ok = driver != NULL &&
              driver->place(item->host, console, &place, why);
         if (!ok) {

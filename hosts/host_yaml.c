@@ -27,21 +27,18 @@
     CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
                          type, member, &yaml_text_schema, 0, CYAML_UNLIMITED)
 
+#define POWER_FIELD(key) TEXT_MAYBE(#key, struct host_file_power, key),
+#define CONSOLE_FIELD(key) TEXT_MAYBE(#key, struct host_file_console, key),
+
 static const cyaml_schema_field_t power_fields[] = {
-    TEXT("driver", struct host_file_power, driver),
-    TEXT_MAYBE("domain", struct host_file_power, domain),
-    TEXT_MAYBE("text", struct host_file_power, text),
-    TEXT_MAYBE("limit", struct host_file_power, limit),
+    POWER_TEXTS(POWER_FIELD)
     TEXTS_MAYBE("on", struct host_file_power, on),
     TEXTS_MAYBE("off", struct host_file_power, off),
     TEXTS_MAYBE("status", struct host_file_power, status),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t console_fields[] = {
-    TEXT("driver", struct host_file_console, driver),
-    TEXT_MAYBE("domain", struct host_file_console, domain),
-    TEXT_MAYBE("path", struct host_file_console, path),
-    TEXT_MAYBE("mode", struct host_file_console, mode),
+    CONSOLE_TEXTS(CONSOLE_FIELD)
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t driver_fields[] = {
@@ -129,10 +126,9 @@ power_config(const struct host_file_power *power)
 {
     json_t *object = json_object();
 
-    put_maybe(object, "driver", power->driver);
-    put_maybe(object, "domain", power->domain);
-    put_maybe(object, "text", power->text);
-    put_maybe(object, "limit", power->limit);
+#define PUT(key) put_maybe(object, #key, power->key);
+    POWER_TEXTS(PUT)
+#undef PUT
     put_texts(object, "on", power->on, power->on_count);
     put_texts(object, "off", power->off, power->off_count);
     put_texts(object, "status", power->status, power->status_count);
@@ -144,10 +140,9 @@ console_config(const struct host_file_console *console)
 {
     json_t *object = json_object();
 
-    put_maybe(object, "driver", console->driver);
-    put_maybe(object, "domain", console->domain);
-    put_maybe(object, "path", console->path);
-    put_maybe(object, "mode", console->mode);
+#define PUT(key) put_maybe(object, #key, console->key);
+    CONSOLE_TEXTS(PUT)
+#undef PUT
     return object;
 }
 

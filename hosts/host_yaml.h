@@ -19,18 +19,21 @@
 #include <stddef.h>
 #include <jansson.h>
 #include "harness/attr.h"
+#include "hosts/driver_keys.h"
 
 struct fault;
 struct yaml_pair;
 
+#define HOST_FILE_TEXT(key) char *key;
 struct host_file_power {
-    char *driver, *domain, *text, *limit;
+    POWER_TEXTS(HOST_FILE_TEXT)
     char **on, **off, **status;
     unsigned on_count, off_count, status_count;
 };
 struct host_file_console {
-    char *driver, *domain, *path, *mode;
+    CONSOLE_TEXTS(HOST_FILE_TEXT)
 };
+#undef HOST_FILE_TEXT
 struct host_file_driver {
     char *driver;
 };

@@ -16,8 +16,11 @@
 
 static const struct power_driver *const drivers[] = {
     &power_command_driver,
+    &power_ipmi_driver,
     &power_libvirt_driver,
     &power_manual_driver,
+    &power_redfish_driver,
+    &power_snmp_driver,
 };
 
 static const struct {
@@ -102,30 +105,54 @@ power_status(const char *host, const json_t *config,
     return true;
 }
 
-/* Reads until the state is 'want', or the time to settle is over. */
+/* Reads until the state is 'want', and has been for as long as the driver
+ * wants, or the time to settle is over. */
 static bool
 await_state(const struct power_driver *driver, const char *host,
             const json_t *config, enum power_state want, int64_t settle_ms,
             struct fault *why)
 {
     struct clock *clock = clock_system();
-    int64_t start = clock_mono_ms(clock), wait_ms = POLL_MIN_MS;
+    int64_t start = clock_mono_ms(clock), since = -1, now;
+    int64_t steady_ms = power_duration_ms(config, "steady",
+                                          driver->steady_ms);
+    int64_t wait_ms = POLL_MIN_MS;
     enum power_state state = POWER_UNKNOWN;
 
     for (;;) {
         if (!driver->status(host, config, &state, why))
             return false;
-        if (state == want)
+        now = clock_mono_ms(clock);
+        since = state != want ? -1 : since < 0 ? now : since;
+        if (since >= 0 && now - since >= steady_ms)
             return true;
-        if (clock_mono_ms(clock) - start >= settle_ms)
+        if (since < 0 && now - start >= settle_ms)
             return fault_set(why, FAULT_PEER, "it is still %s %.1f s after "
                              "the order", power_state_name(state),
                              (double)settle_ms / 1000.0);
-        signals_pause_ms((int)wait_ms);
+        if (now - start >= settle_ms + steady_ms * 2)
+            return fault_set(why, FAULT_PEER, "its state does not stay %s",
+                             power_state_name(want));
+        signals_pause_ms((int)(since >= 0 ? steady_ms : wait_ms));
         if (!signals_check(why))
             return false;
         wait_ms = wait_ms * 2 > POLL_MAX_MS ? POLL_MAX_MS : wait_ms * 2;
     }
+}
+
+/* What runs already is not told where to start from. */
+static bool
+prepare_boot(const struct power_driver *driver, const char *host,
+             const json_t *config, enum power_state want, struct fault *why)
+{
+    enum power_state state = POWER_UNKNOWN;
+
+    if (want != POWER_ON || driver->boot_order == NULL
+        || json_text(config, "boot") == NULL)
+        return true;
+    if (!driver->status(host, config, &state, why))
+        return false;
+    return state == POWER_ON || driver->boot_order(host, config, why);
 }
 
 static bool
@@ -157,7 +184,8 @@ power_set_within(const char *host, const json_t *config,
     if (driver == NULL)
         return false;
     for (int attempt = 1; attempt <= POWER_ATTEMPTS; attempt++) {
-        ok = driver->order(host, config, want, &one)
+        ok = prepare_boot(driver, host, config, want, &one)
+            && driver->order(host, config, want, &one)
             && await_state(driver, host, config, want, settle_ms,
                            &one);
         if (ok || is_final(&one))

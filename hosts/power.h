@@ -3,6 +3,8 @@
  *   { driver: libvirt, domain: NAME }
  *   { driver: command, on: [ARGV], off: [ARGV], status: [ARGV], limit: 30s }
  *       "status" prints "on" or "off" and nothing else
+ *   { driver: ipmi | redfish | snmp-pdu, ... }
+ *       controllers on the network: see assay-host(5)
  *   { driver: manual, text: "socket 3, left" }
  *       a person does it and says so by "assay host power HOST confirm on"
  *
@@ -41,6 +43,14 @@ struct power_driver {
     /* FAULT_PEER when the answer is none of "on" and "off". */
     bool (*status)(const char *host, const json_t *config,
                    enum power_state *state_out, struct fault *why);
+    /* NULL, or: the next start is from what the key "boot" says, which was
+     * read back. Called with the power off, before an order to switch on. */
+    bool (*boot_order)(const char *host, const json_t *config,
+                       struct fault *why);
+    /* How long the state must stay as wanted to count: controllers report it
+     * before the machine is there, and some take it back. 0: at once. The
+     * key "steady" says something else. */
+    int64_t steady_ms;
 };
 
 /* FAULT_CONFIG, naming the drivers that there are. */
@@ -50,7 +60,8 @@ const struct power_driver *power_at(size_t i);  /* NULL past the end */
 MUST_CHECK bool power_check(const char *host, json_t *config,
                             struct fault *why);
 
-/* These block: for command-line programs and helpers. 'config' is the host's
+/* These block: for command-line programs and helpers. A FAULT_CONFIG, as a
+ * password that was refused, is not tried again. 'config' is the host's
  * "power" object. A host that does not follow is FAULT_PEER (FAULT_TIMEOUT
  * when it was still on its way) with what each attempt said as detail. */
 MUST_CHECK bool power_set(const char *host, const json_t *config,

@@ -6,12 +6,9 @@
 
 #include "hosts/power_drivers.h"
 
-#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
-#include "harness/home.h"
 #include "harness/json.h"
-#include "harness/proc.h"
 
 static const char *const keys[] = { "domain" };
 
@@ -28,50 +25,14 @@ libvirt_check(const char *host UNUSED, json_t *config, struct fault *why)
     return true;
 }
 
-/* The helper has said what is wrong: its words, not its exit status. */
-static bool
-helper_fault(struct proc_status status, struct fault *why)
-{
-    static const char prefix[] = "assay-virt: ";
-    char text[sizeof(why->detail)], *start = text, *end;
-
-    if (status.end != PROC_END_EXIT)
-        return false;
-    (void)snprintf(text, sizeof(text), "%s", why->detail);
-    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
-        start += sizeof(prefix) - 1;
-    end = strchr(start, '\n');
-    if (end != NULL)
-        *end++ = '\0';
-    fault_set(why, status.code == 1 ? FAULT_CONFLICT
-              : status.code == 2 ? FAULT_CONFIG : FAULT_PEER, "%s", start);
-    if (end != NULL)
-        fault_detail(why, end, strlen(end));
-    return false;
-}
-
 static bool
 libvirt_run(const json_t *config, const char *verb, struct buf *out,
             struct fault *why)
 {
-    struct arena arena = ARENA_INIT;
-    struct proc_status status = { PROC_END_NONE, 0 };
-    struct proc_spec spec = PROC_SPEC_INIT;
-    const char *domain = json_text(config, "domain");
-    char *program = NULL;
-    bool ok;
+    const char *words[] = { verb, json_text(config, "domain"), NULL };
 
-    ok = home_program(&arena, "assay-virt", &program, why);
-    if (ok) {
-        const char *argv[] = { program, verb, domain, NULL };
-
-        spec.argv = argv;
-        ok = proc_run_spec(&spec, NULL, 0, POWER_ORDER_LIMIT_MS, out, &status,
-                           why)
-            || helper_fault(status, why);
-    }
-    arena_free(&arena);
-    return ok;
+    return power_helper_run("assay-virt", words, NULL, POWER_ORDER_LIMIT_MS,
+                            out, why);
 }
 
 static bool

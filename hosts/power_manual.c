@@ -19,7 +19,7 @@
 #include "harness/log.h"
 #include "harness/signals.h"
 
-#define DEFAULT_LIMIT "10m"
+#define LIMIT_MS 600000
 #define POLL_MS 200
 #define STATE_MAX_BYTES 64
 
@@ -45,15 +45,8 @@ manual_paths(struct arena *arena, const char *host, const char **wanted_out,
 static bool
 manual_check(const char *host UNUSED, json_t *config, struct fault *why)
 {
-    const char *limit = json_text(config, "limit");
-    int64_t ms;
-
-    if (!power_check_keys(config, keys, ARRAY_LEN(keys), why))
-        return false;
-    if (limit != NULL && (!parse_duration_ms(limit, &ms) || ms <= 0))
-        return fault_set(why, FAULT_CONFIG, "power limit '%s' is no duration",
-                         limit);
-    return true;
+    return power_check_keys(config, keys, ARRAY_LEN(keys), why)
+        && power_check_limit(config, why);
 }
 
 static bool
@@ -101,10 +94,10 @@ manual_order(const char *host, const json_t *config, enum power_state want,
     struct arena arena = ARENA_INIT;
     struct clock *clock = clock_system();
     const char *word = power_state_name(want), *wanted, *path;
-    const char *limit = json_text(config, "limit");
     const char *place = json_text(config, "text");
     enum power_state state = POWER_UNKNOWN;
-    int64_t start = clock_mono_ms(clock), limit_ms = 0;
+    int64_t start = clock_mono_ms(clock);
+    int64_t limit_ms = power_duration_ms(config, "limit", LIMIT_MS);
     struct log_fields fields = { .host = host };
     bool ok;
 
@@ -115,8 +108,6 @@ manual_order(const char *host, const json_t *config, enum power_state want,
         && fs_write_file(wanted, 0644, word, strlen(word), why);
     if (!ok)
         goto out;
-    if (!parse_duration_ms(limit == NULL ? DEFAULT_LIMIT : limit, &limit_ms))
-        limit_ms = 0;
     log_with(LOG_LEVEL_WARN, &fields, "a person must switch %s %s%s%s%s, "
              "then say: assay host power %s confirm %s", host, word,
              place == NULL ? "" : " (", place == NULL ? "" : place,

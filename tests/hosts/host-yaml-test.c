@@ -78,7 +78,8 @@ static const struct {
     { "memory_mb: \"2048\"", "memory_mb: lots", 10, "'memory_mb'" },
     { "  cpus: \"1\"\n", "", 8, "'cpus'" },
     { "driver: libvirt, domain: h1", "driver: lever", 12,
-      "no power driver 'lever' (there are: command, libvirt, manual)" },
+      "no power driver 'lever' (there are: command, ipmi, libvirt, "
+      "manual, redfish, snmp-pdu)" },
     { "driver: libvirt, domain: h1", "driver: libvirt", 12,
       "needs the key 'domain'" },
     { "driver: libvirt, domain: h1",

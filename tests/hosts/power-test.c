@@ -3,7 +3,9 @@
  * Each driver switches a machine that is a file ("on" or "off"), through a
  * program that obeys or, told so by another file, refuses, dawdles, lies or
  * babbles: the libvirt driver's helper is replaced by it, the command driver
- * names it, and for the manual driver it plays the person. */
+ * names it, for the manual driver it plays the person, and real controllers
+ * (ipmi_sim, snmpd, a Redfish service) switch it for the drivers of the
+ * network, which see broken wires too. */
 #include <config.h>
 
 #include <errno.h>
@@ -24,9 +26,12 @@
 #include "harness/signals.h"
 #include "hosts/power.h"
 #include "hosts/power_drivers.h"
+#include "tests/hosts/net_fix.h"
+#include "tests/hosts/power_fix.h"
 #include "tests/tap.h"
 
 static char dir[64];
+static struct power_fix fix;
 
 static void
 put(const char *name, const char *text, mode_t mode)
@@ -100,6 +105,7 @@ set_up(const char *mode, const char *state)
     put("machine", state, 0644);
     put("orders", "", 0644);
     put("looks", "3", 0644);
+    put("boot", "none", 0644);
     put("run/power/h1.state", state, 0644);
 }
 
@@ -108,6 +114,7 @@ config_of(const struct power_driver *driver)
 {
     struct arena arena = ARENA_INIT;
     const char *sh = arena_printf(&arena, "%s/machine.sh", dir);
+    bool stream;
     json_t *config;
 
     if (strcmp(driver->name, "command") == 0)
@@ -118,8 +125,12 @@ config_of(const struct power_driver *driver)
     else if (strcmp(driver->name, "libvirt") == 0)
         config = json_pack("{s:s, s:s}", "driver", "libvirt",
                            "domain", "h1");
+    else if (strcmp(driver->name, "manual") == 0)
+        config = json_pack("{s:s, s:s}", "driver", "manual", "limit",
+                           "250ms");
     else
-        config = json_pack("{s:s, s:s}", "driver", "manual", "limit", "1s");
+        config = power_fix_config(&fix, driver->name, power_fix_port(
+                                      &fix, driver->name, &stream), "right");
     arena_free(&arena);
     if (config == NULL)
         tap_bail("bad config of %s", driver->name);
@@ -195,11 +206,196 @@ check_bad(const struct power_driver *driver, json_t *config,
        driver->name, mode);
 }
 
+/* Its orders are taken and nothing happens: only reading back tells. */
+static void
+check_liar(const struct power_driver *driver, json_t *config)
+{
+    struct fault why = FAULT_INIT;
+
+    if (strcmp(driver->name, "manual") == 0)
+        return;                 /* what a person says is all there is */
+    set_up("lie", "off");
+    not_ok_fault(power_set_within("h1", config, POWER_ON, 100, &why), &why,
+                 FAULT_PEER, "it is still off 0.1 s after the order",
+                 "%s: a liar is found out", driver->name);
+}
+
+/* Set with the power off, before the start, and read back; what runs is left
+ * alone. */
+static void
+check_boot(const struct power_driver *driver, json_t *config)
+{
+    struct arena arena = ARENA_INIT;
+    struct fault why = FAULT_INIT;
+    const char *orders, *boot, *on;
+
+    json_put_text(config, "boot", "pxe");
+    set_up("obey", "off");
+    ok_fault(power_set("h1", config, POWER_ON, &why), &why,
+             "%s: on, from the network", driver->name);
+    orders = get(&arena, "orders");
+    boot = strstr(orders, "boot\n");
+    on = strstr(orders, "on\n");
+    ok(boot != NULL && on != NULL && boot < on,
+       "%s: the boot order was set first", driver->name);
+    set_up("obey", "on");
+    ok_fault(power_set("h1", config, POWER_ON, &why), &why,
+             "%s: on when it is on", driver->name);
+    ok(strstr(get(&arena, "orders"), "boot") == NULL,
+       "%s: a host that runs keeps its boot order", driver->name);
+    if (strcmp(driver->name, "redfish") == 0)
+        json_put_text(config, "boot", "disk");  /* not what it is by now */
+    set_up("deaf", "off");
+    ok(!power_set("h1", config, POWER_ON, &why),
+       "%s: a boot order that is not taken", driver->name);
+    has_str(why.detail, "attempt 3: boot order: ", "%s: says so",
+            driver->name);
+    is_str(get(&arena, "machine"), "off", "%s: it was not switched on",
+           driver->name);
+    json_object_del(config, "boot");
+    arena_free(&arena);
+}
+
+/* Peers that are broken, not machines. */
+static void
+check_wires(const struct power_driver *driver, int port, bool stream)
+{
+    enum power_state state = POWER_UNKNOWN;
+    struct fault why = FAULT_INIT;
+    json_t *config;
+    int at;
+    pid_t pid;
+
+    for (int i = 0; i < NET_FAULT_COUNT; i++) {
+        pid = net_fix_start((enum net_fault)i, stream, port, &at);
+        config = power_fix_config(&fix, driver->name, at, "right");
+        json_put_text(config, "limit", "300ms");
+        ok(!power_status("h1", config, &state, &why), "%s, %s: fails",
+           driver->name, net_fault_name((enum net_fault)i));
+        ok(why.kind == FAULT_PEER || why.kind == FAULT_TIMEOUT,
+           "%s: to be tried again", why.text);
+        is_int(state, POWER_UNKNOWN, "%s, %s: no state is made up",
+               driver->name, net_fault_name((enum net_fault)i));
+        net_fix_stop(pid);
+        json_decref(config);
+    }
+}
+
+/* Refused once and for all, since more tries lock accounts; and in no word of
+ * ours is what was tried. */
+static void
+check_password(const struct power_driver *driver, int port)
+{
+    bool snmp = strcmp(driver->name, "snmp-pdu") == 0;
+    struct fault why = FAULT_INIT;
+    json_t *config = power_fix_config(&fix, driver->name, port, "wrong");
+
+    set_up("obey", "off");
+    json_put_text(config, "limit", "500ms");
+    ok(!power_set("h1", config, POWER_ON, &why), "%s: a wrong password",
+       driver->name);
+    /* An agent does not answer at all: no telling it from a dead one. */
+    is_str(fault_kind_name(why.kind),
+           fault_kind_name(snmp ? FAULT_PEER : FAULT_CONFIG),
+           "%s: %s", driver->name, why.text);
+    ok(strstr(why.text, "s3cr3t") == NULL
+       && strstr(why.detail, "s3cr3t") == NULL
+       && strstr(why.hint, "s3cr3t") == NULL, "%s: it is not said",
+       driver->name);
+    put("open", POWER_FIX_PASSWORD, 0644);
+    json_decref(config);
+    config = power_fix_config(&fix, driver->name, port, "open");
+    not_ok_fault(power_set("h1", config, POWER_ON, &why), &why, FAULT_CONFIG,
+                 "others than its owner may read", "%s: a password that all "
+                 "may read", driver->name);
+    json_decref(config);
+}
+
+/* Orders of other hosts do not wait for one whose controller is silent. */
+static void
+check_black_hole(const struct power_driver *driver, int port, bool stream)
+{
+    struct fault why = FAULT_INIT;
+    json_t *config, *good = config_of(driver);
+    enum power_state state = POWER_UNKNOWN;
+    int at, status = 0;
+    pid_t pid, peer;
+
+    peer = net_fix_start(NET_SILENT, stream, port, &at);
+    config = power_fix_config(&fix, driver->name, at, "right");
+    json_put_text(config, "limit", "20s");
+    set_up("obey", "on");
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        _exit(power_set("h2", config, POWER_OFF, &why) ? 0 : 1);
+    ok_fault(power_status("h1", good, &state, &why), &why,
+             "%s: beside a black hole", driver->name);
+    is_int(waitpid(pid, &status, WNOHANG), 0, "%s: which is still black",
+           driver->name);
+    net_fix_stop(pid);
+    net_fix_stop(peer);
+    json_decref(config);
+    json_decref(good);
+}
+
+/* The others: version 3 of SNMP, basic authentication, another way to say
+ * which outlet, a password of the environment. */
+static void
+check_variants(void)
+{
+    enum power_state state = POWER_UNKNOWN;
+    struct fault why = FAULT_INIT;
+    json_t *config;
+
+    set_up("obey", "on");
+    config = power_fix_config(&fix, "redfish", fix.redfish_port, "right");
+    json_put_text(config, "session", "basic");
+    json_put_text(config, "system_path", "/redfish/v1/Systems/blade");
+    json_object_del(config, "password_file");
+    json_put_text(config, "password_env", "POWER_TEST_PASSWORD");
+    not_ok_fault(power_status("h1", config, &state, &why), &why,
+                 FAULT_CONFIG, "POWER_TEST_PASSWORD", "a variable is unset");
+    (void)setenv("POWER_TEST_PASSWORD", POWER_FIX_PASSWORD, 1);
+    ok_fault(power_status("h1", config, &state, &why), &why,
+             "redfish by basic authentication");
+    is_int(state, POWER_ON, "is on");
+    json_decref(config);
+    if (fix.snmp_port == 0)
+        return;
+    config = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
+                       "driver", "snmp-pdu", "version", "3", "user", "assay",
+                       "auth_protocol", "sha", "priv_protocol", "aes",
+                       "oid", ".1.3.6.1.4.1.318.1.1.4.4.2.1.3.7",
+                       "on_value", "1", "off_value", "2", "steady", "20ms");
+    {
+        char address[64], path[128];
+
+        (void)snprintf(address, sizeof(address), "127.0.0.1:%d",
+                       fix.snmp_port);
+        (void)snprintf(path, sizeof(path), "%s/right", dir);
+        json_put_text(config, "address", address);
+        json_put_text(config, "auth_password_file", path);
+        json_put_text(config, "priv_password_file", path);
+        ok_fault(power_set("h1", config, POWER_OFF, &why), &why,
+                 "snmp version 3");
+        (void)snprintf(path, sizeof(path), "%s/wrong", dir);
+        json_put_text(config, "auth_password_file", path);
+        not_ok_fault(power_status("h1", config, &state, &why), &why,
+                     FAULT_CONFIG, "Authentication failure",
+                     "a wrong password of version 3");
+    }
+    json_decref(config);
+}
+
 static void
 check_driver(const struct power_driver *driver)
 {
     json_t *config = config_of(driver);
     bool manual = strcmp(driver->name, "manual") == 0;
+    const char *odd = driver->boot_order == NULL
+        && strcmp(driver->name, "snmp-pdu") != 0 ? "neither 'on' nor 'off'"
+                                                 : "attempt 1: ";
     enum power_state state = POWER_ON;
     struct fault why = FAULT_INIT;
 
@@ -218,29 +414,18 @@ check_driver(const struct power_driver *driver)
         set_up("once", "off");
         ok_fault(power_set("h1", config, POWER_ON, &why), &why,
                  "%s: a refusal that passes is retried", driver->name);
-        check_bad(driver, config, "babble", "neither 'on' nor 'off'");
-        check_bad(driver, config, "silent", "neither 'on' nor 'off'");
-        check_bad(driver, config, "flood", "neither 'on' nor 'off'");
+        check_bad(driver, config, "babble", odd);
+        check_bad(driver, config, "silent", odd);
+        check_bad(driver, config, "flood", odd);
         check_bad(driver, config, "dead", "attempt 1: ");
         set_up("babble", "on");
         ok(!power_status("h1", config, &state, &why),
            "%s: babble is no state", driver->name);
         is_int(state, POWER_ON, "%s: and none was made up", driver->name);
     }
-    json_decref(config);
-}
-
-/* Its orders are taken and nothing happens: only reading back tells. */
-static void
-check_liar(void)
-{
-    json_t *config = config_of(power_at(0));
-    struct fault why = FAULT_INIT;
-
-    set_up("lie", "off");
-    not_ok_fault(power_set_within("h1", config, POWER_ON, 300, &why), &why,
-                 FAULT_PEER, "it is still off 0.3 s after the order",
-                 "a liar is found out");
+    check_liar(driver, config);
+    if (driver->boot_order != NULL)
+        check_boot(driver, config);
     json_decref(config);
 }
 
@@ -251,7 +436,8 @@ check_configs(void)
         const char *json, *says;
     } bad[] = {
         { "{}", "no power driver ''" },
-        { "{\"driver\": \"lever\"}", "there are: command, libvirt, manual" },
+        { "{\"driver\": \"lever\"}", "there are: command, ipmi, libvirt, "
+          "manual, redfish, snmp-pdu" },
         { "{\"driver\": \"libvirt\"}", "needs the key 'domain'" },
         { "{\"driver\": \"libvirt\", \"domain\": \"../x\"}",
           "needs the key 'domain'" },
@@ -263,6 +449,40 @@ check_configs(void)
           " \"status\": [\"x\"]}", "needs the key 'off'" },
         { "{\"driver\": \"manual\", \"limit\": \"soon\"}",
           "'soon' is no duration" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a\"}",
+          "needs 'password_file', or 'password_env'" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a:b\","
+          " \"password_env\": \"P\"}", "no port after its colon" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a b\","
+          " \"password_env\": \"P\"}", "'a b' is no address" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a\","
+          " \"password_env\": \"P\", \"password_file\": \"/p\"}",
+          "both 'password_file' and 'password_env'" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a\","
+          " \"password_env\": \"P\", \"boot\": \"cd\"}",
+          "boot 'cd' is none of pxe, pxe-uefi, disk" },
+        { "{\"driver\": \"ipmi\", \"address\": \"a\","
+          " \"password\": \"P\"}", "takes no key 'password'" },
+        { "{\"driver\": \"redfish\", \"url\": \"https://u:p@h\","
+          " \"user\": \"u\", \"password_env\": \"P\"}",
+          "needs the key 'url'" },
+        { "{\"driver\": \"redfish\", \"url\": \"https://h\","
+          " \"password_env\": \"P\"}", "needs the key 'user'" },
+        { "{\"driver\": \"snmp-pdu\", \"address\": \"a\","
+          " \"model\": \"apc\", \"outlet\": \"0\","
+          " \"community_env\": \"C\"}", "needs the key 'outlet'" },
+        { "{\"driver\": \"snmp-pdu\", \"address\": \"a\","
+          " \"model\": \"fuse\", \"outlet\": \"1\","
+          " \"community_env\": \"C\"}",
+          "there are: apc, apc-rack, raritan, sentry3" },
+        { "{\"driver\": \"snmp-pdu\", \"address\": \"a\","
+          " \"oid\": \"1.3.x\", \"on_value\": \"1\","
+          " \"off_value\": \"2\", \"community_env\": \"C\"}",
+          "no object identifier" },
+        { "{\"driver\": \"snmp-pdu\", \"address\": \"a\","
+          " \"oid\": \"1.3.6.1\", \"on_value\": \"1\","
+          " \"off_value\": \"1\", \"community_env\": \"C\"}",
+          "two numbers 'on_value' and 'off_value'" },
     };
     struct fault why = FAULT_INIT;
     json_t *config;
@@ -275,6 +495,25 @@ check_configs(void)
     }
 }
 
+/* All that was logged, the retries too, is free of secrets. */
+static void
+check_log(void)
+{
+    struct arena arena = ARENA_INIT;
+    struct buf log = BUF_INIT;
+    struct fault why = FAULT_INIT;
+
+    if (!fs_read_file(arena_printf(&arena, "%s/log", dir), 64 << 20, &log,
+                      &why))
+        tap_bail("%s", why.text);
+    ok(strstr(buf_text(&log), "attempt 2 of 3") != NULL,
+       "each attempt is a line of the log");
+    ok(strstr(buf_text(&log), "s3cr3t") == NULL,
+       "no secret is in any of them");
+    buf_free(&log);
+    arena_free(&arena);
+}
+
 /* Programs are looked for beside the running one first: so this test runs
  * from the directory of its helper. */
 static void
@@ -282,18 +521,37 @@ move_there(char **argv)
 {
     struct arena arena = ARENA_INIT;
     const char *to;
+    char *from = NULL;
     struct fault why = FAULT_INIT;
 
     (void)snprintf(dir, sizeof(dir), "/tmp/assay-power.XXXXXX");
     if (mkdtemp(dir) == NULL || chmod(dir, 0755) != 0
         || setenv("ASSAY_HOME", dir, 1) != 0
-        || setenv("ASSAY_LOG", "error", 1) != 0)
+        || setenv("ASSAY_LOG", "debug", 1) != 0)
         tap_bail("no directory");
+    to = arena_printf(&arena, "%s/assay-bmc", dir);
+    if (!home_program(&arena, "assay-bmc", &from, &why)
+        || !fs_copy_file(from, to, 0755, &why))
+        tap_bail("%s", why.text);
     to = arena_printf(&arena, "%s/power-test", dir);
     if (!fs_copy_file("/proc/self/exe", to, 0755, &why))
         tap_bail("%s", why.text);
     (void)execv(to, argv);
     tap_bail("run %s: %s", to, strerror(errno));
+}
+
+/* What the library and we say goes there, to be searched at the end. */
+static void
+log_to_file(void)
+{
+    struct arena arena = ARENA_INIT;
+    int fd = open(arena_printf(&arena, "%s/log", dir),
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+        tap_bail("no log");
+    fd_close(&fd);
+    arena_free(&arena);
 }
 
 int
@@ -313,13 +571,31 @@ main(int argc, char **argv)
         || !fs_mkdirs(home_path(&arena, "run/power"), 0755, &why))
         tap_bail("%s", why.text);
     (void)snprintf(dir, sizeof(dir), "%s", home);
+    log_to_file();
     make_machine();
     set_up("obey", "off");
     person = start_person();
     check_configs();
-    for (size_t i = 0; power_at(i) != NULL; i++)
-        check_driver(power_at(i));
-    check_liar();
+    power_fix_start(&fix, dir);
+    for (size_t i = 0; power_at(i) != NULL; i++) {
+        const struct power_driver *driver = power_at(i);
+        bool stream;
+        int port = power_fix_port(&fix, driver->name, &stream);
+
+        if (driver->steady_ms > 0 && port == 0) {
+            diag("%s: not tried, its controller is not here", driver->name);
+            continue;
+        }
+        check_driver(driver);
+        if (port != 0) {
+            check_wires(driver, port, stream);
+            check_password(driver, port);
+            check_black_hole(driver, port, stream);
+        }
+    }
+    check_variants();
+    check_log();
+    power_fix_stop(&fix);
     (void)kill(person, SIGKILL);
     (void)waitpid(person, NULL, 0);
     if (tap.failed == 0 && !fs_remove_tree(dir, &why))

@@ -1,0 +1,217 @@
+/* hosts/power_remote.c - power by controllers on the network: IPMI, Redfish,
+ * switched outlets by SNMP.
+ *
+ * Their libraries block, know each its own deadlines, and are a burden to link
+ * with: so each order is a short-lived assay-bmc, which is killed when its
+ * time is over. It reads the host's "power" object; a password is read by it
+ * alone, from where the object says. */
+#include <config.h>
+
+#include "hosts/power_drivers.h"
+
+#include "harness/buf.h"
+#include "harness/fault.h"
+#include "harness/json.h"
+#include "hosts/address.h"
+#include "hosts/outlet.h"
+#include "hosts/secret.h"
+
+#define LIMIT_MS 20000
+/* The library ends by itself before, and says more than "killed". */
+#define GRACE_MS 2000
+#define STEADY_MS 500
+
+#define IPMI_PORT 623
+#define SNMP_PORT 161
+#define CIPHER_SUITE_MAX 17
+
+static const char *const ipmi_keys[] = {
+    "address", "user", "password_file", "password_env", "privilege",
+    "cipher_suite", "workaround", "boot", "limit", "steady",
+};
+static const char *const redfish_keys[] = {
+    "url", "user", "password_file", "password_env", "system_path", "session",
+    "tls", "ca_file", "boot", "limit", "steady",
+};
+static const char *const snmp_keys[] = {
+    "address", "model", "outlet", "oid", "on_value", "off_value", "version",
+    "community_file", "community_env", "user", "auth_protocol",
+    "auth_password_file", "auth_password_env", "priv_protocol",
+    "priv_password_file", "priv_password_env", "limit", "steady",
+};
+
+static const char *const privileges[] = { "user", "operator", "admin", NULL };
+static const char *const workarounds[] = {
+    "authcap", "intel20", "supermicro20", "sun20", "opensesspriv",
+    "integritycheckvalue", NULL
+};
+static const char *const ipmi_boots[] = { "pxe", "pxe-uefi", "disk", NULL };
+static const char *const redfish_boots[] = {
+    "pxe", "pxe-uefi", "http-uefi", "disk", NULL
+};
+static const char *const sessions[] = { "session", "basic", NULL };
+static const char *const tls_words[] = { "verify", "unverified", NULL };
+
+/* 'key' is absent, or one of 'words' (NULL-ended). */
+static bool
+check_word(const json_t *config, const char *key, const char *const *words,
+           struct fault *why)
+{
+    const char *text = json_text(config, key);
+    struct buf known = BUF_INIT;
+
+    if (text == NULL)
+        return true;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], text) == 0) {
+            buf_free(&known);
+            return true;
+        }
+        buf_addf(&known, "%s%s", i == 0 ? "" : ", ", words[i]);
+    }
+    fault_set(why, FAULT_CONFIG, "%s '%s' is none of %s", key, text,
+              buf_text(&known));
+    buf_free(&known);
+    return false;
+}
+
+static bool
+check_address(const json_t *config, unsigned port, struct fault *why)
+{
+    const char *text = json_text(config, "address");
+    struct address address;
+
+    if (text == NULL)
+        return fault_set(why, FAULT_CONFIG, "power driver %s needs the key "
+                         "'address'", json_text(config, "driver"));
+    return address_parse(text, port, &address, why);
+}
+
+static bool
+ipmi_check(const char *host UNUSED, json_t *config, struct fault *why)
+{
+    const char *suite = json_text(config, "cipher_suite");
+    int64_t number;
+
+    if (suite != NULL && !parse_int64(suite, 0, CIPHER_SUITE_MAX, &number))
+        return fault_set(why, FAULT_CONFIG, "cipher_suite '%s' is no number "
+                         "from 0 to %d", suite, CIPHER_SUITE_MAX);
+    return power_check_keys(config, ipmi_keys, ARRAY_LEN(ipmi_keys), why)
+        && check_address(config, IPMI_PORT, why)
+        && secret_check(config, "password", true, why)
+        && check_word(config, "privilege", privileges, why)
+        && check_word(config, "workaround", workarounds, why)
+        && check_word(config, "boot", ipmi_boots, why)
+        && power_check_limit(config, why);
+}
+
+static bool
+redfish_check(const char *host UNUSED, json_t *config, struct fault *why)
+{
+    const char *url = json_text(config, "url");
+    const char *system_path = json_text(config, "system_path");
+    const char *ca_file = json_text(config, "ca_file");
+
+    if (!power_check_keys(config, redfish_keys, ARRAY_LEN(redfish_keys),
+                          why))
+        return false;
+    if (url == NULL || (strncmp(url, "https://", 8) != 0
+                        && strncmp(url, "http://", 7) != 0)
+        || strpbrk(url, "@?# ") != NULL)
+        return fault_set(why, FAULT_CONFIG, "power driver redfish needs the "
+                         "key 'url', https://HOST[:PORT]");
+    if (json_text(config, "user") == NULL)
+        return fault_set(why, FAULT_CONFIG, "power driver redfish needs the "
+                         "key 'user'");
+    if (system_path != NULL && system_path[0] != '/')
+        return fault_set(why, FAULT_CONFIG, "system_path '%s' is no path that "
+                         "starts with '/'", system_path);
+    if (ca_file != NULL && ca_file[0] != '/')
+        return fault_set(why, FAULT_CONFIG, "ca_file '%s' is not absolute",
+                         ca_file);
+    return secret_check(config, "password", true, why)
+        && check_word(config, "session", sessions, why)
+        && check_word(config, "tls", tls_words, why)
+        && check_word(config, "boot", redfish_boots, why)
+        && power_check_limit(config, why);
+}
+
+static bool
+snmp_check(const char *host UNUSED, json_t *config, struct fault *why)
+{
+    struct outlet outlet;
+
+    return power_check_keys(config, snmp_keys, ARRAY_LEN(snmp_keys), why)
+        && check_address(config, SNMP_PORT, why)
+        && outlet_read(config, &outlet, why)
+        && power_check_limit(config, why);
+}
+
+static bool
+remote_run(const json_t *config, const char *verb, struct buf *out,
+           struct fault *why)
+{
+    const char *words[] = { verb, NULL };
+    int64_t limit_ms = power_duration_ms(config, "limit", LIMIT_MS);
+    char *input = json_dumps(config, JSON_COMPACT);
+    bool ok;
+
+    must(input != NULL);
+    ok = power_helper_run("assay-bmc", words, input, limit_ms + GRACE_MS,
+                          out, why);
+    free(input);
+    return ok;
+}
+
+static bool
+remote_order(const char *host UNUSED, const json_t *config,
+             enum power_state want, struct fault *why)
+{
+    return remote_run(config, power_state_name(want), NULL, why);
+}
+
+static bool
+remote_status(const char *host UNUSED, const json_t *config,
+              enum power_state *state_out, struct fault *why)
+{
+    struct buf out = BUF_INIT;
+    bool ok = remote_run(config, "status", &out, why)
+        && power_read_answer(buf_text(&out), out.len, state_out, why);
+
+    buf_free(&out);
+    return ok;
+}
+
+static bool
+remote_boot_order(const char *host UNUSED, const json_t *config,
+                  struct fault *why)
+{
+    return remote_run(config, "boot", NULL, why)
+        || fault_context(why, "boot order");
+}
+
+const struct power_driver power_ipmi_driver = {
+    .name = "ipmi",
+    .check = ipmi_check,
+    .order = remote_order,
+    .status = remote_status,
+    .boot_order = remote_boot_order,
+    .steady_ms = STEADY_MS,
+};
+
+const struct power_driver power_redfish_driver = {
+    .name = "redfish",
+    .check = redfish_check,
+    .order = remote_order,
+    .status = remote_status,
+    .boot_order = remote_boot_order,
+    .steady_ms = STEADY_MS,
+};
+
+const struct power_driver power_snmp_driver = {
+    .name = "snmp-pdu",
+    .check = snmp_check,
+    .order = remote_order,
+    .status = remote_status,
+    .steady_ms = STEADY_MS,
+};

@@ -15,9 +15,9 @@
 #include <string.h>
 
 /* The odds at which it ends: P(product) outside [CLEARED, CONVICTED]. */
-static const double CONVICTED = 0.995, CLEARED = 0.006;
+static const double CONVICTED = 0.9999, CLEARED = 0.01;
 /* When nothing more can be run, lesser certainty must do. */
-static const double LIKELY = 0.95, UNLIKELY = 0.05;
+static const double LIKELY = 0.995, UNLIKELY = 0.2;
 /* Bits a run must be expected to give. */
 static const double LEAST_GAIN = 0.002;
 /* Bits about which of the innocent it was, beside those about the product. */
@@ -87,10 +87,12 @@ static const double WITNESS[WITNESS_COUNT][BLAME_CAUSE_COUNT] = {
 static const double SEEN[BLAME_CAUSE_COUNT] = { 0, 0.03, 0.4, 0.75, 0.5 };
 static const double SEEN_ELSEWHERE = 0.2;
 
-/* How often a job meets each cause, in a thousand; flakes by history. */
+/* How often a job meets each cause, in a thousand; flakes by history. An
+ * outage of the harness strikes many jobs of a flight at once, so that it is
+ * met as often as a fault of the product. */
 #define PER_MILLE_PRODUCT 20.0
 #define PER_MILLE_HOST 5.0
-#define PER_MILLE_HARNESS 4.0
+#define PER_MILLE_HARNESS 20.0
 #define PER_MILLE_BOTH 0.1
 
 /* Chances that have nothing to do with the cause looked for. */
@@ -187,8 +189,9 @@ ways_make(const struct blame_facts *facts, struct ways *ways)
     add(ways, BLAME_PRODUCT, PER_MILLE_BOTH, 0.90, 1, 0, 0, 0);
     add(ways, BLAME_HOST, 0.6 * PER_MILLE_HOST, 0.95, 1, 0, 1, 0);
     add(ways, BLAME_HOST, 0.4 * PER_MILLE_HOST, 0.50, 1, 0, 1, 0);
-    add(ways, BLAME_HARNESS, 0.4 * PER_MILLE_HARNESS, 0.95, 1, 1, 1, 1);
-    add(ways, BLAME_HARNESS, 0.3 * PER_MILLE_HARNESS, 0.50, 1, 1, 1, 1);
+    add(ways, BLAME_HARNESS, 0.3 * PER_MILLE_HARNESS, 0.95, 1, 1, 1, 1);
+    add(ways, BLAME_HARNESS, 0.2 * PER_MILLE_HARNESS, 0.70, 1, 1, 1, 1);
+    add(ways, BLAME_HARNESS, 0.2 * PER_MILLE_HARNESS, 0.40, 1, 1, 1, 1);
     /* Was over when we came to look. */
     add(ways, BLAME_HARNESS, 0.3 * PER_MILLE_HARNESS, 0.80, 0, 0, 0, 0);
     add_flakes(ways, facts);

@@ -17,6 +17,7 @@
 #include "hypervisor/hypervisor_cmds.h"
 #include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
+#include "results/pattern_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
 
@@ -32,6 +33,7 @@ static const struct cmd *const tables[] = {
     hypervisor_cmds,
     lab_cmds,
     on_cmds,
+    pattern_cmds,
     recipes_cmds,
     results_cmds,
     service_cmds,

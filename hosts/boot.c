@@ -19,14 +19,16 @@
 #include "harness/fault.h"
 #include "harness/home.h"
 #include "harness/mem.h"
+#include "harness/pattern_scan.h"
 #include "harness/proc.h"
-#include "hosts/boot_console.h"
 #include "hosts/boot_db.h"
 #include "hosts/boot_power.h"
+#include "hosts/console_watch.h"
 #include "hosts/host_db.h"
 
 #define ROW_POLL_MS 500         /* notifications may be lost with a session */
 #define POWER_POLL_MS 5000
+#define MARK "boot"             /* on the console */
 
 enum step { STEP_OFF = 0, STEP_ON, STEP_WATCH, STEP_OVER };
 
@@ -41,7 +43,7 @@ struct watch {
     enum step step;
     struct boot_power power;
     uv_timer_t power_timer;
-    struct boot_console console;
+    struct console_watch console;
     int64_t started_ms, powered_ms;     /* mono */
     int64_t said_fetch_bytes;
     struct boot_facts facts;
@@ -58,6 +60,7 @@ struct run {
     const struct boot_job *job;
     struct clock *clock;
     struct arena arena;
+    struct pattern_code *code;  /* NULL: consoles are not watched */
     char *program;              /* "assay" */
     struct watch *watches;
     size_t open_count;          /* not over */
@@ -161,7 +164,7 @@ finish(struct watch *watch)
     watch->step = STEP_OVER;
     run->open_count--;
     uv_timer_stop(&watch->power_timer);
-    boot_console_stop(&watch->console);
+    console_watch_stop(&watch->console);
     boot_verdict_make(watch->boot_host->host->name, &watch->facts,
                       &watch->verdict);
     if (watch->verdict.end == BOOT_END_UP) {
@@ -299,12 +302,17 @@ first_time(struct watch *watch, int64_t *when_ms, const char *text)
 }
 
 static void
-on_sign(void *owner, enum boot_sign sign, const char *line)
+on_console(void *owner, const struct pattern *pattern, const char *line)
 {
     struct watch *watch = owner;
     struct boot_facts *facts = &watch->facts;
 
-    switch (sign) {
+    /* Without its console a boot is still confirmed by its call. */
+    if (pattern == NULL) {
+        say(watch, "the console is not watched: %s", line);
+        return;
+    }
+    switch (boot_sign_of(pattern)) {
     case BOOT_SIGN_PANIC:
         set_line(&watch->panic, &facts->panic, line);
         break;
@@ -325,9 +333,7 @@ on_sign(void *owner, enum boot_sign sign, const char *line)
         set_line(&watch->trouble, &facts->trouble, line);
         break;
     case BOOT_SIGN_NONE:
-        /* Without its console a boot is still confirmed by its call. */
-        say(watch, "the console is not watched: %s", line);
-        break;
+        return;
     }
     consider(watch);
 }
@@ -367,9 +373,10 @@ switch_on(struct watch *watch)
 
     say(watch, "is off");
     watch->step = STEP_ON;
-    boot_console_start(&watch->console, &run->loop,
-                       watch->boot_host->host->name, run->job->limit_ms,
-                       on_sign, watch);
+    if (run->code != NULL)
+        console_watch_start(&watch->console, &run->loop,
+                            watch->boot_host->host->name, MARK, run->code,
+                            on_console, watch);
     if (!boot_record_power(run->db, watch->armed.nonce, &run->fault)) {
         end_run(run);
         return;
@@ -445,7 +452,7 @@ keep_last_line(struct watch *watch)
 {
     struct buf line = BUF_INIT;
 
-    boot_console_last_line(watch->boot_host->host->name, &line);
+    console_last_line(watch->boot_host->host->name, &line);
     set_line(&watch->last_line, &watch->facts.last_line, buf_text(&line));
     buf_free(&line);
 }
@@ -597,7 +604,7 @@ static void
 close_loop(struct run *run)
 {
     for (size_t i = 0; i < run->job->host_count; i++) {
-        boot_console_stop(&run->watches[i].console);
+        console_watch_stop(&run->watches[i].console);
         boot_power_stop(&run->watches[i].power);
     }
     while (helpers_run(run))
@@ -651,6 +658,7 @@ boot_run(struct db *db, const struct boot_job *job, enum boot_end *end_out,
     run->job = job;
     run->clock = clock_system();
     run->watches = xcalloc(job->host_count, sizeof(*run->watches));
+    run->code = pattern_code_try();
     must(uv_loop_init(&run->loop) == 0);
     for (size_t i = 0; i < job->host_count; i++)
         init_watch(run, i);
@@ -673,6 +681,7 @@ boot_run(struct db *db, const struct boot_job *job, enum boot_end *end_out,
     close_loop(run);
     for (size_t i = 0; i < job->host_count; i++)
         free_watch(&run->watches[i]);
+    pattern_code_free(run->code);
     arena_free(&run->arena);
     free(run->watches);
     free(run);

@@ -6,33 +6,26 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "hosts/netboot.h"
+#include "harness/pattern.h"
 
-/* Samples of each are in tests/hosts/boot-verdict-test.c. */
-static const struct boot_pattern patterns[] = {
-    { "Panic on CPU [0-9]+", BOOT_SIGN_PANIC },
-    { "FATAL TRAP", BOOT_SIGN_PANIC },
-    { "FATAL PAGE FAULT", BOOT_SIGN_PANIC },
-    { "Xen BUG at ", BOOT_SIGN_PANIC },
-    { "Assertion '[^']*' failed at ", BOOT_SIGN_PANIC },
-    { "Kernel panic - not syncing", BOOT_SIGN_PANIC },
-    { "Hardware Dom0 (crashed|halted|shutdown)", BOOT_SIGN_PANIC },
-    { "Domain 0 (crashed|shutdown)", BOOT_SIGN_PANIC },
-    { NETBOOT_FAILED, BOOT_SIGN_LOADER },
-    { "No more network devices", BOOT_SIGN_LOADER },
-    { "No bootable device", BOOT_SIGN_LOADER },
-    { "UEFI Interactive Shell", BOOT_SIGN_LOADER },
-    { "grub rescue>", BOOT_SIGN_LOADER },
-    { "\\(XEN\\) Xen version [0-9]", BOOT_SIGN_XEN },
-    { "assay: init", BOOT_SIGN_DOM0 },
-    { "assay: dom0 up", BOOT_SIGN_READY },
-    { "assay: TROUBLE:", BOOT_SIGN_TROUBLE },
-};
-
-const struct boot_pattern *
-boot_pattern_at(size_t i)
+enum boot_sign
+boot_sign_of(const struct pattern *pattern)
 {
-    return i < ARRAY_LEN(patterns) ? &patterns[i] : NULL;
+    static const struct {
+        const char *name;
+        enum boot_sign sign;
+    } STAGES[] = {
+        { "xen-start", BOOT_SIGN_XEN }, { "dom0-init", BOOT_SIGN_DOM0 },
+        { "dom0-up", BOOT_SIGN_READY }, { "dom0-trouble", BOOT_SIGN_TROUBLE },
+        /* In a boot nobody asks for it. */
+        { "dom0-gone", BOOT_SIGN_PANIC },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(STAGES); i++)
+        if (strcmp(pattern->name, STAGES[i].name) == 0)
+            return STAGES[i].sign;
+    return pattern->kind != PATTERN_FATAL ? BOOT_SIGN_NONE
+        : pattern->lane == LANE_PRODUCT ? BOOT_SIGN_PANIC : BOOT_SIGN_LOADER;
 }
 
 const char *

@@ -21,13 +21,9 @@ enum boot_sign {
     BOOT_SIGN_READY,            /* dom0 is about to call back */
     BOOT_SIGN_TROUBLE,          /* dom0's init says what is wrong */
 };
-struct boot_pattern {
-    const char *regex;
-    enum boot_sign sign;
-};
-/* For console_client_expect; the index is the row. */
-const struct boot_pattern *boot_pattern_at(size_t i);   /* NULL past the end */
-#define BOOT_PATTERNS_MAX 32
+/* What a line that 'pattern' matched means for a boot. */
+struct pattern;
+enum boot_sign boot_sign_of(const struct pattern *pattern);
 
 /* All that a verdict depends on; times in ms after power-on was confirmed,
  * -1: not seen. */

@@ -8,100 +8,14 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/mem.h"
+#include "harness/pattern.h"
+#include "harness/pattern_scan.h"
 #include "results/logfile.h"
 #include "results/plain.h"
 
 #define EXCERPT_BEFORE 2
 #define EXCERPT_LINE_MAX 300
 #define EXCERPT_END_BYTES (2 * 1024 * 1024)
-
-static const struct {
-    const char *text;
-    int weight;
-    const char *sign;
-} SIGNS[] = {
-    { "assay-netboot: failed", 100, "netboot failure" },
-    { "Panic on CPU", 100, "hypervisor panic" },
-    { "FATAL TRAP", 98, "hypervisor trap" },
-    { "FATAL PAGE FAULT", 98, "hypervisor trap" },
-    { "DOUBLE FAULT", 98, "hypervisor trap" },
-    /* Of a domain, dom0 too; what follows is a long dump of registers. */
-    { " Unhandled: vec ", 97, "domain crash" },
-    { ") crashed on cpu#", 97, "domain crash" },
-    { "Hardware Dom0 ", 97, "dom0 crash" },
-    { "Kernel panic", 96, "kernel panic" },
-    { "Xen BUG at", 95, "hypervisor bug" },
-    { "Assertion '", 95, "failed assertion" },
-    { "kernel BUG at", 90, "kernel bug" },
-    { "BUG: ", 90, "kernel bug" },
-    { "Unable to handle kernel", 90, "kernel oops" },
-    { "Oops: ", 90, "kernel oops" },
-    { "general protection fault", 85, "kernel oops" },
-    { "synchronous external abort", 85, "processor abort" },
-    { "SError", 80, "processor abort" },
-    { "Watchdog timer", 80, "watchdog" },
-    { "soft lockup", 80, "lockup" },
-    { "LOCKUP", 80, "lockup" },
-    { "detected stalls", 75, "stall" },
-    { "Out of memory", 75, "out of memory" },
-    { "segfault at", 70, "crashed program" },
-    { "Segmentation fault", 70, "crashed program" },
-    { "AddressSanitizer", 70, "sanitizer report" },
-    { "runtime error:", 65, "sanitizer report" },
-    { "core dumped", 60, "crashed program" },
-    { "Traceback (most recent", 60, "crashed program" },
-    { "assay: TROUBLE:", 60, "trouble in dom0's start" },
-    { "No space left on device", 55, "full disk" },
-    { "No bootable device", 55, "firmware found nothing to boot" },
-    { "UEFI Interactive Shell", 55, "firmware found nothing to boot" },
-    { "grub rescue>", 55, "loader failure" },
-    { "domain creation fail", 50, "failed domain creation" },
-    { "libxl: error", 40, "tool error" },
-    { "xl: error", 40, "tool error" },
-    { "fatal:", 35, "error message" },
-    { "FATAL:", 35, "error message" },
-    { "ERROR", 30, "error message" },
-    { "error:", 30, "error message" },
-    { "Error:", 30, "error message" },
-    { "FAIL", 25, "failed check" },
-    { "not ok ", 25, "failed check" },
-    { "timed out", 25, "time-out" },
-    { "Timed out", 25, "time-out" },
-    { "command not found", 25, "missing program" },
-    { "No such file or directory", 20, "missing file" },
-    { "Permission denied", 20, "refused access" },
-    { "cannot ", 15, "error message" },
-    { "failed", 15, "error message" },
-};
-
-/* Lines with these are printed in good runs too. */
-static const char *const NOISE[] = {
-    "SELFTEST FAILURE: CORRECT BEHAVIOR CANNOT BE GUARANTEED",
-    "Unhandled SMC/HVC", "ICACTIVER", "ARM_SMCCC_ARCH_WORKAROUND_1",
-    " 0 failed", " 0 errors", "without error", "panic=", "oops=",
-};
-
-static bool
-has(const char *line, size_t bytes, const char *text)
-{
-    return memmem(line, bytes, text, strlen(text)) != NULL;
-}
-
-const char *
-excerpt_sign(const char *line, size_t bytes, int *weight_out)
-{
-    for (size_t i = 0; i < ARRAY_LEN(SIGNS); i++) {
-        if (!has(line, bytes, SIGNS[i].text))
-            continue;
-        for (size_t j = 0; j < ARRAY_LEN(NOISE); j++) {
-            if (has(line, bytes, NOISE[j]))
-                return NULL;
-        }
-        *weight_out = SIGNS[i].weight;
-        return SIGNS[i].sign;
-    }
-    return NULL;
-}
 
 /* A piece of a log, cut into lines as it is walked. */
 struct walk {
@@ -132,31 +46,42 @@ struct best {
     size_t at;                  /* offset of its start in the piece */
     int weight;                 /* 0: none */
     const char *sign;
+    bool found;                 /* in this piece */
 };
 
-static bool
-best_find(const char *data, size_t bytes, int64_t number, struct best *best)
+static void
+on_sign(void *owner, const struct pattern *pattern, int64_t offset,
+        const char *line UNUSED, size_t bytes UNUSED)
 {
-    struct walk walk = { data, bytes, 0, number };
-    const char *line, *sign;
-    size_t line_bytes;
-    bool better = false;
-    int weight;
+    struct best *best = owner;
 
-    while (walk_line(&walk, &line, &line_bytes)) {
-        weight = 0;
-        sign = excerpt_sign(line, line_bytes, &weight);
-        /* Of strong signs the first is the cause and later ones follow from
-         * it; of weak ones the last is the nearest to the end. */
-        if (sign == NULL || weight < best->weight
-            || (weight == best->weight && weight >= EXCERPT_STRONG))
-            continue;
-        best->at = (size_t)(line - data);
-        best->weight = weight;
-        best->sign = sign;
-        better = true;
-    }
-    return better;
+    /* Of strong signs the first is the cause and later ones follow from it;
+     * of weak ones the last is the nearest to the end. */
+    if (pattern->weight == 0 || pattern->weight < best->weight
+        || (pattern->weight == best->weight
+            && pattern->weight >= EXCERPT_STRONG))
+        return;
+    best->at = (size_t)offset;
+    best->weight = pattern->weight;
+    best->sign = pattern->sign;
+    best->found = true;
+}
+
+/* True when the piece has something stronger than 'best' held before. */
+static bool
+best_find(struct pattern_code *code, const char *data, size_t bytes,
+          struct best *best)
+{
+    struct pattern_scan *scan;
+
+    best->found = false;
+    if (code == NULL)
+        return false;
+    scan = pattern_scan_new(code, on_sign, best);
+    pattern_scan_feed(scan, data, bytes);
+    pattern_scan_flush(scan);
+    pattern_scan_free(scan);
+    return best->found;
 }
 
 /* Nothing to read: also a line that has only the hypervisor's prefix. */
@@ -283,29 +208,33 @@ line_find(const char *data, size_t bytes, int64_t want, size_t *at_out)
 }
 
 static void
-excerpt_wanted(const char *data, size_t bytes, int64_t number, size_t at,
-               struct arena *arena, struct excerpt *out)
+excerpt_wanted(struct pattern_code *code, const char *data, size_t bytes,
+               int64_t number, size_t at, struct arena *arena,
+               struct excerpt *out)
 {
+    const struct pattern *pattern;
     const char *end = memchr(data + at, '\n', bytes - at);
     size_t span = end == NULL ? bytes - at : (size_t)(end - data) - at;
 
-    out->weight = 0;
-    out->sign = excerpt_sign(data + at, span, &out->weight);
-    if (out->sign == NULL)
-        out->sign = "evidence";
+    pattern = code == NULL ? NULL : pattern_code_line(code, data + at, span);
+    if (pattern != NULL && pattern->weight == 0)
+        pattern = NULL;
+    out->weight = pattern == NULL ? 0 : pattern->weight;
+    out->sign = pattern == NULL ? "evidence" : pattern->sign;
     excerpt_around(data, bytes, number, at, true, arena, out);
 }
 
 void
-excerpt_data(const char *data, size_t bytes, int64_t first, int64_t want,
-             struct arena *arena, struct excerpt *out)
+excerpt_data(struct pattern_code *code, const char *data, size_t bytes,
+             int64_t first, int64_t want, struct arena *arena,
+             struct excerpt *out)
 {
-    struct best best = { 0, 0, NULL };
+    struct best best = { .weight = 0 };
     size_t at;
 
     if (want >= first && line_find(data, bytes, want - first + 1, &at)) {
-        excerpt_wanted(data, bytes, first, at, arena, out);
-    } else if (best_find(data, bytes, first, &best)) {
+        excerpt_wanted(code, data, bytes, first, at, arena, out);
+    } else if (best_find(code, data, bytes, &best)) {
         excerpt_best(data, bytes, first, &best, arena, out);
     } else {
         excerpt_last(data, bytes, first, arena, out);
@@ -347,8 +276,9 @@ line_find_file(int fd, int64_t bytes, int64_t want, char *piece,
 
 /* The piece of a file around 'offset', which is the start of line 'want'. */
 static bool
-excerpt_file_wanted(int fd, int64_t bytes, int64_t offset, int64_t want,
-                    char *piece, struct arena *arena, struct excerpt *out,
+excerpt_file_wanted(struct pattern_code *code, int fd, int64_t bytes,
+                    int64_t offset, int64_t want, char *piece,
+                    struct arena *arena, struct excerpt *out,
                     struct fault *why)
 {
     int64_t span = EXCERPT_LINES * 4096, from, to;
@@ -360,16 +290,16 @@ excerpt_file_wanted(int fd, int64_t bytes, int64_t offset, int64_t want,
         return false;
     for (int64_t i = 0; i < offset - from; i++)
         number -= piece[i] == '\n';
-    excerpt_wanted(piece, (size_t)(to - from), number,
+    excerpt_wanted(code, piece, (size_t)(to - from), number,
                    (size_t)(offset - from), arena, out);
     return true;
 }
 
 bool
-excerpt_read(int fd, int64_t bytes, int64_t want, struct arena *arena,
-             struct excerpt *out, struct fault *why)
+excerpt_read(struct pattern_code *code, int fd, int64_t bytes, int64_t want,
+             struct arena *arena, struct excerpt *out, struct fault *why)
 {
-    struct best best = { 0, 0, NULL }, head_best;
+    struct best best = { .weight = 0 }, head_best;
     size_t piece_bytes = EXCERPT_END_BYTES, head;
     char *piece = NULL, *tail = NULL;
     int64_t offset = -1;
@@ -383,8 +313,8 @@ excerpt_read(int fd, int64_t bytes, int64_t want, struct arena *arena,
         ok = line_find_file(fd, bytes, want, piece, piece_bytes, &offset,
                             why);
         if (ok && offset >= 0) {
-            ok = excerpt_file_wanted(fd, bytes, offset, want, piece, arena,
-                                     out, why);
+            ok = excerpt_file_wanted(code, fd, bytes, offset, want, piece,
+                                     arena, out, why);
             goto out;
         }
     }
@@ -392,10 +322,10 @@ excerpt_read(int fd, int64_t bytes, int64_t want, struct arena *arena,
     ok = ok && logfile_read_at(fd, piece, head, 0, why);
     if (!ok || bytes <= EXCERPT_END_BYTES) {
         if (ok)
-            excerpt_data(piece, head, 1, 0, arena, out);
+            excerpt_data(code, piece, head, 1, 0, arena, out);
         goto out;
     }
-    (void)best_find(piece, head, 1, &best);
+    (void)best_find(code, piece, head, &best);
     head_best = best;
     tail = xmalloc(EXCERPT_END_BYTES);
     if (bytes < 2 * (int64_t)EXCERPT_END_BYTES)
@@ -404,7 +334,7 @@ excerpt_read(int fd, int64_t bytes, int64_t want, struct arena *arena,
                          why);
     if (!ok)
         goto out;
-    if (best_find(tail, piece_bytes, 0, &best)) {
+    if (best_find(code, tail, piece_bytes, &best)) {
         excerpt_best(tail, piece_bytes, 0, &best, arena, out);
     } else if (head_best.sign != NULL) {
         excerpt_best(piece, head, 1, &head_best, arena, out);

@@ -9,6 +9,8 @@
 
 struct arena;
 struct fault;
+struct pattern_code;
+struct pattern_code;
 
 #define EXCERPT_LINES 10
 
@@ -32,16 +34,15 @@ struct excerpt {
 
 /* Around line 'want' when it is > 0 and the log has it; else around the
  * line with the strongest sign of trouble, else the last lines. Of a long log
- * only the first and the last megabytes are searched. */
-MUST_CHECK bool excerpt_read(int fd, int64_t bytes, int64_t want,
+ * only the first and the last megabytes are searched. The signs are those of
+ * 'code'; with NULL there are none. */
+MUST_CHECK bool excerpt_read(struct pattern_code *code, int fd,
+                             int64_t bytes, int64_t want,
                              struct arena *arena, struct excerpt *out,
                              struct fault *why);
 /* The same of bytes in memory, whose first line has the number 'first'. */
-void excerpt_data(const char *data, size_t bytes, int64_t first, int64_t want,
-                  struct arena *arena, struct excerpt *out);
-
-/* What 'line' is a sign of, NULL for nothing. '*weight_out' is larger for a
- * stronger sign. */
-const char *excerpt_sign(const char *line, size_t bytes, int *weight_out);
+void excerpt_data(struct pattern_code *code, const char *data, size_t bytes,
+                  int64_t first, int64_t want, struct arena *arena,
+                  struct excerpt *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/json.h"
+#include "harness/pattern_scan.h"
 #include "results/evidence_db.h"
 #include "results/html.h"
 #include "results/logfile.h"
@@ -157,8 +158,8 @@ bool
 pages_flight(struct db *db, const char *root, int64_t flight,
              struct buf *out, struct fault *why)
 {
-    const struct report_options options = { .root = root,
-                                            .links = REPORT_LINKS_WEB };
+    struct report_options options = { .root = root,
+                                      .links = REPORT_LINKS_WEB };
     struct arena arena = ARENA_INIT;
     struct evidence evidence;
     struct verdict verdict;
@@ -167,7 +168,9 @@ pages_flight(struct db *db, const char *root, int64_t flight,
     ok = evidence_read(db, flight, &arena, &evidence, why);
     if (ok) {
         verdict_of(&evidence, &arena, &verdict);
+        options.patterns = pattern_code_try();
         report_html(&evidence, &verdict, &options, out);
+        pattern_code_free(options.patterns);
     }
     arena_free(&arena);
     return ok;

@@ -9,6 +9,7 @@
 #include "harness/buf.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/pattern_scan.h"
 #include "results/evidence_db.h"
 #include "results/verdict.h"
 
@@ -30,6 +31,7 @@ report_publish(struct db *db, int64_t flight, struct arena *arena,
     if (!ok)
         goto out;
     verdict_of(&evidence, &scratch, &verdict);
+    options.patterns = pattern_code_try();
     report_html(&evidence, &verdict, &options, &page);
     ok = fs_mkdirs(home_path(arena, "flights/%" PRId64, flight), 0755, why);
     if (!ok)
@@ -39,6 +41,7 @@ report_publish(struct db *db, int64_t flight, struct arena *arena,
     if (ok)
         *path_out = path;
 out:
+    pattern_code_free(options.patterns);
     buf_free(&page);
     arena_free(&scratch);
     return ok;

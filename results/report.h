@@ -14,6 +14,7 @@ struct arena;
 struct buf;
 struct db;
 struct evidence;
+struct pattern_code;
 struct fault;
 struct verdict;
 
@@ -29,6 +30,7 @@ struct report_options {
     const char *base;           /* FILES: stands before a path below root */
     const char *url;            /* of assay-web for others, without a slash at
                                  * the end ("http://lab:8077"); NULL: none */
+    struct pattern_code *patterns;      /* of signs in logs; NULL: none */
     const char *origin;         /* KCIDB: this lab, [a-z0-9_]+; NULL: assay */
 };
 

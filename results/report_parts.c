@@ -41,7 +41,8 @@ lines_from(const char *file, int64_t want,
     bool ok;
 
     ok = logfile_open(options->root, file, &fd, &bytes, why)
-        && excerpt_read(fd, bytes, want, arena, &out->excerpt, why);
+        && excerpt_read(options->patterns, fd, bytes, want, arena,
+                        &out->excerpt, why);
     if (ok)
         out->file = file;
     fd_close(&fd);
@@ -72,7 +73,8 @@ lines_from_consoles(const struct verdict_trouble *trouble,
                                    CONSOLE_BYTES, arena, &slice, &why)
             || slice.bytes == 0)
             continue;               /* no console is no trouble of its own */
-        excerpt_data(slice.data, slice.bytes, slice.line, 0, arena, &excerpt);
+        excerpt_data(options->patterns, slice.data, slice.bytes, slice.line,
+                     0, arena, &excerpt);
         if (excerpt.weight >= EXCERPT_STRONG
             && excerpt.weight > out->excerpt.weight) {
             out->excerpt = excerpt;

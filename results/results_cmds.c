@@ -15,6 +15,7 @@
 #include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/json.h"
+#include "harness/pattern_scan.h"
 #include "results/evidence_db.h"
 #include "results/report.h"
 #include "results/verdict.h"
@@ -202,7 +203,10 @@ make_report(struct db *db, int64_t flight, const struct format *format,
     if (!ok)
         goto out;
     verdict_of(&evidence, &arena, &verdict);
+    options->patterns = pattern_code_try();
     format->make(&source, out);
+    pattern_code_free(options->patterns);
+    options->patterns = NULL;
 out:
     free(real);
     arena_free(&arena);

@@ -4,8 +4,8 @@
  * Usage: blame-sim FLIGHTS SEED [single]
  * Rates are drawn from other distributions than the ones that the judge
  * believes in; a "mixed" failure is one of a test that the product's fault
- * would have struck too. "single" judges as most gates do: run it again once, and
- * believe that. Not a part of the product. */
+ * would have struck too. "single" judges as most gates do: run it again once,
+ * and believe that. Not a part of the product. */
 #include <config.h>
 
 #include <inttypes.h>

@@ -6,7 +6,10 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/fault.h"
 #include "harness/mem.h"
+#include "harness/pattern.h"
+#include "harness/pattern_scan.h"
 #include "results/excerpt.h"
 #include "results/html.h"
 #include "results/plain.h"
@@ -25,6 +28,10 @@ check_plain(const char *text, size_t bytes)
     }
 }
 
+/* Kept from one input to the next, and reachable, so that it is no leak. */
+static struct pattern_set *set;
+static struct pattern_code *code;
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -32,8 +39,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct arena arena = ARENA_INIT;
     struct buf out = BUF_INIT;
     struct excerpt excerpt;
+    struct fault why = FAULT_INIT;
     char *copy;
 
+    if (code == NULL)
+        must(pattern_set_load_from(ASSAY_SRCDIR "/results/patterns", NULL,
+                                   &set, &why)
+             && (code = pattern_code_new(set, &why)) != NULL);
     plain_add(&out, text, bytes, 5000);
     check_plain(buf_text(&out), out.len);
     must(out.len <= 5000 + 16);
@@ -46,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (int64_t want = 0; want < 4; want++) {
         int marked = 0;
 
-        excerpt_data(text, bytes, 1, want, &arena, &excerpt);
+        excerpt_data(code, text, bytes, 1, want, &arena, &excerpt);
         must(excerpt.count >= 0 && excerpt.count <= EXCERPT_LINES);
         must(excerpt.sign != NULL && excerpt.weight >= 0);
         for (int i = 0; i < excerpt.count; i++) {

@@ -1,10 +1,12 @@
-/* tests/hosts/boot-verdict-test.c - whose fault a boot is; each pattern with
- * lines that it must find and lines that it must not. */
+/* tests/hosts/boot-verdict-test.c - whose fault a boot is; what the library's
+ * patterns mean for it. */
 #include <config.h>
 
-#include <regex.h>
-
+#include "harness/fault.h"
+#include "harness/pattern.h"
+#include "harness/pattern_scan.h"
 #include "hosts/boot_verdict.h"
+#include "hosts/netboot.h"
 #include "tests/tap.h"
 
 /* All real, but for the made up addresses. */
@@ -22,7 +24,7 @@ static const struct {
       "Unable to mount root fs on unknown-block(0,0)" },
     { BOOT_SIGN_PANIC,
       "(XEN) Hardware Dom0 crashed: 'noreboot' set - not rebooting." },
-    { BOOT_SIGN_LOADER, "assay-netboot: failed" },
+    { BOOT_SIGN_LOADER, NETBOOT_FAILED },
     { BOOT_SIGN_LOADER, "No more network devices" },
     { BOOT_SIGN_LOADER, "No bootable device." },
     { BOOT_SIGN_LOADER, "UEFI Interactive Shell v2.2" },
@@ -46,21 +48,26 @@ static const struct {
     { BOOT_SIGN_NONE, "Xen 4.17.7 (c/s ) EFI loader" },
 };
 
-static enum boot_sign
-sign_of(const char *line)
+static void
+test_samples(void)
 {
-    enum boot_sign sign = BOOT_SIGN_NONE;
-    regex_t re;
+    struct pattern_set *set = NULL;
+    struct pattern_code *code = NULL;
+    struct fault why = FAULT_INIT;
+    const struct pattern *pattern;
 
-    for (size_t i = 0; boot_pattern_at(i) != NULL; i++) {
-        if (regcomp(&re, boot_pattern_at(i)->regex, REG_EXTENDED | REG_NOSUB)
-            != 0)
-            tap_bail("bad pattern %s", boot_pattern_at(i)->regex);
-        if (sign == BOOT_SIGN_NONE && regexec(&re, line, 0, NULL, 0) == 0)
-            sign = boot_pattern_at(i)->sign;
-        regfree(&re);
+    if (!pattern_set_load_from(ASSAY_SRCDIR "/results/patterns", NULL, &set,
+                               &why)
+        || (code = pattern_code_new(set, &why)) == NULL)
+        tap_bail("%s", why.text);
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        pattern = pattern_code_line(code, samples[i].line,
+                                    strlen(samples[i].line));
+        is_int(pattern == NULL ? BOOT_SIGN_NONE : boot_sign_of(pattern),
+               samples[i].sign, "%s", samples[i].line);
     }
-    return sign;
+    pattern_code_free(code);
+    pattern_set_free(set);
 }
 
 static const struct boot_facts nothing = {
@@ -87,10 +94,7 @@ main(void)
 {
     struct boot_facts f = nothing;
 
-    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
-        is_int(sign_of(samples[i].line), samples[i].sign, "%s",
-               samples[i].line);
-    ok(boot_pattern_at(BOOT_PATTERNS_MAX) == NULL, "patterns have room");
+    test_samples();
 
     check("out of time before power", &f, false, BOOT_END_BROKEN,
           BOOT_BLAME_HARNESS, "h1 was not switched on: out of time");

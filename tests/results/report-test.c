@@ -14,6 +14,7 @@
 #include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/json.h"
+#include "harness/pattern_scan.h"
 #include "harness/proc.h"
 #include "results/evidence.h"
 #include "results/evidence_db.h"
@@ -177,7 +178,9 @@ is_well_formed(const char *page, const char *what)
 static void
 the_page(const struct evidence *evidence, const struct verdict *verdict)
 {
+    struct pattern_code *code = pattern_code_try();
     const struct report_options files = {
+        .patterns = code,
         .root = fix.home, .links = REPORT_LINKS_FILES, .base = "../../",
     };
     struct buf page = BUF_INIT, again = BUF_INIT;
@@ -220,6 +223,7 @@ the_page(const struct evidence *evidence, const struct verdict *verdict)
     ok(strstr(text, "http://") == NULL && strstr(text, "https://") == NULL,
        "nothing is fetched from elsewhere");
     buf_free(&page);
+    pattern_code_free(code);
     buf_free(&again);
 }
 

@@ -9,6 +9,8 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fs.h"
+#include "harness/pattern.h"
+#include "harness/pattern_scan.h"
 #include "results/console_slice.h"
 #include "results/excerpt.h"
 #include "results/html.h"
@@ -18,6 +20,7 @@
 #include "tests/tap.h"
 
 static struct arena arena = ARENA_INIT;
+static struct pattern_code *code;
 static char root[] = "/tmp/assay-test.XXXXXX";
 
 static void
@@ -195,7 +198,7 @@ excerpt_of(const char *text, int64_t want)
 {
     struct excerpt out;
 
-    excerpt_data(text, strlen(text), 1, want, &arena, &out);
+    excerpt_data(code, text, strlen(text), 1, want, &arena, &out);
     return out;
 }
 
@@ -253,8 +256,9 @@ lines_that_matter(void)
     is_str(marked_line(&e), "libxl: error: one", "the stronger of two");
     e = excerpt_of("error: one\na\nerror: two\nb\n", 0);
     is_str(marked_line(&e), "error: two", "the later of two weak ones");
-    e = excerpt_of("Kernel panic - one\nKernel panic - two\n", 0);
-    is_str(marked_line(&e), "Kernel panic - one",
+    e = excerpt_of("Kernel panic - not syncing: 1\n"
+                   "Kernel panic - not syncing: 2\n", 0);
+    is_str(marked_line(&e), "Kernel panic - not syncing: 1",
            "the first of two strong ones");
     e = excerpt_of("SELFTEST FAILURE: CORRECT BEHAVIOR CANNOT BE GUARANTEED\n"
                    "x\n", 0);
@@ -276,10 +280,10 @@ lines_that_matter(void)
     put("big", buf_text(&text), text.len);
     if (!logfile_open(root, "big", &fd, &bytes, &why))
         tap_bail("%s", why.text);
-    ok_fault(excerpt_read(fd, bytes, 0, &arena, &e, &why), &why, "reads");
+    ok_fault(excerpt_read(code, fd, bytes, 0, &arena, &e, &why), &why, "reads");
     is_str(e.sign, "hypervisor panic", "a panic at the end of a large log");
     is_int(e.lines[0].number, 0, "... whose line numbers nobody counts");
-    ok_fault(excerpt_read(fd, bytes, 150001, &arena, &e, &why), &why,
+    ok_fault(excerpt_read(code, fd, bytes, 150001, &arena, &e, &why), &why,
              "reads");
     is_str(marked_line(&e), "nothing to see in line 150000 here",
            "a named line in the middle of it");
@@ -367,16 +371,23 @@ numbers(void)
 int
 main(void)
 {
+    struct pattern_set *set = NULL;
     struct fault why = FAULT_INIT;
 
     if (mkdtemp(root) == NULL)
         tap_bail("no directory");
+    if (!pattern_set_load_from(ASSAY_SRCDIR "/results/patterns", NULL, &set,
+                               &why)
+        || (code = pattern_code_new(set, &why)) == NULL)
+        tap_bail("%s", why.text);
     plain_text();
     logs_are_opened_below();
     logs_are_cut();
     lines_that_matter();
     consoles_by_time();
     numbers();
+    pattern_code_free(code);
+    pattern_set_free(set);
     if (!fs_remove_tree(root, &why))
         diag("%s", why.text);
     arena_free(&arena);

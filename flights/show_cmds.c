@@ -335,7 +335,7 @@ print_json(struct arena *arena, const struct evidence *e, const char *job,
     size_t i;
     bool ok;
 
-    verdict_of(e, arena, &verdict);
+    verdict_of(e, NULL, arena, &verdict);
     root = report_json(e, &verdict);
     chosen = root;
     jobs = json_object_get(root, "jobs");

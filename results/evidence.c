@@ -26,6 +26,17 @@ evidence_is_unrun(const struct evidence_step *step)
         || (step->status == OUTCOME_ABORTED && step->log_path[0] == '\0');
 }
 
+const struct evidence_step *
+evidence_first_bad(const struct evidence_job *job)
+{
+    for (size_t i = 0; i < job->step_count; i++) {
+        if (job->steps[i].status != OUTCOME_PASS
+            && job->steps[i].status != OUTCOME_SKIP)
+            return &job->steps[i];
+    }
+    return NULL;
+}
+
 const struct evidence_build *
 evidence_build_of(const struct evidence *evidence,
                   const struct evidence_job *job)

@@ -134,6 +134,9 @@ const char *evidence_pair_get(const struct evidence_pair *pairs,
                               size_t count, const char *name);
 /* It was recorded without having been run. */
 bool evidence_is_unrun(const struct evidence_step *step);
+/* The first step that is neither pass nor skip, NULL if there is none. */
+const struct evidence_step *
+evidence_first_bad(const struct evidence_job *job);
 /* What 'job' tested, NULL when it has no candidate. */
 const struct evidence_build *evidence_build_of(const struct evidence *evidence,
                                                const struct evidence_job *job);

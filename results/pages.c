@@ -11,12 +11,11 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
-#include "results/evidence_db.h"
 #include "results/html.h"
 #include "results/logfile.h"
 #include "results/overview_db.h"
 #include "results/report.h"
-#include "results/verdict.h"
+#include "results/verdict_db.h"
 
 #define FLIGHTS_SHOWN 200
 
@@ -165,9 +164,8 @@ pages_flight(struct db *db, const char *root, int64_t flight,
     struct verdict verdict;
     bool ok;
 
-    ok = evidence_read(db, flight, &arena, &evidence, why);
+    ok = verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
     if (ok) {
-        verdict_of(&evidence, &arena, &verdict);
         options.patterns = pattern_code_try();
         report_html(&evidence, &verdict, &options, out);
         pattern_code_free(options.patterns);
@@ -187,9 +185,8 @@ pages_flight_json(struct db *db, int64_t flight, struct buf *out,
     char *text;
     bool ok;
 
-    ok = evidence_read(db, flight, &arena, &evidence, why);
+    ok = verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
     if (ok) {
-        verdict_of(&evidence, &arena, &verdict);
         json = report_json(&evidence, &verdict);
         text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
         must(text != NULL);

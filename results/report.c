@@ -10,8 +10,7 @@
 #include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/pattern_scan.h"
-#include "results/evidence_db.h"
-#include "results/verdict.h"
+#include "results/verdict_db.h"
 
 bool
 report_publish(struct db *db, int64_t flight, struct arena *arena,
@@ -27,10 +26,10 @@ report_publish(struct db *db, int64_t flight, struct arena *arena,
     bool ok;
 
     ok = home_get(&options.root, why)
-        && evidence_read(db, flight, &scratch, &evidence, why);
+        && verdict_read(db, flight, NULL, &scratch, &evidence, &verdict,
+                        why);
     if (!ok)
         goto out;
-    verdict_of(&evidence, &scratch, &verdict);
     options.patterns = pattern_code_try();
     report_html(&evidence, &verdict, &options, &page);
     ok = fs_mkdirs(home_path(arena, "flights/%" PRId64, flight), 0755, why);

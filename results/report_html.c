@@ -105,15 +105,15 @@ part_gaps(struct page *page)
     struct buf *out = page->out;
 
     buf_adds(out, "<h2 id=\"coverage\">What was not covered</h2>\n");
-    if (verdict->gap_count == 0) {
+    if (verdict->coverage.gap_count == 0) {
         buf_adds(out, "<p>Nothing was left out: every step of every job ran "
                  "to its end.</p>\n");
         return;
     }
     buf_adds(out, "<div class=\"wide\"><table class=\"list\"><thead><tr>"
              "<th>job<th>tests<th><th>why</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < verdict->gap_count && i < GAPS_SHOWN; i++) {
-        const struct verdict_gap *gap = &verdict->gaps[i];
+    for (size_t i = 0; i < verdict->coverage.gap_count && i < GAPS_SHOWN; i++) {
+        const struct coverage_gap *gap = &verdict->coverage.gaps[i];
 
         buf_adds(out, "<tr><td class=\"keep\">");
         html_text(out, gap->job);
@@ -128,9 +128,9 @@ part_gaps(struct page *page)
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");
-    if (verdict->gap_count > GAPS_SHOWN)
+    if (verdict->coverage.gap_count > GAPS_SHOWN)
         buf_addf(out, "<p class=\"soft\">... and %zu more.</p>\n",
-                 verdict->gap_count - GAPS_SHOWN);
+                 verdict->coverage.gap_count - GAPS_SHOWN);
 }
 
 static void

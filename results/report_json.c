@@ -274,14 +274,16 @@ json_verdict(const struct verdict *verdict)
 
     json_put_text(object, "outcome", outcome_name(verdict->outcome));
     json_put_text(object, "summary", verdict->summary);
-    for (size_t i = 0; i < verdict->gap_count; i++) {
+    for (size_t i = 0; i < verdict->coverage.gap_count; i++) {
+        const struct coverage_gap *from = &verdict->coverage.gaps[i];
         json_t *gap = json_object();
 
-        json_put_text(gap, "kind", outcome_name(verdict->gaps[i].kind));
-        json_put_text(gap, "job", verdict->gaps[i].job);
-        put_outside(gap, "what", verdict->gaps[i].what);
-        json_put_int(gap, "count", (int64_t)verdict->gaps[i].count);
-        put_outside(gap, "why", verdict->gaps[i].why);
+        json_put_text(gap, "kind", outcome_name(from->kind));
+        json_put_text(gap, "job", from->job);
+        put_outside(gap, "what", from->what);
+        json_put_int(gap, "count", (int64_t)from->count);
+        json_put_int(gap, "lost", (int64_t)from->lost);
+        put_outside(gap, "why", from->why);
         json_array_append_new(gaps, gap);
     }
     for (size_t i = 0; i < verdict->trouble_count; i++) {

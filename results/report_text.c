@@ -203,10 +203,10 @@ part_gaps(struct text *text)
     const struct verdict *verdict = text->verdict;
 
     put_heading(text, "What was not covered");
-    if (verdict->gap_count == 0)
+    if (verdict->coverage.gap_count == 0)
         buf_adds(text->out, "  nothing was left out\n");
-    for (size_t i = 0; i < verdict->gap_count && i < GAPS_SHOWN; i++) {
-        const struct verdict_gap *gap = &verdict->gaps[i];
+    for (size_t i = 0; i < verdict->coverage.gap_count && i < GAPS_SHOWN; i++) {
+        const struct coverage_gap *gap = &verdict->coverage.gaps[i];
 
         buf_adds(text->out, "  ");
         put_wrapped(text, arena_printf(&text->arena, "%s %s%s%s%s%s",
@@ -216,9 +216,9 @@ part_gaps(struct text *text)
                                        gap->why[0] == '\0' ? "" : ": ",
                                        gap->why), 2, 4);
     }
-    if (verdict->gap_count > GAPS_SHOWN)
+    if (verdict->coverage.gap_count > GAPS_SHOWN)
         buf_addf(text->out, "  ... and %zu more\n",
-                 verdict->gap_count - GAPS_SHOWN);
+                 verdict->coverage.gap_count - GAPS_SHOWN);
 }
 
 static void

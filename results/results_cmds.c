@@ -16,9 +16,8 @@
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
-#include "results/evidence_db.h"
 #include "results/report.h"
-#include "results/verdict.h"
+#include "results/verdict_db.h"
 
 /* The absolute directory of 'file', which need not exist yet. */
 static bool
@@ -191,7 +190,7 @@ make_report(struct db *db, int64_t flight, const struct format *format,
     bool ok;
 
     ok = home_get(&options->root, why)
-        && evidence_read(db, flight, &arena, &evidence, why);
+        && verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
     if (!ok)
         goto out;
     real = realpath(options->root, NULL);
@@ -202,7 +201,6 @@ make_report(struct db *db, int64_t flight, const struct format *format,
         || links_base(&arena, options->root, file, &options->base, why);
     if (!ok)
         goto out;
-    verdict_of(&evidence, &arena, &verdict);
     options->patterns = pattern_code_try();
     format->make(&source, out);
     pattern_code_free(options->patterns);

@@ -3,9 +3,10 @@
 
 #include "results/verdict.h"
 
+#include <inttypes.h>
+
 #include "harness/arena.h"
 #include "harness/buf.h"
-#include "harness/mem.h"
 
 /* How grave a job's outcome is, for the order of troubles; 0: no trouble of
  * its own (what was blocked or starved is a gap, its cause is elsewhere). */
@@ -36,28 +37,11 @@ gravity(enum outcome outcome)
     return 0;
 }
 
-static bool
-step_is_good(const struct evidence_step *step)
-{
-    return step->status == OUTCOME_PASS || step->status == OUTCOME_SKIP;
-}
-
-/* The first step that is neither pass nor skip, NULL if there is none. */
-static const struct evidence_step *
-first_bad_step(const struct evidence_job *job)
-{
-    for (size_t i = 0; i < job->step_count; i++) {
-        if (!step_is_good(&job->steps[i]))
-            return &job->steps[i];
-    }
-    return NULL;
-}
-
 enum outcome
 verdict_job(const struct evidence_job *job, struct arena *arena,
             const char **why_out)
 {
-    const struct evidence_step *bad = first_bad_step(job);
+    const struct evidence_step *bad = evidence_first_bad(job);
     bool passed = false;
 
     *why_out = "";
@@ -91,163 +75,6 @@ verdict_job(const struct evidence_job *job, struct arena *arena,
     return OUTCOME_PASS;
 }
 
-/* What was not covered ----------------------------------------------------- */
-
-/* A step may report a hundred thousand cases: what is named and what is
- * searched for a like reason has an end. */
-#define GAP_NAMED 24
-#define GAP_SEARCHED 32
-
-struct gap_list {
-    struct arena *arena;
-    struct verdict_gap *gaps;
-    size_t count, cap;
-};
-
-static void
-gap_add(struct gap_list *list, enum outcome kind, const char *job,
-        const char *what, const char *why)
-{
-    size_t end = list->count > GAP_SEARCHED ? list->count - GAP_SEARCHED : 0;
-    struct verdict_gap *gap;
-
-    /* Several testids for one reason read as one line, wherever in the job
-     * they stand. */
-    for (size_t i = list->count; i-- > end && what[0] != '\0';) {
-        gap = &list->gaps[i];
-        if (strcmp(gap->job, job) != 0)
-            break;
-        if (gap->kind != kind || gap->what[0] == '\0'
-            || strcmp(gap->why, why) != 0)
-            continue;
-        if (++gap->count <= GAP_NAMED)
-            gap->what = arena_printf(list->arena, "%s, %s", gap->what, what);
-        return;
-    }
-    list->gaps = xgrow(list->gaps, &list->cap, list->count,
-                       sizeof *list->gaps);
-    list->gaps[list->count++] = (struct verdict_gap){ kind, job, what, why,
-                                                      1 };
-}
-
-/* Says how many were not named. */
-static void
-gaps_close(struct gap_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        struct verdict_gap *gap = &list->gaps[i];
-
-        if (gap->count > GAP_NAMED)
-            gap->what = arena_printf(list->arena, "%s and %zu more",
-                                     gap->what, gap->count - GAP_NAMED);
-    }
-}
-
-static bool
-job_has_testid(const struct evidence_job *job, const char *testid)
-{
-    for (size_t i = 0; i < job->step_count; i++) {
-        if (strcmp(job->steps[i].testid, testid) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Steps that other jobs of the recipe had and this one never reached. Without
- * such a job, only that the end was not reached is known. */
-static void
-gaps_not_reached(const struct evidence *evidence,
-                 const struct evidence_job *job, enum outcome status,
-                 struct gap_list *list)
-{
-    const struct evidence_step *bad = first_bad_step(job);
-    const struct evidence_job *longest = NULL;
-    const char *why;
-    bool any = false;
-
-    /* A runner that lived to the end recorded what it did not run. */
-    for (size_t i = 0; i < job->step_count; i++) {
-        if (job->steps[i].status != OUTCOME_SKIP
-            && evidence_is_unrun(&job->steps[i]))
-            return;
-    }
-    for (size_t i = 0; i < evidence->job_count; i++) {
-        const struct evidence_job *other = &evidence->jobs[i];
-
-        if (other != job && strcmp(other->recipe, job->recipe) == 0
-            && (longest == NULL || other->step_count > longest->step_count))
-            longest = other;
-    }
-    why = bad == NULL ? "not reached"
-        : arena_printf(list->arena, "not reached: the job ended at %s",
-                       bad->testid);
-    for (size_t i = 0; longest != NULL && i < longest->step_count; i++) {
-        const char *testid = longest->steps[i].testid;
-
-        if (job_has_testid(job, testid))
-            continue;
-        gap_add(list, OUTCOME_MISSING, job->name, testid, why);
-        any = true;
-    }
-    if (any || longest != NULL)
-        return;
-    gap_add(list, status, job->name, "",
-            bad == NULL ? "it ended early"
-            : arena_printf(list->arena, "it ended at %s: what comes after "
-                           "was not run", bad->testid));
-}
-
-static void
-gaps_of_job(const struct evidence *evidence, const struct evidence_job *job,
-            enum outcome status, struct gap_list *list)
-{
-    switch (status) {
-    case OUTCOME_QUEUED:
-        gap_add(list, status, job->name, "", job->waits_for[0] != '\0'
-                ? job->waits_for : "it has not started");
-        return;
-    case OUTCOME_BLOCKED:
-    case OUTCOME_STARVED:
-    case OUTCOME_SKIP:
-    case OUTCOME_MISSING:
-        gap_add(list, status, job->name, "", job->reason);
-        return;
-    case OUTCOME_PREPARING:
-    case OUTCOME_RUNNING:
-        gap_add(list, status, job->name, "", "it has not ended");
-        break;
-    case OUTCOME_FAIL:
-    case OUTCOME_BROKEN:
-    case OUTCOME_TRUNCATED:
-    case OUTCOME_ABORTED:
-    case OUTCOME_NONE:
-        gaps_not_reached(evidence, job, status, list);
-        break;
-    case OUTCOME_PASS:
-    case OUTCOME_COUNT:
-        break;
-    }
-    for (size_t i = 0; i < job->step_count; i++) {
-        const struct evidence_step *step = &job->steps[i];
-
-        if (evidence_is_unrun(step))
-            gap_add(list, step->status, job->name, step->testid,
-                    step->reason);
-        for (size_t j = 0; j < step->case_count; j++) {
-            const struct evidence_case *item = &step->cases[j];
-
-            if (item->status == OUTCOME_SKIP
-                || item->status == OUTCOME_MISSING)
-                gap_add(list, item->status, job->name,
-                        arena_printf(list->arena, "%s/%s", step->testid,
-                                     item->id),
-                        item->status == OUTCOME_MISSING
-                            && item->note[0] == '\0'
-                            ? "expected, but not reported" : item->note);
-        }
-    }
-}
-
 /* What went wrong ---------------------------------------------------------- */
 
 static const char *
@@ -268,7 +95,7 @@ trouble_fill(const struct evidence_job *job, enum outcome status,
              const char *doubt, struct arena *arena,
              struct verdict_trouble *out)
 {
-    const struct evidence_step *step = first_bad_step(job);
+    const struct evidence_step *step = evidence_first_bad(job);
 
     /* The step that has the job's own outcome tells more than an earlier one
      * that did not end the job. */
@@ -408,13 +235,53 @@ tested_text(const struct evidence *evidence, struct arena *arena)
     return tested;
 }
 
+/* The baseline in words: its flight, and what its version differs in. */
+static const char *
+baseline_text(const struct verdict_basis *basis, struct arena *arena)
+{
+    const struct decide_input *input = &basis->input;
+    struct buf text = BUF_INIT;
+    const char *copy;
+
+    if (basis->covered.flight != 0)
+        buf_addf(&text, "flight %" PRId64, basis->covered.flight);
+    for (size_t i = 0; i < input->that_count; i++) {
+        const struct decide_version *that = &input->that_version[i];
+        bool same = false;
+
+        for (size_t j = 0; j < input->this_count; j++) {
+            const struct decide_version *this = &input->this_version[j];
+
+            same = same || (strcmp(this->tree, that->tree) == 0
+                            && strcmp(this->revision, that->revision) == 0);
+        }
+        if (!same)
+            buf_addf(&text, "%s%s %s", text.len > 0 ? ", " : "", that->tree,
+                     that->revision);
+    }
+    copy = arena_strdup(arena, buf_text(&text));
+    buf_free(&text);
+    return copy;
+}
+
+static void
+compare(const struct verdict_basis *basis, struct arena *arena,
+        struct verdict *out)
+{
+    out->basis = basis;
+    out->baseline = "";
+    if (basis == NULL)
+        return;
+    decide(&basis->input, arena, &out->decision);
+    out->baseline = baseline_text(basis, arena);
+}
+
 void
-verdict_of(const struct evidence *evidence, struct arena *arena,
+verdict_of(const struct evidence *evidence,
+           const struct verdict_basis *basis, struct arena *arena,
            struct verdict *out)
 {
-    struct gap_list gaps = { .arena = arena };
     struct verdict_trouble *troubles;
-    struct verdict_gap *gap_copy;
 
     *out = (struct verdict){ .outcome = OUTCOME_NONE };
     out->job_status = arena_alloc(arena, evidence->job_count
@@ -436,20 +303,16 @@ verdict_of(const struct evidence *evidence, struct arena *arena,
                 out->cases[step->cases[k].status]++;
             out->case_count += step->case_count;
         }
-        gaps_of_job(evidence, job, status, &gaps);
         if (gravity(status) > 0)
             trouble_fill(job, status, doubt, arena,
                          &troubles[out->trouble_count++]);
     }
-    gaps_close(&gaps);
     qsort(troubles, out->trouble_count, sizeof *troubles, compare_troubles);
     out->troubles = troubles;
-    gap_copy = arena_alloc(arena, gaps.count * sizeof *gap_copy + 1);
-    if (gaps.count > 0)
-        memcpy(gap_copy, gaps.gaps, gaps.count * sizeof *gap_copy);
-    out->gaps = gap_copy;
-    out->gap_count = gaps.count;
-    free(gaps.gaps);
+    coverage_of(evidence, out->job_status,
+                basis == NULL || basis->covered.flight == 0
+                    ? NULL : &basis->covered, arena, &out->coverage);
+    compare(basis, arena, out);
     out->outcome = outcome_combine(out->job_status, evidence->job_count);
     out->headline = arena_printf(arena, "flight %lld: %s",
                                  (long long)evidence->flight,

@@ -8,7 +8,7 @@
 #include "harness/buf.h"
 #include "results/decide.h"
 #include "tests/tap.h"
-#include "tests/results/decide_world.h"
+#include "tests/results/decide_random.h"
 
 #define HISTORIES 10000
 #define FAILURES_MAX 1024
@@ -351,102 +351,6 @@ model_decide(const struct decide_input *input, struct buf *out)
         }
     }
     model_answer(&model, out);
-}
-
-/* Random histories --------------------------------------------------------- */
-
-static uint64_t random_state;
-
-/* xorshift64*: the same histories everywhere. */
-static unsigned
-random_below(unsigned limit)
-{
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (unsigned)((random_state * 2685821657736338717u) >> 33) % limit;
-}
-
-static enum outcome
-random_outcome(unsigned passes)
-{
-    static const enum outcome OTHERS[] = {
-        OUTCOME_FAIL, OUTCOME_FAIL, OUTCOME_FAIL, OUTCOME_FAIL,
-        OUTCOME_BROKEN, OUTCOME_BROKEN, OUTCOME_BLOCKED, OUTCOME_BLOCKED,
-        OUTCOME_STARVED, OUTCOME_SKIP, OUTCOME_MISSING, OUTCOME_TRUNCATED,
-        OUTCOME_ABORTED, OUTCOME_RUNNING, OUTCOME_QUEUED, OUTCOME_NONE,
-    };
-
-    return random_below(100) < passes ? OUTCOME_PASS
-        : OTHERS[random_below(random_below(3) == 0 ? ARRAY_LEN(OTHERS) : 6)];
-}
-
-static const char *const JOBS[] = { "build-a", "pair", "smoke", "test-b" };
-static const char *const TESTIDS[] = { "boot", "boot/x", "migrate", "stop" };
-
-static struct decide_flight
-random_flight(struct arena *arena, int64_t number, unsigned passes)
-{
-    struct decide_job *jobs = arena_alloc(arena,
-                                          ARRAY_LEN(JOBS) * sizeof *jobs);
-    struct decide_flight flight = {
-        .flight = number, .jobs = jobs, .versions = random_below(4),
-        .blessing = random_below(3) == 0 ? "real-retest" : "real",
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(JOBS); i++) {
-        struct decide_step *steps
-            = arena_alloc(arena, ARRAY_LEN(TESTIDS) * sizeof *steps);
-        struct decide_job *job = &jobs[flight.job_count];
-
-        if (random_below(4) == 0)
-            continue;
-        flight.job_count++;
-        job->name = JOBS[i];
-        job->status = random_outcome(passes);
-        job->estimate_ms = random_below(3);
-        job->steps = steps;
-        for (size_t j = 0; j < ARRAY_LEN(TESTIDS); j++) {
-            if (random_below(4) == 0)
-                continue;
-            steps[job->step_count++] = (struct decide_step){
-                TESTIDS[j], random_outcome(passes), LANE_NONE
-            };
-        }
-    }
-    return flight;
-}
-
-static struct decide_input
-random_input(struct arena *arena)
-{
-    struct decide_flight *history
-        = arena_alloc(arena, WORLD_LIST_MAX * sizeof *history);
-    struct decide_cell *passed
-        = arena_alloc(arena, WORLD_LIST_MAX * sizeof *passed);
-    struct decide_allow *allow
-        = arena_alloc(arena, WORLD_LIST_MAX * sizeof *allow);
-    struct decide_input input = { .branch = "b", .history = history,
-                                  .passed = passed, .allow = allow };
-    unsigned passes = 30 + random_below(70), flights = random_below(9);
-
-    input.flight = random_flight(arena, 50 + random_below(9), passes);
-    if (input.flight.versions != 0)
-        history[input.history_count++] = input.flight;
-    for (unsigned i = 0; i < flights; i++)
-        history[input.history_count++]
-            = random_flight(arena, 10 * (i + 1), passes);
-    qsort(history, input.history_count, sizeof *history, world_order);
-    for (size_t i = 0; i < random_below(8); i++)
-        passed[input.passed_count++] = (struct decide_cell){
-            JOBS[random_below(ARRAY_LEN(JOBS))],
-            TESTIDS[random_below(ARRAY_LEN(TESTIDS))]
-        };
-    for (size_t i = 0; i < random_below(3); i++)
-        allow[input.allow_count++] = (struct decide_allow){
-            JOBS[random_below(ARRAY_LEN(JOBS))], "@@", "allow:1"
-        };
-    return input;
 }
 
 /* The histories are worth something: how often each result came, and whether

@@ -237,7 +237,7 @@ other_shapes(const struct evidence *whole)
 
     evidence.job_count = evidence.host_count = evidence.build_count = 0;
     evidence.started_ms = evidence.finished_ms = -1;
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     report_html(&evidence, &verdict, &none, &page);
     is_well_formed(buf_text(&page), "the page of an empty flight");
     has_str(buf_text(&page), "not started", "... not started");
@@ -246,7 +246,7 @@ other_shapes(const struct evidence *whole)
     has_str(buf_text(&page), "flight 1: broken\n", "... as text");
     buf_reset(&page);
     evidence = *whole;
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     report_html(&evidence, &verdict, &none, &page);
     is_well_formed(buf_text(&page), "the page without any file");
     has_str(buf_text(&page), "lab-x86-2: Panic on CPU 0",
@@ -352,7 +352,7 @@ main(void)
                  FAULT_NOT_FOUND, "no flight 2", "there is no second");
     if (!evidence_read(db, 1, &arena, &evidence, &why))
         tap_bail("%s", why.text);
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     is_str(verdict.headline, "flight 1: fail", "the verdict");
     is_str(verdict.tested, "bookworm (Xen 4.17.5 amd64, arm64)",
            "what was tested");

@@ -9,6 +9,9 @@
 #include "results/verdict.h"
 #include "tests/tap.h"
 
+#define GAPS verdict.coverage.gaps
+#define GAP_COUNT verdict.coverage.gap_count
+
 static struct arena arena = ARENA_INIT;
 
 /* The rule again, said another way: which words may stand beside it. */
@@ -146,7 +149,7 @@ believes_no_status_alone(void)
                outcome_name(ROWS[i].item));
         ok((why[0] == '\0') == (ROWS[i].want == OUTCOME_PASS),
            "... says why if it is not believed");
-        verdict_of(&evidence, &arena, &verdict);
+        verdict_of(&evidence, NULL, &arena, &verdict);
         is_str(outcome_name(verdict.outcome), outcome_name(ROWS[i].want),
                "... and so is the flight");
         if (ROWS[i].want == OUTCOME_BROKEN)
@@ -162,11 +165,11 @@ a_job_without_steps(void)
     struct evidence evidence = flight_of(&job, 1);
     struct verdict verdict;
 
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     is_str(verdict.headline, "flight 7: broken", "a pass of nothing");
     has_str(verdict.troubles[0].reason, "no step of it passed", "... why");
     evidence.job_count = 0;
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     is_str(verdict.headline, "flight 7: broken", "a flight without jobs");
     has_str(verdict.summary, "nothing was tested", "... says so");
 }
@@ -198,15 +201,15 @@ says_what_was_not_covered(void)
     jobs[2].reason = "no host";
     part[1].lane = LANE_PRODUCT;
     part[1].exit_code = 1;
-    verdict_of(&evidence, &arena, &verdict);
+    verdict_of(&evidence, NULL, &arena, &verdict);
     is_str(verdict.headline, "flight 7: fail", "one failed");
-    is_int((int64_t)verdict.gap_count, 3, "three gaps");
-    is_str(verdict.gaps[0].what, "a, c", "skips of one reason are one");
-    is_str(verdict.gaps[0].why, "not on arm", "... with the reason");
-    is_str(verdict.gaps[1].what, "b, c", "what a failure kept from running");
-    has_str(verdict.gaps[1].why, "ended at a", "... and where");
-    is_str(verdict.gaps[2].what, "", "the whole job");
-    is_str(verdict.gaps[2].why, "no host", "... why");
+    is_int((int64_t)GAP_COUNT, 3, "three gaps");
+    is_str(GAPS[0].what, "a, c", "skips of one reason are one");
+    is_str(GAPS[0].why, "not on arm", "... with the reason");
+    is_str(GAPS[1].what, "b, c", "what a failure kept from running");
+    has_str(GAPS[1].why, "ended at a", "... and where");
+    is_str(GAPS[2].what, "", "the whole job");
+    is_str(GAPS[2].why, "no host", "... why");
     is_int((int64_t)verdict.trouble_count, 1, "one trouble");
     is_str(verdict.troubles[0].step->testid, "a", "... at its step");
     is_str(lane_name(verdict.troubles[0].lane), "product", "... whose fault");
@@ -230,10 +233,10 @@ steps_not_run(void)
     struct verdict verdict;
 
     steps[1].reason = steps[2].reason = "not run: boot is broken";
-    verdict_of(&evidence, &arena, &verdict);
-    is_int((int64_t)verdict.gap_count, 1, "what was not run is one gap");
-    is_str(verdict.gaps[0].what, "a, b", "... named");
-    is_str(verdict.gaps[0].why, "not run: boot is broken", "... with why");
+    verdict_of(&evidence, NULL, &arena, &verdict);
+    is_int((int64_t)GAP_COUNT, 1, "what was not run is one gap");
+    is_str(GAPS[0].what, "a, b", "... named");
+    is_str(GAPS[0].why, "not run: boot is broken", "... with why");
     has_str(verdict.summary, "2 tests were not run", "... and counted");
     is_str(verdict.troubles[0].step->testid, "boot", "the trouble is before");
 }
@@ -255,11 +258,11 @@ many_cases(void)
         };
     step.cases = cases;
     step.case_count = count;
-    verdict_of(&evidence, &arena, &verdict);
-    is_int((int64_t)verdict.gap_count, 1, "100,000 skips are one gap");
-    is_int((int64_t)verdict.gaps[0].count, (int64_t)count, "... all counted");
-    has_str(verdict.gaps[0].what, "and 99976 more", "... few named");
-    ok(strlen(verdict.gaps[0].what) < 1000, "... in few words");
+    verdict_of(&evidence, NULL, &arena, &verdict);
+    is_int((int64_t)GAP_COUNT, 1, "100,000 skips are one gap");
+    is_int((int64_t)GAPS[0].count, (int64_t)count, "... all counted");
+    has_str(GAPS[0].what, "and 99976 more", "... few named");
+    ok(strlen(GAPS[0].what) < 1000, "... in few words");
 }
 
 static void

@@ -1,0 +1,178 @@
+/* results/verdict_db.c - see verdict_db.h. */
+#include <config.h>
+
+#include "results/verdict_db.h"
+
+#include <inttypes.h>
+
+#include "harness/arena.h"
+#include "harness/buf.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/json.h"
+#include "results/evidence_db.h"
+
+static const struct query Q_SNAPSHOT = {
+    "verdict_snapshot",
+    "set transaction isolation level repeatable read, read only", 0, 0
+};
+static const struct query Q_COVERED = {
+    "verdict_covered",
+    "select s.job, s.testid from assay.step s where s.flight = $1::bigint"
+    " and s.status in ('pass', 'fail')"
+    " union all select k.job, s.testid || '/' || k.id from assay.step_case k"
+    " join assay.step s on s.flight = k.flight and s.job = k.job"
+    " and s.step = k.step where k.flight = $1::bigint"
+    " and k.status in ('pass', 'fail')", 1, 2
+};
+/* A case has the log of its step. */
+static const struct query Q_FACTS = {
+    "verdict_facts",
+    "select coalesce(s.reason, j.reason), s.log_path,"
+    " (select f.signature from assay.failure f where f.flight = c.flight"
+    "  and f.job = c.job and f.testid = c.testid),"
+    " coalesce(s.evidence, j.evidence)->>'file',"
+    " coalesce(s.evidence, j.evidence)->>'line',"
+    " coalesce(s.evidence, j.evidence)->>'text'"
+    " from jsonb_to_recordset($1::jsonb)"
+    "  as c(number int, flight bigint, job text, testid text)"
+    " join assay.job j on j.flight = c.flight and j.job = c.job"
+    " left join lateral (select o.reason, o.log_path, o.evidence"
+    "  from assay.step o where o.flight = c.flight and o.job = c.job"
+    "  and (o.testid = c.testid or starts_with(c.testid, o.testid || '/'))"
+    "  order by length(o.testid) desc limit 1) s on true"
+    " order by c.number", 1, 6
+};
+
+struct reading {
+    int64_t flight;
+    const struct decide_request *request;
+    struct arena *arena;
+    struct evidence *evidence;
+    struct verdict *out;
+};
+
+static const char *
+cell(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return text == NULL ? "" : arena_strdup(arena, text);
+}
+
+static int
+compare_cells(const void *a, const void *b)
+{
+    const struct decide_cell *x = a, *y = b;
+    int order = strcmp(x->job, y->job);
+
+    return order != 0 ? order : strcmp(x->testid, y->testid);
+}
+
+static bool
+read_covered(struct reading *reading, struct db *db, int64_t baseline,
+             struct coverage_baseline *out, struct fault *why)
+{
+    const char *params[] = { arena_printf(reading->arena, "%" PRId64,
+                                          baseline) };
+    struct decide_cell *cells;
+    struct db_rows *rows = NULL;
+
+    if (baseline == 0)
+        return true;
+    if (!db_run(db, &Q_COVERED, params, &rows, why))
+        return false;
+    out->flight = baseline;
+    out->cell_count = (size_t)db_rows_count(rows);
+    cells = arena_alloc(reading->arena, out->cell_count * sizeof *cells + 1);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        cells[i].job = cell(reading->arena, rows, i, 0);
+        cells[i].testid = cell(reading->arena, rows, i, 1);
+    }
+    /* The database's order of texts is not strcmp()'s. */
+    qsort(cells, out->cell_count, sizeof *cells, compare_cells);
+    out->cells = cells;
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+read_facts(struct reading *reading, struct db *db, struct fault *why)
+{
+    const struct decision *decision = &reading->out->decision;
+    struct verdict_fact *facts = arena_alloc(
+        reading->arena, decision->failure_count * sizeof *facts + 1);
+    json_t *cells = json_array();
+    const char *params[1];
+    struct db_rows *rows = NULL;
+    char *text;
+    bool ok;
+
+    for (size_t i = 0; i < decision->failure_count; i++) {
+        const struct decide_failure *failure = &decision->failures[i];
+        json_t *one = json_object();
+
+        json_put_int(one, "number", (int64_t)i);
+        json_put_int(one, "flight", failure->flight);
+        json_put_text(one, "job", failure->job);
+        json_put_text(one, "testid", failure->testid);
+        must(json_array_append_new(cells, one) == 0);
+    }
+    text = json_dumps(cells, JSON_COMPACT);
+    must(text != NULL);
+    params[0] = text;
+    ok = db_run(db, &Q_FACTS, params, &rows, why);
+    free(text);
+    json_decref(cells);
+    ok = ok && ((size_t)db_rows_count(rows) == decision->failure_count
+                || fault_set(why, FAULT_DATA, "a job of the verdict is not "
+                             "in the database"));
+    for (int i = 0; ok && i < db_rows_count(rows); i++) {
+        const char *line = db_text(rows, i, 4);
+
+        facts[i].reason = cell(reading->arena, rows, i, 0);
+        facts[i].log_path = cell(reading->arena, rows, i, 1);
+        facts[i].signature = cell(reading->arena, rows, i, 2);
+        facts[i].pointer.file = cell(reading->arena, rows, i, 3);
+        facts[i].pointer.text = cell(reading->arena, rows, i, 5);
+        if (line == NULL
+            || !parse_int64(line, 0, INT64_MAX, &facts[i].pointer.line))
+            facts[i].pointer.line = 0;
+    }
+    reading->out->facts = facts;
+    db_rows_free(rows);
+    return ok;
+}
+
+static bool
+read_all(struct db *db, void *arg, struct fault *why)
+{
+    struct reading *reading = arg;
+    struct verdict_basis *basis = arena_alloc(reading->arena, sizeof *basis);
+    int64_t baseline = 0;
+
+    if (!db_run(db, &Q_SNAPSHOT, NULL, NULL, why)
+        || !evidence_read(db, reading->flight, reading->arena,
+                          reading->evidence, why)
+        || !decide_read(db, reading->evidence, reading->request,
+                        reading->arena, &basis->input, &baseline, why)
+        || !read_covered(reading, db, baseline, &basis->covered, why))
+        return false;
+    verdict_of(reading->evidence, basis, reading->arena, reading->out);
+    return read_facts(reading, db, why);
+}
+
+bool
+verdict_read(struct db *db, int64_t flight,
+             const struct decide_request *request, struct arena *arena,
+             struct evidence *evidence, struct verdict *out,
+             struct fault *why)
+{
+    static const struct decide_request PLAIN = { .baseline = 0 };
+    struct reading reading = {
+        .flight = flight, .request = request == NULL ? &PLAIN : request,
+        .arena = arena, .evidence = evidence, .out = out
+    };
+
+    return db_transact(db, read_all, &reading, why);
+}

@@ -336,7 +336,8 @@ print_json(struct arena *arena, const struct evidence *e, const char *job,
     bool ok;
 
     verdict_of(e, NULL, arena, &verdict);
-    root = report_json(e, &verdict);
+    root = report_json(&(struct report){ .evidence = e,
+                                           .verdict = &verdict });
     chosen = root;
     jobs = json_object_get(root, "jobs");
     json_array_foreach(jobs, i, one) {

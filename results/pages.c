@@ -15,7 +15,6 @@
 #include "results/logfile.h"
 #include "results/overview_db.h"
 #include "results/report.h"
-#include "results/verdict_db.h"
 
 #define FLIGHTS_SHOWN 200
 
@@ -160,14 +159,13 @@ pages_flight(struct db *db, const char *root, int64_t flight,
     struct report_options options = { .root = root,
                                       .links = REPORT_LINKS_WEB };
     struct arena arena = ARENA_INIT;
-    struct evidence evidence;
-    struct verdict verdict;
+    struct report report;
     bool ok;
 
-    ok = verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
+    ok = report_read(db, flight, &arena, &report, why);
     if (ok) {
         options.patterns = pattern_code_try();
-        report_html(&evidence, &verdict, &options, out);
+        report_html(&report, &options, out);
         pattern_code_free(options.patterns);
     }
     arena_free(&arena);
@@ -179,15 +177,14 @@ pages_flight_json(struct db *db, int64_t flight, struct buf *out,
                   struct fault *why)
 {
     struct arena arena = ARENA_INIT;
-    struct evidence evidence;
-    struct verdict verdict;
+    struct report report;
     json_t *json;
     char *text;
     bool ok;
 
-    ok = verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
+    ok = report_read(db, flight, &arena, &report, why);
     if (ok) {
-        json = report_json(&evidence, &verdict);
+        json = report_json(&report);
         text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
         must(text != NULL);
         buf_adds(out, text);

@@ -80,3 +80,32 @@ plain_add(struct buf *out, const void *data, size_t bytes, size_t max)
         i += n > 0 ? n : 1;
     }
 }
+
+#define WIDTH 78
+
+void
+plain_wrap(struct buf *out, const char *text, size_t max, int column,
+           int indent)
+{
+    struct buf plain = BUF_INIT;
+    const char *p;
+
+    plain_add(&plain, text, strlen(text), max);
+    for (p = buf_text(&plain); *p != '\0';) {
+        int bytes = (int)strcspn(p, " ");
+
+        if (column > indent && column + 1 + bytes > WIDTH) {
+            buf_addf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            buf_addc(out, ' ');
+            column++;
+        }
+        buf_add(out, p, (size_t)bytes);
+        column += bytes;
+        p += bytes;
+        p += strspn(p, " ");
+    }
+    buf_addc(out, '\n');
+    buf_free(&plain);
+}

@@ -14,5 +14,10 @@ struct buf;
  * dropped whole, a tab becomes a space, all else that is not text becomes
  * \xNN or \uNNNN. Past 'max' bytes of output it is cut with "...". */
 void plain_add(struct buf *out, const void *data, size_t bytes, size_t max);
+/* A line of a text report, and its newline: words of 'text' (cut past 'max'
+ * bytes), broken at blanks before column 78, all lines but the first indented;
+ * 'column' says what stands in that one already. */
+void plain_wrap(struct buf *out, const char *text, size_t max, int column,
+                int indent);
 
 #endif

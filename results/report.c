@@ -1,4 +1,5 @@
-/* results/report.c - writes a flight's page where people look for it. */
+/* results/report.c - reads what a report is made from, and writes a
+ * flight's page where people look for it. */
 #include <config.h>
 
 #include "results/report.h"
@@ -13,6 +14,23 @@
 #include "results/verdict_db.h"
 
 bool
+report_read(struct db *db, int64_t flight, struct arena *arena,
+            struct report *out, struct fault *why)
+{
+    struct evidence *evidence = arena_alloc(arena, sizeof *evidence);
+    struct verdict *verdict = arena_alloc(arena, sizeof *verdict);
+
+    if (!verdict_read(db, flight, NULL, arena, evidence, verdict, why))
+        return false;
+    *out = (struct report){ .evidence = evidence, .verdict = verdict };
+    if (verdict->basis != NULL) {
+        out->asked = &verdict->basis->input;
+        out->decision = &verdict->decision;
+    }
+    return true;
+}
+
+bool
 report_publish(struct db *db, int64_t flight, struct arena *arena,
                const char **path_out, struct fault *why)
 {
@@ -20,18 +38,16 @@ report_publish(struct db *db, int64_t flight, struct arena *arena,
                                       .base = "../../" };
     struct arena scratch = ARENA_INIT;
     struct buf page = BUF_INIT;
-    struct evidence evidence;
-    struct verdict verdict;
+    struct report report;
     const char *path;
     bool ok;
 
     ok = home_get(&options.root, why)
-        && verdict_read(db, flight, NULL, &scratch, &evidence, &verdict,
-                        why);
+        && report_read(db, flight, &scratch, &report, why);
     if (!ok)
         goto out;
     options.patterns = pattern_code_try();
-    report_html(&evidence, &verdict, &options, &page);
+    report_html(&report, &options, &page);
     ok = fs_mkdirs(home_path(arena, "flights/%" PRId64, flight), 0755, why);
     if (!ok)
         goto out;

@@ -13,10 +13,27 @@
 struct arena;
 struct buf;
 struct db;
+struct causes;
+struct changes;
+struct decide_input;
+struct decision;
 struct evidence;
 struct pattern_code;
 struct fault;
+struct report_age;
 struct verdict;
+
+/* What a report is made from. */
+struct report {
+    const struct evidence *evidence;
+    const struct verdict *verdict;
+    /* What is known beyond the flight itself; each may be NULL. */
+    const struct decide_input *asked;   /* of the verdict */
+    const struct decision *decision;    /* with 'asked' */
+    const struct causes *causes;
+    const struct report_age *age;
+    const struct changes *changes;      /* since the last good flight */
+};
 
 enum report_links {
     REPORT_LINKS_NONE = 0,
@@ -35,31 +52,30 @@ struct report_options {
 };
 
 /* Appends the report. A log that cannot be read is said in its place. */
-void report_text(const struct evidence *evidence,
-                 const struct verdict *verdict,
+void report_text(const struct report *report,
                  const struct report_options *options, struct buf *out);
 /* One page that needs nothing else. */
-void report_html(const struct evidence *evidence,
-                 const struct verdict *verdict,
+void report_html(const struct report *report,
                  const struct report_options *options, struct buf *out);
 /* All of the evidence and the verdict; the caller owns it. */
-MUST_CHECK json_t *report_json(const struct evidence *evidence,
-                               const struct verdict *verdict);
+MUST_CHECK json_t *report_json(const struct report *report);
 
 /* JUnit XML as Jenkins' xUnit plug-in and Ant's report define it: a test suite
  * a job, a test case a step and a case of a step. What is not known to be good
  * is an error, never a pass. */
-void report_junit(const struct evidence *evidence,
-                  const struct verdict *verdict,
+void report_junit(const struct report *report,
                   const struct report_options *options, struct buf *out);
 /* TAP version 14: a job is a subtest, a step with cases is one in it. */
-void report_tap(const struct evidence *evidence,
-                const struct verdict *verdict, struct buf *out);
+void report_tap(const struct report *report, struct buf *out);
 /* A submission by version 5 of KCIDB's schema; the caller owns it. */
-MUST_CHECK json_t *report_kcidb(const struct evidence *evidence,
-                                const struct verdict *verdict,
+MUST_CHECK json_t *report_kcidb(const struct report *report,
                                 const struct report_options *options);
 
+/* Reads and judges 'flight', with all that is known around it; the arena owns
+ * what 'out' points to. */
+MUST_CHECK bool report_read(struct db *db, int64_t flight,
+                            struct arena *arena, struct report *out,
+                            struct fault *why);
 /* Reads and judges 'flight', and writes the page to
  * ASSAY_HOME/flights/N/report.html. '*path_out' is the arena's. */
 MUST_CHECK bool report_publish(struct db *db, int64_t flight,

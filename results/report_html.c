@@ -554,9 +554,11 @@ part_versions(struct page *page)
 }
 
 void
-report_html(const struct evidence *evidence, const struct verdict *verdict,
-            const struct report_options *options, struct buf *out)
+report_html(const struct report *report, const struct report_options *options,
+            struct buf *out)
 {
+    const struct evidence *evidence = report->evidence;
+    const struct verdict *verdict = report->verdict;
     struct page page = { evidence, verdict, options, ARENA_INIT, out };
 
     html_begin(out, verdict->headline);

@@ -376,8 +376,10 @@ put_versions(json_t *object, const struct evidence *evidence)
 }
 
 json_t *
-report_json(const struct evidence *evidence, const struct verdict *verdict)
+report_json(const struct report *report)
 {
+    const struct evidence *evidence = report->evidence;
+    const struct verdict *verdict = report->verdict;
     json_t *object = json_object();
 
     json_put_int(object, "flight", evidence->flight);

@@ -212,9 +212,11 @@ add_job(const struct evidence *evidence, const struct verdict *verdict,
 }
 
 void
-report_junit(const struct evidence *evidence, const struct verdict *verdict,
+report_junit(const struct report *report,
              const struct report_options *options, struct buf *out)
 {
+    const struct evidence *evidence = report->evidence;
+    const struct verdict *verdict = report->verdict;
     int64_t ms = evidence->started_ms < 0 || evidence->finished_ms < 0 ? -1
         : evidence->finished_ms - evidence->started_ms;
     struct counts total = { 0 };

@@ -366,11 +366,12 @@ add_measures(struct submission *sub)
 }
 
 json_t *
-report_kcidb(const struct evidence *evidence, const struct verdict *verdict,
+report_kcidb(const struct report *report,
              const struct report_options *options)
 {
+    const struct evidence *evidence = report->evidence;
     struct submission sub = {
-        .evidence = evidence, .verdict = verdict, .options = options,
+        .evidence = evidence, .verdict = report->verdict, .options = options,
         .origin = options->origin == NULL ? "assay" : options->origin,
         .arena = ARENA_INIT, .builds = json_array(), .tests = json_array(),
     };

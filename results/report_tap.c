@@ -132,9 +132,10 @@ add_step(struct tap_out *tap, const struct evidence_step *step, size_t number)
 }
 
 void
-report_tap(const struct evidence *evidence, const struct verdict *verdict,
-           struct buf *out)
+report_tap(const struct report *report, struct buf *out)
 {
+    const struct evidence *evidence = report->evidence;
+    const struct verdict *verdict = report->verdict;
     struct tap_out tap = { out, 0 };
 
     buf_adds(out, "TAP version 14\n");

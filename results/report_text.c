@@ -15,7 +15,6 @@
 #include "results/report_parts.h"
 #include "results/verdict.h"
 
-#define WIDTH 78
 #define GAPS_SHOWN 100
 #define TROUBLES_SHOWN 20
 #define MEASURES_SHOWN 100
@@ -35,32 +34,10 @@ put(struct text *text, const char *outside)
     plain_add(text->out, outside, strlen(outside), TEXT_MAX);
 }
 
-/* Words of 'outside', broken at blanks, all lines but the first indented. The
- * first one continues what stands in it already. */
 static void
 put_wrapped(struct text *text, const char *outside, int column, int indent)
 {
-    struct buf plain = BUF_INIT;
-    const char *p;
-
-    plain_add(&plain, outside, strlen(outside), TEXT_MAX);
-    for (p = buf_text(&plain); *p != '\0';) {
-        int bytes = (int)strcspn(p, " ");
-
-        if (column > indent && column + 1 + bytes > WIDTH) {
-            buf_addf(text->out, "\n%*s", indent, "");
-            column = indent;
-        } else if (column > indent) {
-            buf_addc(text->out, ' ');
-            column++;
-        }
-        buf_add(text->out, p, (size_t)bytes);
-        column += bytes;
-        p += bytes;
-        p += strspn(p, " ");
-    }
-    buf_addc(text->out, '\n');
-    buf_free(&plain);
+    plain_wrap(text->out, outside, TEXT_MAX, column, indent);
 }
 
 static void
@@ -362,10 +339,11 @@ part_versions(struct text *text)
 }
 
 void
-report_text(const struct evidence *evidence, const struct verdict *verdict,
-            const struct report_options *options, struct buf *out)
+report_text(const struct report *report, const struct report_options *options,
+            struct buf *out)
 {
-    struct text text = { evidence, verdict, options, ARENA_INIT, out };
+    struct text text = { report->evidence, report->verdict, options,
+                         ARENA_INIT, out };
 
     part_verdict(&text);
     part_troubles(&text);

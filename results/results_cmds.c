@@ -16,8 +16,12 @@
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
+#include "results/evidence.h"
+#include "results/mail.h"
 #include "results/report.h"
-#include "results/verdict_db.h"
+#include "results/verdict.h"
+
+#define MAIL_BYTES_MAX (64u << 20)
 
 /* The absolute directory of 'file', which need not exist yet. */
 static bool
@@ -63,13 +67,12 @@ links_base(struct arena *arena, const char *root, const char *file,
 
 /* Formats ------------------------------------------------------------------ */
 
-struct source {
-    const struct evidence *evidence;
-    const struct verdict *verdict;
-    const struct report_options *options;
+struct request {
+    struct report_options options;
+    struct mail_options mail;
 };
 
-static void
+static bool
 add_json(json_t *json, struct buf *out)
 {
     char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -79,52 +82,71 @@ add_json(json_t *json, struct buf *out)
     buf_addc(out, '\n');
     free(text);
     json_decref(json);
+    return true;
 }
 
-static void
-format_text(const struct source *source, struct buf *out)
+static bool
+format_text(const struct report *report, const struct request *request,
+            struct buf *out, struct fault *why UNUSED)
 {
-    report_text(source->evidence, source->verdict, source->options, out);
+    report_text(report, &request->options, out);
+    return true;
 }
 
-static void
-format_html(const struct source *source, struct buf *out)
+static bool
+format_html(const struct report *report, const struct request *request,
+            struct buf *out, struct fault *why UNUSED)
 {
-    report_html(source->evidence, source->verdict, source->options, out);
+    report_html(report, &request->options, out);
+    return true;
 }
 
-static void
-format_json(const struct source *source, struct buf *out)
+static bool
+format_json(const struct report *report, const struct request *request UNUSED,
+            struct buf *out, struct fault *why UNUSED)
 {
-    add_json(report_json(source->evidence, source->verdict), out);
+    return add_json(report_json(report), out);
 }
 
-static void
-format_junit(const struct source *source, struct buf *out)
+static bool
+format_mail(const struct report *report, const struct request *request,
+            struct buf *out, struct fault *why)
 {
-    report_junit(source->evidence, source->verdict, source->options, out);
+    return mail_build(report, &request->options, &request->mail, out, why);
 }
 
-static void
-format_tap(const struct source *source, struct buf *out)
+static bool
+format_junit(const struct report *report, const struct request *request,
+             struct buf *out, struct fault *why UNUSED)
 {
-    report_tap(source->evidence, source->verdict, out);
+    report_junit(report, &request->options, out);
+    return true;
 }
 
-static void
-format_kcidb(const struct source *source, struct buf *out)
+static bool
+format_tap(const struct report *report, const struct request *request UNUSED,
+           struct buf *out, struct fault *why UNUSED)
 {
-    add_json(report_kcidb(source->evidence, source->verdict,
-                          source->options), out);
+    report_tap(report, out);
+    return true;
+}
+
+static bool
+format_kcidb(const struct report *report, const struct request *request,
+             struct buf *out, struct fault *why UNUSED)
+{
+    return add_json(report_kcidb(report, &request->options), out);
 }
 
 static const struct format {
     const char *name;
-    void (*make)(const struct source *source, struct buf *out);
+    bool (*make)(const struct report *report, const struct request *request,
+                 struct buf *out, struct fault *why);
 } FORMATS[] = {
     { "text", format_text },
     { "html", format_html },
     { "json", format_json },
+    { "mail", format_mail },
     { "junit", format_junit },
     { "tap", format_tap },
     { "kcidb", format_kcidb },
@@ -152,8 +174,8 @@ format_find(struct cmd_call *call, const struct format **out,
 
 /* What the options say of the lab, for those who read elsewhere. */
 static bool
-options_outside(struct cmd_call *call, struct report_options *options,
-                struct fault *why)
+request_take(struct cmd_call *call, struct request *request,
+             struct fault *why)
 {
     static const char *const FIRST[] = { "http://", "https://" };
     const char *url = cmd_text(call, "url");
@@ -172,40 +194,38 @@ options_outside(struct cmd_call *call, struct report_options *options,
                                     "0123456789_") != strlen(origin))
         return fault_set(why, FAULT_USAGE, "'%s' is no origin: only a-z, "
                          "0-9 and _ may be in it", origin);
-    options->url = url;
-    options->origin = origin;
+    request->options.url = url;
+    request->options.origin = origin;
+    request->mail.from = cmd_text(call, "from");
+    request->mail.to = cmd_text(call, "to");
     return true;
 }
 
 static bool
 make_report(struct db *db, int64_t flight, const struct format *format,
-            struct report_options *options, const char *file,
-            struct buf *out, struct fault *why)
+            struct request *request, const char *file, struct buf *out,
+            struct fault *why)
 {
+    struct report_options *options = &request->options;
     struct arena arena = ARENA_INIT;
-    struct evidence evidence;
-    struct verdict verdict;
-    struct source source = { &evidence, &verdict, options };
+    struct report report;
     char *real = NULL;
     bool ok;
 
     ok = home_get(&options->root, why)
-        && verdict_read(db, flight, NULL, &arena, &evidence, &verdict, why);
+        && report_read(db, flight, &arena, &report, why);
     if (!ok)
         goto out;
     real = realpath(options->root, NULL);
     if (real != NULL)
         options->root = real;
     options->base = arena_printf(&arena, "%s/", options->root);
-    ok = file == NULL
-        || links_base(&arena, options->root, file, &options->base, why);
-    if (!ok)
-        goto out;
     options->patterns = pattern_code_try();
-    format->make(&source, out);
-    pattern_code_free(options->patterns);
-    options->patterns = NULL;
+    ok = (file == NULL
+          || links_base(&arena, options->root, file, &options->base, why))
+        && format->make(&report, request, out, why);
 out:
+    pattern_code_free(options->patterns);
     free(real);
     arena_free(&arena);
     return ok;
@@ -226,7 +246,7 @@ put_out(const char *file, const struct buf *out, struct fault *why)
 static bool
 run_report(struct cmd_call *call, struct fault *why)
 {
-    struct report_options options = { .links = REPORT_LINKS_FILES };
+    struct request request = { .options.links = REPORT_LINKS_FILES };
     const char *file = cmd_text(call, "output");
     const struct format *format;
     struct buf out = BUF_INIT;
@@ -241,9 +261,9 @@ run_report(struct cmd_call *call, struct fault *why)
         goto out;
     }
     ok = format_find(call, &format, why)
-        && options_outside(call, &options, why)
+        && request_take(call, &request, why)
         && db_open("assay", &db, why)
-        && make_report(db, flight, format, &options, file, &out, why)
+        && make_report(db, flight, format, &request, file, &out, why)
         && put_out(file, &out, why);
 out:
     db_close(db);
@@ -251,16 +271,77 @@ out:
     return ok;
 }
 
+static bool
+read_input(const char *path, struct buf *out, struct fault *why)
+{
+    char chunk[65536];
+    size_t bytes;
+
+    if (strcmp(path, "-") != 0)
+        return fs_read_file(path, MAIL_BYTES_MAX, out, why);
+    while ((bytes = fread(chunk, 1, sizeof chunk, stdin)) > 0) {
+        buf_add(out, chunk, bytes);
+        if (out->len > MAIL_BYTES_MAX)
+            return fault_set(why, FAULT_DATA, "standard input is longer than "
+                             "%u bytes", MAIL_BYTES_MAX);
+    }
+    return ferror(stdin) == 0
+        || fault_errno(why, FAULT_SYSTEM, "read standard input");
+}
+
+static bool
+run_parse(struct cmd_call *call, struct fault *why)
+{
+    struct request request = { .options.links = REPORT_LINKS_NONE };
+    const char *path = cmd_arg(call, 0);
+    struct buf mail = BUF_INIT, out = BUF_INIT;
+    struct arena arena = ARENA_INIT;
+    const struct format *format;
+    struct evidence evidence;
+    struct verdict verdict;
+    bool ok;
+
+    ok = format_find(call, &format, why)
+        && request_take(call, &request, why) && read_input(path, &mail, why)
+        && mail_parse(strcmp(path, "-") == 0 ? "standard input" : path,
+                      buf_text(&mail), mail.len, &arena, &evidence, why);
+    if (ok) {
+        verdict_of(&evidence, NULL, &arena, &verdict);
+        ok = format->make(&(struct report){ .evidence = &evidence,
+                                            .verdict = &verdict },
+                          &request, &out, why)
+            && put_out(cmd_text(call, "output"), &out, why);
+    }
+    buf_free(&mail);
+    buf_free(&out);
+    arena_free(&arena);
+    return ok;
+}
+
+#define OUT_OPTS \
+    { "from", CMD_OPT_TEXT, "ADDRESS", NULL, 0, 0, \
+      "mail: who sends it" }, \
+    { "origin", CMD_OPT_TEXT, "NAME", "assay", 0, 0, \
+      "kcidb: the name of this lab, of a-z, 0-9 and _" }, \
+    { "output", CMD_OPT_TEXT, "FILE", NULL, 0, 0, \
+      "write there instead of standard output" }, \
+    { "to", CMD_OPT_TEXT, "ADDRESSES", NULL, 0, 0, \
+      "mail: who gets it" }, \
+    { "url", CMD_OPT_TEXT, "URL", NULL, 0, 0, \
+      "where others reach assay-web, for links in what is sent out" }
+
 static const struct cmd_opt report_opts[] = {
     { "format", CMD_OPT_TEXT, "FORMAT", "text", 0, 0,
-      "text, html (one page that needs nothing else), json, junit, tap or "
-      "kcidb" },
-    { "origin", CMD_OPT_TEXT, "NAME", "assay", 0, 0,
-      "kcidb: the name of this lab, of a-z, 0-9 and _" },
-    { "output", CMD_OPT_TEXT, "FILE", NULL, 0, 0,
-      "write there instead of standard output" },
-    { "url", CMD_OPT_TEXT, "URL", NULL, 0, 0,
-      "where others reach assay-web, for links in what is sent out" },
+      "text, html (one page that needs nothing else), json, mail, junit, tap "
+      "or kcidb" },
+    OUT_OPTS,
+    { 0 },
+};
+
+static const struct cmd_opt parse_opts[] = {
+    { "format", CMD_OPT_TEXT, "FORMAT", "json", 0, 0,
+      "as for assay report" },
+    OUT_OPTS,
     { 0 },
 };
 
@@ -271,5 +352,10 @@ const struct cmd results_cmds[] = {
       "console or log that matter and whose fault it is, then what was not "
       "covered, then every step with its time.\n\n"
       "A report can be made at any time, also while the flight runs." },
+    { "report parse", "FILE", 1, 1, CMD_READS, parse_opts, run_parse,
+      "read the results back from a mailed report",
+      "FILE is a mail of --format mail, as it was sent or as an archive keeps "
+      "it; - is standard input. What was changed or broke off is refused, "
+      "with the line." },
     { 0 },
 };

@@ -219,6 +219,37 @@ is 'null' "what runs has no status" \
     "$dir/2.kcidb"
 is '4084fee7a3d2c0f1b2a39485766554433221100f v6.1' "revisions" jq -r \
     '.checkouts[0] | "\(.git_commit_hash) \(.misc.trees.linux)"' "$dir/2.kcidb"
+# Mail: what it does not carry is left out of both.
+carried()
+{
+    jq 'del(.hosts[].properties, .builds[]?.properties.packages,
+            .candidates[]?.properties.packages)
+        | .jobs[] |= (del(.boots)
+            | .runvars |= map(select(.origin == "result")))
+        | del(.jobs[].steps[] | .program, .progress, .log_sha256, .log_bytes,
+              .attachments, .boot)'
+}
+for flight in 1 2; do
+    assay report "$flight" --format mail --to a@example.org \
+        --url https://lab.example >"$dir/$flight.mail" 2>"$dir/why"
+    result $? "flight $flight as a mail"
+    assay report "$flight" --json | carried >"$dir/want"
+    assay report parse "$dir/$flight.mail" | carried |
+        diff "$dir/want" - >"$dir/why"
+    result $? "... whose results are the flight's"
+    sed 's/$/\r/' "$dir/$flight.mail" | assay report parse - --format tap |
+        sed '/^ *---$/,/^ *\.\.\.$/d' >"$dir/got"
+    sed '/^ *---$/,/^ *\.\.\.$/d' "$dir/$flight.tap" | diff - "$dir/got" \
+        >"$dir/why"
+    result $? "... also as TAP, from the network"
+done
+grep -qx 'Subject: \[xen-lab test\] 1: trouble: pass/fail/broken/blocked/starved' \
+    "$dir/1.mail"
+result $? "OSSTest's style of subject"
+sed 's/^step 1 xen-boot fail/step 1 xen-boot pass/' "$dir/1.mail" >"$dir/forged"
+is "$dir/forged" "a changed result is refused, with its line" \
+    sh -c "assay report parse '$dir/forged' 2>&1 >/dev/null |
+           sed -n 's/^assay: \(.*\):[0-9]*: the records are not.*/\1/p'"
 for wrong in '--url lab:8077' '--url http://a/' '--origin A'; do
     # shellcheck disable=SC2086 # an option and its value
     assay report 1 --format kcidb $wrong >"$dir/out" 2>&1

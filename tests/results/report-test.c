@@ -23,6 +23,8 @@
 #include "tests/tap.h"
 #include "tests/pgfix.h"
 
+#define REPORT(e, v) (&(struct report){ .evidence = (e), .verdict = (v) })
+
 static struct pgfix fix;
 static struct arena arena = ARENA_INIT;
 
@@ -186,8 +188,8 @@ the_page(const struct evidence *evidence, const struct verdict *verdict)
     struct buf page = BUF_INIT, again = BUF_INIT;
     const char *text, *verdict_at, *trouble_at, *gaps_at, *grid_at;
 
-    report_html(evidence, verdict, &files, &page);
-    report_html(evidence, verdict, &files, &again);
+    report_html(REPORT(evidence, verdict), &files, &page);
+    report_html(REPORT(evidence, verdict), &files, &again);
     text = buf_text(&page);
     is_well_formed(text, "the page");
     ok(strcmp(text, buf_text(&again)) == 0, "the same again is the same");
@@ -238,16 +240,16 @@ other_shapes(const struct evidence *whole)
     evidence.job_count = evidence.host_count = evidence.build_count = 0;
     evidence.started_ms = evidence.finished_ms = -1;
     verdict_of(&evidence, NULL, &arena, &verdict);
-    report_html(&evidence, &verdict, &none, &page);
+    report_html(REPORT(&evidence, &verdict), &none, &page);
     is_well_formed(buf_text(&page), "the page of an empty flight");
     has_str(buf_text(&page), "not started", "... not started");
     buf_reset(&page);
-    report_text(&evidence, &verdict, &none, &page);
+    report_text(REPORT(&evidence, &verdict), &none, &page);
     has_str(buf_text(&page), "flight 1: broken\n", "... as text");
     buf_reset(&page);
     evidence = *whole;
     verdict_of(&evidence, NULL, &arena, &verdict);
-    report_html(&evidence, &verdict, &none, &page);
+    report_html(REPORT(&evidence, &verdict), &none, &page);
     is_well_formed(buf_text(&page), "the page without any file");
     has_str(buf_text(&page), "lab-x86-2: Panic on CPU 0",
             "... still has the line that the database knows");
@@ -257,7 +259,7 @@ other_shapes(const struct evidence *whole)
 static void
 the_json(const struct evidence *evidence, const struct verdict *verdict)
 {
-    json_t *json = report_json(evidence, verdict);
+    json_t *json = report_json(REPORT(evidence, verdict));
     const json_t *jobs = json_object_get(json, "jobs");
     const json_t *job = json_array_get(jobs, 6);
     const json_t *step;

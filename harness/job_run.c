@@ -28,6 +28,9 @@
 #define PROGRESS_EVERY_MS 1000
 /* Many jobs hear at once that a host is free: they ask one after another. */
 #define FREED_SPREAD_MS 150
+/* From a host's last words to the end of its steps, which may have heard them
+ * too and have something to say. */
+#define CONDEMNED_MS 1500
 
 /* What is to happen when the outbox has settled. */
 enum want { WANT_NONE = 0, WANT_BOOK, WANT_SETTLED, WANT_FINISHED };
@@ -52,7 +55,7 @@ struct job_run {
     struct outbox *outbox;
     struct ssh_pool *pool;      /* once it has hosts */
     struct ctl_server *ctl;
-    uv_timer_t alarm;
+    uv_timer_t alarm, condemned;
     struct active *active;
     struct job_env env;
     int last_number;
@@ -284,6 +287,8 @@ book_now(struct job_run *run)
         if (run->env.hosts_text[0] != '\0')
             log_info("hosts: %s", run->env.hosts_text);
         open_ctl(run);
+        if (run->config->hosts_booked != NULL)
+            run->config->hosts_booked(strv_const(run->env.hosts));
         outbox_add(run->outbox, write_running, run, NULL);
         job_engine_event(run->engine, JOB_EVENT_BOOKED);
         return;
@@ -542,7 +547,7 @@ op_finish(void *owner, const struct step_verdict *verdict, const char *testid)
 }
 
 static void
-on_alarm_closed(uv_handle_t *handle)
+on_all_closed(uv_handle_t *handle)
 {
     struct job_run *run = handle->data;
     struct db *db = outbox_take_db(run->outbox);
@@ -562,6 +567,14 @@ on_alarm_closed(uv_handle_t *handle)
 }
 
 static void
+on_alarm_closed(uv_handle_t *handle)
+{
+    struct job_run *run = handle->data;
+
+    uv_close((uv_handle_t *)&run->condemned, on_all_closed);
+}
+
+static void
 op_ended(void *owner, enum job_end end)
 {
     struct job_run *run = owner;
@@ -571,6 +584,8 @@ op_ended(void *owner, enum job_end end)
     ssh_pool_free(run->pool);
     run->ctl = NULL;
     run->pool = NULL;
+    if (run->config->hosts_left != NULL)
+        run->config->hosts_left();
     uv_close((uv_handle_t *)&run->alarm, on_alarm_closed);
 }
 
@@ -682,6 +697,8 @@ job_run_start(uv_loop_t *loop, struct clock *clock,
         run->active[i] = (struct active){.owner = run, .index = i};
     must(uv_timer_init(loop, &run->alarm) == 0);
     run->alarm.data = run;
+    must(uv_timer_init(loop, &run->condemned) == 0);
+    run->condemned.data = run;
     run->engine = job_engine_new(config->plan, &engine, &ENGINE_OPS, run);
     run->outbox = outbox_new(loop, clock, db, config->lost_limit_ms,
                              &OUTBOX_OPS, run);
@@ -694,6 +711,38 @@ job_run_abort(struct job_run *run, const char *reason)
 {
     if (++run->asked > 1 || !run->flight_aborted)
         job_engine_abort(run->engine, reason);
+}
+
+static void
+on_condemned(uv_timer_t *timer)
+{
+    struct job_run *run = timer->data;
+
+    for (size_t i = 0; i < run->config->plan->count; i++)
+        if (run->active[i].step != NULL)
+            step_run_end(run->active[i].step);
+}
+
+void
+job_run_condemn(struct job_run *run, const char *host,
+                const struct step_sign *sign)
+{
+    const struct job_plan *plan = run->config->plan;
+    struct log_fields fields = {.host = host};
+
+    log_with(LOG_LEVEL_INFO, &fields, "console: %s", sign->line);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct job_step *step = &plan->steps[i];
+        const char *own = job_env_host(&run->env, step->role);
+
+        if (run->active[i].step == NULL || step->finally ||
+            (step->role != NULL && own != NULL && strcmp(own, host) != 0))
+            continue;
+        step_run_condemn(run->active[i].step, sign);
+        uv_update_time(run->loop);
+        must(uv_timer_start(&run->condemned, on_condemned, CONDEMNED_MS, 0)
+             == 0);
+    }
 }
 
 const char *

@@ -42,6 +42,9 @@ struct job_run_config {
     int64_t log_max_bytes;      /* of one step; 0: no limit */
     step_store_fn *store;       /* keeps attachments */
     ssh_socket_fn *make_socket; /* reaches the hosts */
+    /* The hosts are ours from now on, until hosts_left(); or both NULL. */
+    void (*hosts_booked)(const char *const *hosts);
+    void (*hosts_left)(void);
     /* Opens the database again and resumes the task. */
     bool (*reopen)(struct db **db_out, bool *gone_out, struct fault *why);
 };
@@ -61,6 +64,10 @@ MUST_CHECK struct job_run *job_run_start(uv_loop_t *loop,
  * itself, and the first call are one abort, the second call is the second
  * (job_engine_abort()): assayd tells a flight's abort in both ways. */
 void job_run_abort(struct job_run *run, const char *reason);
+/* A console of the job says that 'host' is at its end: ends the steps that run
+ * there, final ones excepted. They have a moment to end by themselves. */
+void job_run_condemn(struct job_run *run, const char *host,
+                     const struct step_sign *sign);
 /* What the job waits for, "" if nothing; borrowed. */
 const char *job_run_waits_for(const struct job_run *run);
 

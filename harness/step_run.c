@@ -70,7 +70,8 @@ struct step_run {
     struct step_records records;
     struct step_result result;
     struct step_facts facts;    /* its texts point into the bufs below */
-    struct buf failed, blame, open, attach, disk, left, end;
+    struct buf failed, blame, open, attach, disk, left, end, console;
+    json_t *sign;               /* evidence of a console; NULL: none */
     char *chunk;
 };
 
@@ -194,6 +195,8 @@ on_handle_closed(uv_handle_t *handle)
     buf_free(&run->disk);
     buf_free(&run->left);
     buf_free(&run->end);
+    buf_free(&run->console);
+    json_decref(run->sign);
     free(run->dir);
     free(run->log_name);
     free(run->mark);
@@ -426,6 +429,8 @@ make_evidence(struct step_run *run)
         json_put_text(evidence, "leftover", buf_text(&run->left));
     if (run->log.dropped_bytes > 0)
         json_put_int(evidence, "log_dropped_bytes", run->log.dropped_bytes);
+    if (run->sign != NULL)
+        must(json_object_update(evidence, run->sign) == 0);
     step_verdict_make(&run->facts, &run->result.verdict);
     if (run->result.verdict.status == OUTCOME_PASS ||
         run->result.verdict.status == OUTCOME_SKIP) {
@@ -580,7 +585,8 @@ on_proc_end(struct proc *proc, void *owner, struct proc_status status)
     if (proc->timed_out)
         facts->end = STEP_END_DEADLINE;
     else if (proc->stopping)
-        facts->end = STEP_END_ABORT;
+        facts->end = run->end.len == 0 && facts->console_text != NULL
+                         ? STEP_END_CONSOLE : STEP_END_ABORT;
     else if (status.end == PROC_END_EXIT)
         facts->end = STEP_END_EXIT;
     else if (status.end == PROC_END_SIGNAL)
@@ -721,6 +727,27 @@ step_run_stop(struct step_run *run, const char *reason)
     if (run->end.len == 0 && run->phase != PHASE_FAILED)
         buf_adds(&run->end, reason);
     if (run->phase == PHASE_RUNS)
+        proc_stop(&run->proc);
+}
+
+void
+step_run_condemn(struct step_run *run, const struct step_sign *sign)
+{
+    if (run->facts.console_text != NULL)
+        return;
+    buf_adds(&run->console, sign->text);
+    run->facts.console_text = buf_text(&run->console);
+    run->facts.console_lane = sign->lane;
+    run->sign = json_object();
+    json_put_text(run->sign, "file", sign->file);
+    json_put_text(run->sign, "text", sign->line);
+    json_put_text(run->sign, "pattern", sign->pattern);
+}
+
+void
+step_run_end(struct step_run *run)
+{
+    if (run->facts.console_text != NULL && run->phase == PHASE_RUNS)
         proc_stop(&run->proc);
 }
 

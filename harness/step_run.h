@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 #include "harness/attr.h"
+#include "harness/outcome.h"
 
 struct clock;
 struct fault;
@@ -60,6 +61,16 @@ struct step_run *step_run_start(uv_loop_t *loop, struct clock *clock,
 /* Stops it: TERM, grace, KILL. The step ends as aborted with 'reason', unless
  * it had ended by itself. */
 void step_run_stop(struct step_run *run, const char *reason);
+/* A host of it has died, says the line 'text' ("HOST: line") in 'file' of its
+ * console (below ASSAY_HOME): whatever the step still says, it does not pass.
+ * The first one counts. It goes on until step_run_end(). */
+struct step_sign {
+    const char *text, *file, *line, *pattern;
+    enum lane lane;
+};
+void step_run_condemn(struct step_run *run, const struct step_sign *sign);
+/* Stops a condemned step: TERM, grace, KILL. */
+void step_run_end(struct step_run *run);
 /* No grace at all. */
 void step_run_kill(struct step_run *run, const char *reason);
 

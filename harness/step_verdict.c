@@ -30,6 +30,20 @@ is_unknown(const struct step_facts *facts)
 }
 
 static bool
+saw_product_die(const struct step_facts *facts)
+{
+    return facts->console_text != NULL &&
+           facts->console_lane == LANE_PRODUCT;
+}
+
+/* Its host died, of something else: no word about the product. */
+static bool
+saw_host_die(const struct step_facts *facts)
+{
+    return facts->console_text != NULL;
+}
+
+static bool
 lost_to_disk(const struct step_facts *facts)
 {
     return facts->disk_text != NULL;
@@ -160,6 +174,12 @@ reason_unknown(const struct step_facts *facts UNUSED, struct buf *reason)
 }
 
 static void
+reason_console(const struct step_facts *facts, struct buf *reason)
+{
+    buf_adds(reason, facts->console_text);
+}
+
+static void
 reason_disk(const struct step_facts *facts, struct buf *reason)
 {
     buf_adds(reason, facts->disk_text);
@@ -248,6 +268,8 @@ static const struct {
     {is_aborted, OUTCOME_ABORTED, LANE_UNKNOWN, true, reason_end_text},
     {is_unstarted, OUTCOME_BROKEN, LANE_TEST, true, reason_end_text},
     {is_unknown, OUTCOME_BROKEN, LANE_HARNESS, true, reason_unknown},
+    {saw_product_die, OUTCOME_FAIL, LANE_PRODUCT, true, reason_console},
+    {saw_host_die, OUTCOME_BROKEN, LANE_HOST, true, reason_console},
     {lost_to_disk, OUTCOME_BROKEN, LANE_HARNESS, true, reason_disk},
     {is_garbled, OUTCOME_BROKEN, LANE_TEST, true, reason_records},
     {is_late, OUTCOME_BROKEN, LANE_UNKNOWN, false, reason_late},

@@ -27,6 +27,7 @@ enum step_end {
     STEP_END_SIGNAL,
     STEP_END_DEADLINE,          /* we stopped it: out of time */
     STEP_END_ABORT,             /* we stopped it: the job was aborted */
+    STEP_END_CONSOLE,           /* we stopped it: what a console said */
 };
 
 /* Everything that the verdict depends on; texts are borrowed, NULL = none. */
@@ -35,6 +36,8 @@ struct step_facts {
     int code;                   /* exit status, or signal number */
     const char *end_text;       /* why unstarted; why aborted */
     int64_t deadline_ms;
+    const char *console_text;   /* the fatal line of a host's console */
+    enum lane console_lane;     /* and whose fault it is */
     const char *disk_text;      /* log or records were lost: the disk */
     const char *record_text;    /* the first line that is no record */
     const char *open_text;      /* who kept descriptor 3 open at the end */

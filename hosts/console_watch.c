@@ -11,6 +11,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
 #include "hosts/console_client.h"
@@ -20,15 +21,22 @@
 #define TIMER_MS 100
 #define PUMP_MS 1               /* for each look */
 
+static void
+on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
 void
 console_watch_stop(struct console_watch *watch)
 {
     if (watch->client == NULL)
         return;
-    if (watch->started) {
-        (void)uv_poll_stop(&watch->poll);
+    if (watch->poll != NULL) {
+        uv_close((uv_handle_t *)watch->poll, on_poll_closed);
         (void)uv_timer_stop(&watch->timer);
     }
+    watch->poll = NULL;
     console_client_close(watch->client);
     watch->client = NULL;
     pattern_scan_free(watch->scan);
@@ -222,12 +230,13 @@ console_watch_start(struct console_watch *watch, uv_loop_t *loop,
     watch->scan = pattern_scan_new(code, on_found, watch);
     if (!watch->started)
         must(uv_timer_init(loop, &watch->timer) == 0);
-    must(uv_poll_init(loop, &watch->poll, console_client_fd(watch->client))
+    watch->poll = xcalloc(1, sizeof(*watch->poll));
+    must(uv_poll_init(loop, watch->poll, console_client_fd(watch->client))
          == 0);
-    watch->poll.data = watch;
+    watch->poll->data = watch;
     watch->timer.data = watch;
     watch->started = true;
-    must(uv_poll_start(&watch->poll, UV_READABLE, on_readable) == 0);
+    must(uv_poll_start(watch->poll, UV_READABLE, on_readable) == 0);
     must(uv_timer_start(&watch->timer, on_timer, TIMER_MS, TIMER_MS) == 0);
     return;
 lost:

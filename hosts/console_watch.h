@@ -30,9 +30,9 @@ struct console_watch {
     void *owner;
     struct console_client *client;      /* NULL: idle */
     struct pattern_scan *scan;
-    uv_poll_t poll;
+    uv_poll_t *poll;            /* of this client; the loop frees it */
     uv_timer_t timer;
-    bool started;               /* the handles were made */
+    bool started;               /* the timer was made */
     struct buf line;            /* of the stream, not ended */
     int64_t quiet_ms;           /* how long nothing came */
     const struct pattern *headline;     /* its reason is awaited; or NULL */

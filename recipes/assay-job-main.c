@@ -22,9 +22,11 @@
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/orphan.h"
+#include "harness/pattern.h"
 #include "harness/proc.h"
 #include "harness/task_db.h"
 #include "recipes/job_socket.h"
+#include "recipes/job_watch.h"
 #include "recipes/recipe.h"
 #include "recipes/recipe_plan.h"
 
@@ -36,6 +38,7 @@ static struct {
     uv_signal_t signals[3];
     struct job_guard guard;
     struct job_run *run;
+    struct job_watch watch;     /* of its hosts' consoles */
     int64_t task;
     enum job_end end;
     struct db *db;              /* back from the run */
@@ -84,6 +87,31 @@ store(void *owner UNUSED, const char *path, char sha256_out[static 65],
       int64_t *bytes_out, struct fault *why)
 {
     return artefact_put_file(path, sha256_out, bytes_out, why);
+}
+
+static void
+on_console(const char *host, const struct pattern *pattern, const char *line,
+           const char *file)
+{
+    char *text = xasprintf("%s: %s", host, line);
+
+    job_run_condemn(job.run, host, &(struct step_sign){
+        .text = text, .line = line, .file = file, .pattern = pattern->name,
+        .lane = pattern->lane,
+    });
+    free(text);
+}
+
+static void
+on_hosts(const char *const *hosts)
+{
+    job_watch_start(&job.watch, job.loop, hosts, on_console);
+}
+
+static void
+on_hosts_left(void)
+{
+    job_watch_stop(&job.watch);
 }
 
 static void
@@ -275,6 +303,8 @@ run_job(struct setup *setup, struct cmd_call *call, int *status_out,
         .log_max_bytes = cmd_int(call, "log-max-mb") << 20,
         .store = store,
         .make_socket = job_socket_make,
+        .hosts_booked = on_hosts,
+        .hosts_left = on_hosts_left,
         .reopen = reopen,
     };
     if (!find_places(setup, config, why))

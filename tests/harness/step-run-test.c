@@ -35,6 +35,7 @@ struct want {
     const char *program;        /* in place of the shell */
     int64_t stop_after_ms;      /* step_run_stop() then */
     bool fail_is_broken;
+    int64_t condemn_after_ms;   /* step_run_condemn() then, and end it */
 };
 
 struct got {
@@ -69,6 +70,17 @@ static void
 on_stop(uv_timer_t *timer UNUSED)
 {
     step_run_stop(stop_run, "the test says so");
+}
+
+static void
+on_condemn(uv_timer_t *timer UNUSED)
+{
+    step_run_condemn(stop_run, &(struct step_sign){
+        .text = "h1: Panic on CPU 0: x", .line = "(XEN) Panic on CPU 0: x",
+        .file = "consoles/h1/000001.log", .pattern = "xen-panic",
+        .lane = LANE_PRODUCT,
+    });
+    step_run_end(stop_run);
 }
 
 /* Runs 'script' by sh, to its end. */
@@ -113,6 +125,9 @@ run(struct got *got, const char *script, const struct want *want)
     uv_timer_init(loop, &timer);
     if (want->stop_after_ms > 0)
         uv_timer_start(&timer, on_stop, (uint64_t)want->stop_after_ms, 0);
+    if (want->condemn_after_ms > 0)
+        uv_timer_start(&timer, on_condemn, (uint64_t)want->condemn_after_ms,
+                       0);
     while (!got->done)
         uv_run(loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&timer, NULL);
@@ -222,6 +237,11 @@ static const struct {
     {"an abort that is ignored for a while", "trap '' TERM; sleep 3000",
      {.stop_after_ms = 100}, OUTCOME_ABORTED, LANE_UNKNOWN,
      "the test says so"},
+    {"a host that died", "sleep 3000", {.condemn_after_ms = 100},
+     OUTCOME_FAIL, LANE_PRODUCT, "h1: Panic on CPU 0: x"},
+    {"a host that died, and a step that says pass on TERM",
+     "trap 'exit 0' TERM; sleep 3000 & wait", {.condemn_after_ms = 100},
+     OUTCOME_FAIL, LANE_PRODUCT, "h1: Panic on CPU 0: x"},
     {"a child that keeps descriptor 3", "sleep 3001 & exit 0", {0},
      OUTCOME_BROKEN, LANE_TEST, "descriptor 3 was still open: sleep"},
     {"a daemon that keeps descriptor 3",
@@ -258,6 +278,22 @@ test_rows(void)
         got_free(&got);
     }
     ok(!has_process("^sleep 300[01]"), "none of their processes is left");
+}
+
+static void
+test_condemned(void)
+{
+    static const struct want DIES = {.condemn_after_ms = 100};
+    struct got got;
+
+    run(&got, "echo a last line; sleep 3000", &DIES);
+    is_str(json_text(got.result.evidence, "file"), "consoles/h1/000001.log",
+           "the evidence of a dead host is its console");
+    is_str(json_text(got.result.evidence, "text"), "(XEN) Panic on CPU 0: x",
+           "with the line");
+    is_str(json_text(got.result.evidence, "pattern"), "xen-panic",
+           "and the pattern");
+    got_free(&got);
 }
 
 static void
@@ -464,6 +500,7 @@ main(void)
     if (!proc_watch_init(loop, &why) || !orphan_watch_init(loop, &why))
         tap_bail("%s", why.text);
     test_rows();
+    test_condemned();
     test_contract();
     test_cases();
     test_leftovers();

@@ -289,6 +289,39 @@ is "$(sql "select count(*) from assay.job where flight = $f
     and status = 'pass'")" 0
 ok "it has not passed"
 
+# --- A host dies ----------------------------------------------------------------
+echo "consoles: { sim-1: { driver: unix, mode: listen, path: $ASSAY_HOME/sim-1.sock } }" \
+    >"$ASSAY_HOME/consoles.yaml"
+assay-console --config "$ASSAY_HOME/consoles.yaml" 2>"$ASSAY_HOME/console.log" &
+console=$!
+await 10 assay host console-status sim-1
+"$ASSAY_TOP_BUILDDIR/tests/hosts/console-machine" "$ASSAY_HOME/sim-1.sock" &
+machine=$!
+say()
+{
+    printf 'root\recho %s\r' "$1" | timeout 20 assay console sim-1 >/dev/null
+}
+f=$(flight "$here/wait.yaml" host)
+sql "update assay.job_role set preset = 'sim-1' where flight = $f"
+begin "$f"
+sleep 0.5
+say '(XEN) Xen version 4.17.5'
+say '(XEN) Xen BUG at spinlock.c:48'
+await 15 test -e "$ASSAY_HOME/ended.$f"
+ok "a panic on a host's console ends its step at once, and final steps run"
+wait "$runner"
+job_is "$f" "fail product"
+ok "which is the product's failure"
+sql "select reason from assay.step where flight = $f and testid = 'wait'" |
+    grep -q 'sim-1: .*Xen BUG at spinlock.c:48'
+ok "its line is the reason"
+is "$(sql "select evidence->>'pattern' || ' ' || (evidence->>'file')
+    from assay.step where flight = $f and testid = 'wait'")" \
+    "xen-bug consoles/sim-1/000001.log"
+ok "and its pattern and console the evidence"
+kill "$machine" "$console"
+wait "$machine" "$console" 2>/dev/null
+
 # --- The database goes away --------------------------------------------------------
 f=$(flight "$here/wait.yaml" host)
 begin "$f"

@@ -20,6 +20,7 @@
 #include "results/pattern_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
+#include "results/verdict_cmds.h"
 
 static const struct cmd *const tables[] = {
     bisector_cmds,
@@ -39,6 +40,7 @@ static const struct cmd *const tables[] = {
     service_cmds,
     stats_cmds,
     step_cmds,
+    verdict_cmds,
     NULL,
 };
 

@@ -267,14 +267,15 @@ compare_baseline(struct judging *judging, struct decide_failure *failure)
         failure->blocker = DECIDE_BLOCKER_FREE;
 }
 
-/* Rows 1 to 6. */
+/* Rows 1 to 6. 'follows': from another failure of the job. */
 static void
-judge_rows(struct judging *judging, struct decide_failure *failure)
+judge_rows(struct judging *judging, struct decide_failure *failure,
+           bool follows)
 {
     enum outcome status = failure->status;
 
     failure->summary = "";
-    if (status == OUTCOME_BLOCKED || status == OUTCOME_STARVED) {
+    if (status == OUTCOME_BLOCKED || status == OUTCOME_STARVED || follows) {
         failure->why = DECIDE_WHY_NOT_RUN;
         failure->blocker = DECIDE_BLOCKER_FREE;
         failure->summary = "n/a";
@@ -378,10 +379,10 @@ category_of(const struct decide_failure *failure)
 
 static void
 judge(struct judging *judging, const struct decide_flight *flight,
-      struct decide_failure failure)
+      struct decide_failure failure, bool follows)
 {
     failure.flight = flight->flight;
-    judge_rows(judging, &failure);
+    judge_rows(judging, &failure, follows);
     excuse_heisenbug(judging, &failure);
     excuse_allowed(judging, &failure);
     failure.category = category_of(&failure);
@@ -410,6 +411,23 @@ is_unrun(enum outcome status)
     return status == OUTCOME_BLOCKED || status == OUTCOME_STARVED;
 }
 
+/* Missing, because the step that was to report it did not pass. */
+static bool
+follows_step(const struct decide_job *job, const struct decide_step *item)
+{
+    for (size_t i = 0; item->status == OUTCOME_MISSING
+         && i < job->step_count; i++) {
+        const struct decide_step *step = &job->steps[i];
+        size_t bytes = strlen(step->testid);
+
+        if (is_failure(step->status) && step->status != OUTCOME_MISSING
+            && strncmp(item->testid, step->testid, bytes) == 0
+            && item->testid[bytes] == '/')
+            return true;
+    }
+    return false;
+}
+
 /* A step of the job accounts for the job's own status: for one that has not
  * ended, a step that has not; else one that failed, and for what is more than
  * blocked, one that is more than blocked too. */
@@ -421,7 +439,7 @@ step_explains(const struct decide_job *job)
     for (size_t i = 0; i < job->step_count; i++) {
         enum outcome status = job->steps[i].status;
 
-        if (!is_failure(status))
+        if (!is_failure(status) || follows_step(job, &job->steps[i]))
             continue;
         if (!ended && !outcome_is_final(status) && status != OUTCOME_NONE)
             return true;
@@ -459,12 +477,13 @@ judge_flight(struct judging *judging, const struct decide_flight *flight)
             if (is_failure(step->status))
                 judge(judging, flight, (struct decide_failure){
                     .job = job->name, .testid = step->testid,
-                    .status = step->status, .lane = step->lane });
+                    .status = step->status, .lane = step->lane },
+                    follows_step(job, step));
         }
         if (is_failure(job->status) && !step_explains(job))
             judge(judging, flight, (struct decide_failure){
                 .job = job->name, .testid = "", .status = job->status,
-                .lane = job->lane });
+                .lane = job->lane }, false);
     }
     free(jobs);
 }

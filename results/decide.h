@@ -27,7 +27,8 @@
  *
  * Where that leaves room, here it is so: a skip is no failure but a gap in
  * coverage. A job of row 1 that was blocked, or has not ended, is judged by row
- * 2 or 3. A build blocks whenever it failed or broke, in rows 5 and 6 too
+ * 2 or 3; a case that is missing because its step did not pass, by row 2. A
+ * build blocks whenever it failed or broke, in rows 5 and 6 too
  * (blocker 'build'), and row 7 never excuses it. A job of row 1 is excused in
  * row 7 by a run in which the whole job passed. What has not ended is excused
  * by nothing. A flight in which nothing passed is not perfect.

@@ -14,6 +14,7 @@
 #include "results/html.h"
 #include "results/measure.h"
 #include "results/report_jobs.h"
+#include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 
@@ -571,6 +572,7 @@ report_html(const struct report *report, const struct report_options *options,
         html_text(out, evidence->branch);
     buf_adds(out, "</span></p>\n<main>\n");
     part_verdict(&page);
+    report_decision_html(verdict, out);
     part_troubles(&page);
     part_gaps(&page);
     if (evidence->job_count > 0) {

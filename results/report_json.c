@@ -12,6 +12,7 @@
 #include "results/evidence.h"
 #include "results/measure.h"
 #include "results/phases.h"
+#include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 
@@ -299,6 +300,7 @@ json_verdict(const struct verdict *verdict)
         json_array_append_new(troubles, item);
     }
     json_object_set_new(object, "not_covered", gaps);
+    json_object_set_new(object, "decision", report_decision_json(verdict));
     json_object_set_new(object, "troubles", troubles);
     return object;
 }

@@ -12,6 +12,7 @@
 #include "results/measure.h"
 #include "results/phases.h"
 #include "results/plain.h"
+#include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 
@@ -346,6 +347,7 @@ report_text(const struct report *report, const struct report_options *options,
                          ARENA_INIT, out };
 
     part_verdict(&text);
+    report_decision_text(report->verdict, out);
     part_troubles(&text);
     part_gaps(&text);
     part_jobs(&text);

@@ -141,7 +141,8 @@ model_compare(const struct decide_input *input, struct model_failure *f)
 
 static void
 model_judge(struct model *model, const struct decide_flight *flight,
-            const char *job, const char *testid, enum outcome status)
+            const char *job, const char *testid, enum outcome status,
+            bool follows)
 {
     const struct decide_input *input = model->input;
     struct model_failure f = { .flight = flight, .job = job,
@@ -150,7 +151,7 @@ model_judge(struct model *model, const struct decide_flight *flight,
     bool unfinished = false;
     int priority = 0;
 
-    if (status == OUTCOME_BLOCKED || status == OUTCOME_STARVED) {
+    if (status == OUTCOME_BLOCKED || status == OUTCOME_STARVED || follows) {
         f.blocker = "free";
         snprintf(f.summary, sizeof f.summary, "n/a");
     } else if (status == OUTCOME_QUEUED || status == OUTCOME_PREPARING
@@ -231,11 +232,23 @@ model_flight(struct model *model, const struct decide_flight *flight)
                 == OUTCOME_PREPARING || status == OUTCOME_RUNNING;
             bool mild = status == OUTCOME_BLOCKED
                 || status == OUTCOME_STARVED;
+            bool follows = false;
 
             if (status == OUTCOME_PASS || status == OUTCOME_SKIP)
                 continue;
+            /* The only testid with a case is "boot". */
+            if (status == OUTCOME_MISSING
+                && strcmp(job->steps[i].testid, "boot/x") == 0)
+                for (size_t j = 0; j < job->step_count; j++)
+                    if (strcmp(job->steps[j].testid, "boot") == 0
+                        && job->steps[j].status != OUTCOME_PASS
+                        && job->steps[j].status != OUTCOME_SKIP
+                        && job->steps[j].status != OUTCOME_MISSING)
+                        follows = true;
             model_judge(model, flight, job->name, job->steps[i].testid,
-                        status);
+                        status, follows);
+            if (follows)
+                continue;
             if (!over)
                 accounted = accounted || waits;
             else if (job->status == OUTCOME_BLOCKED
@@ -246,7 +259,7 @@ model_flight(struct model *model, const struct decide_flight *flight)
         }
         if (!accounted && job->status != OUTCOME_PASS
             && job->status != OUTCOME_SKIP)
-            model_judge(model, flight, job->name, "", job->status);
+            model_judge(model, flight, job->name, "", job->status, false);
     }
 }
 

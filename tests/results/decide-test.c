@@ -69,6 +69,12 @@ static const struct row ROWS[] = {
       "k a | [st=truncated!] | broken blocking\n"
       "l a | [st=missing!] | broken blocking\n"
       "m a | [st=none!] | broken blocking\n" },
+    { "4: a missing case follows from its step when that did not pass",
+      "20 T: j=broken a=broken a/x=missing b=pass b/x=missing ab/x=missing\n"
+      "10 B: j=broken a=broken b=pass\npassed j a\n",
+      "problems\nj b/x | [st=missing!] | broken blocking\n"
+      "j ab/x | [st=missing!] | broken blocking\n"
+      "j a | like 10 | free nonblocking\nj a/x | n/a | free nonblocking\n" },
     /* Row 5. */
     { "5: what never passed does not block",
       "20 T: j=fail a=fail b=pass; k=broken a=broken\n"

@@ -15,6 +15,7 @@
 #include "results/evidence.h"
 
 #define GIT_LIMIT_MS 20000
+#define JOBS_NAMED 4
 
 static const char *const KINDS[] = {
     [CHANGE_NONE] = "none",       [CHANGE_TREE] = "tree",
@@ -51,8 +52,36 @@ add(struct listing *listing, enum change_kind kind, const char *what,
     listing->list = xgrow(listing->list, &listing->cap, listing->count,
                           sizeof *listing->list);
     listing->list[listing->count++] = (struct change){
-        .kind = kind, .what = what, .from = from, .to = to, .note = "",
+        .kind = kind, .what = what, .from = from, .to = to, .jobs = "",
+        .note = "",
     };
+}
+
+/* The same of several jobs is one change. */
+static void
+add_of_job(struct listing *listing, enum change_kind kind, const char *job,
+           const char *what, const char *from, const char *to)
+{
+    struct change *change = NULL;
+
+    for (size_t i = 0; i < listing->count && change == NULL; i++) {
+        if (listing->list[i].kind == kind
+            && strcmp(listing->list[i].what, what) == 0
+            && strcmp(listing->list[i].from, from) == 0
+            && strcmp(listing->list[i].to, to) == 0)
+            change = &listing->list[i];
+    }
+    if (change == NULL) {
+        size_t before = listing->count;
+
+        add(listing, kind, what, from, to);
+        if (listing->count == before)
+            return;
+        change = &listing->list[before];
+    }
+    if (++change->job_count <= JOBS_NAMED)
+        change->jobs = arena_printf(listing->arena, "%s%s%s", change->jobs,
+                                    change->job_count == 1 ? "" : ", ", job);
 }
 
 /* Two lists of names and values. */
@@ -168,27 +197,25 @@ add_job(struct listing *listing, const struct evidence *before,
 {
     for (size_t i = 0; i < new->role_count && i < old->role_count; i++) {
         const char *was = old->roles[i].host, *is = new->roles[i].host;
-        const char *what = arena_printf(listing->arena, "%s %s", new->name,
-                                        new->roles[i].role);
+        const char *what = new->roles[i].role;
 
         if (was[0] == '\0' || is[0] == '\0')
             continue;
-        add(listing, CHANGE_HOST, what, was, is);
-        add(listing, CHANGE_FIRMWARE, what, firmware_of(before, was),
-            firmware_of(after, is));
+        add_of_job(listing, CHANGE_HOST, new->name, what, was, is);
+        add_of_job(listing, CHANGE_FIRMWARE, new->name, what,
+                   firmware_of(before, was), firmware_of(after, is));
     }
     for (size_t i = 0; i < new->runvar_count; i++) {
         const struct evidence_runvar *runvar = &new->runvars[i];
-        const char *was = NULL;
+        const char *was = "";
 
         for (size_t j = 0; j < old->runvar_count; j++) {
             if (strcmp(old->runvars[j].name, runvar->name) == 0)
                 was = old->runvars[j].value;
         }
         if (!runvar->result)
-            add(listing, CHANGE_RUNVAR,
-                arena_printf(listing->arena, "%s %s", new->name,
-                             runvar->name), was, runvar->value);
+            add_of_job(listing, CHANGE_RUNVAR, new->name, runvar->name, was,
+                       runvar->value);
     }
 }
 
@@ -236,6 +263,14 @@ changes_between(const struct evidence *before, const struct evidence *after,
     add(&listing, CHANGE_HARNESS, "assay", before->harness, after->harness);
     add_builds(&listing, before, after);
     add_jobs(&listing, before, after);
+    for (size_t i = 0; i < listing.count; i++) {
+        struct change *change = &listing.list[i];
+
+        if (change->job_count > JOBS_NAMED)
+            change->jobs = arena_printf(arena, "%s and %zu more",
+                                        change->jobs,
+                                        change->job_count - JOBS_NAMED);
+    }
     list = arena_alloc(arena, listing.count * sizeof *list + 1);
     if (listing.count > 0) {
         qsort(listing.list, listing.count, sizeof *list, compare);

@@ -28,6 +28,8 @@ struct change {
     enum change_kind kind;
     const char *what;           /* "xen", "linux-image-6.1.0-30-amd64" */
     const char *from, *to;      /* "": it was, or is, not there */
+    const char *jobs;           /* "guest, migrate and 3 more"; "": of all */
+    size_t job_count;
     /* Of a tree whose repository is at hand: from..to, the newest first. */
     const struct change_commit *commits;
     size_t commit_count;        /* of those listed */

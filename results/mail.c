@@ -271,12 +271,20 @@ set_body(const struct report *report, const struct report_options *options,
 {
     GMimeTextPart *part = g_mime_text_part_new_with_subtype("plain");
     struct buf body = BUF_INIT;
+    GMimeDataWrapper *content;
+    GMimeStream *stream;
 
     mail_text(report, options, &body);
     buf_adds(&body, "\nFor programs (assay report parse):\n\n");
     records_add(report->evidence, &body);
     g_mime_text_part_set_charset(part, "utf-8");
-    g_mime_text_part_set_text(part, buf_text(&body));
+    /* (g_mime_text_part_set_text() would choose another character set.) */
+    stream = g_mime_stream_mem_new_with_buffer(buf_text(&body), body.len);
+    content = g_mime_data_wrapper_new_with_stream(
+        stream, GMIME_CONTENT_ENCODING_DEFAULT);
+    g_mime_part_set_content(GMIME_PART(part), content);
+    g_object_unref(content);
+    g_object_unref(stream);
     g_mime_part_set_content_encoding(
         GMIME_PART(part), g_mime_part_get_best_content_encoding(
                               GMIME_PART(part),

@@ -11,7 +11,6 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
-#include "harness/clock.h"
 #include "results/age.h"
 #include "results/cause.h"
 #include "results/changes.h"
@@ -21,6 +20,7 @@
 #include "results/plain.h"
 #include "results/report.h"
 #include "results/report_parts.h"
+#include "results/report_words.h"
 #include "results/verdict.h"
 
 #define ITEM_MAX 400            /* bytes of outside text in one item */
@@ -54,75 +54,7 @@ fact(struct letter *letter, const char *name, const char *value)
     fact_max(letter, name, value, ITEM_MAX);
 }
 
-static const char *
-day_text(struct letter *letter, int64_t wall_ms)
-{
-    char iso[32];
-
-    if (wall_ms < 0)
-        return "-";
-    clock_iso(wall_ms, iso);
-    return arena_printf(&letter->arena, "%.10s", iso);
-}
-
 /* Verdict ------------------------------------------------------------------ */
-
-static const char *
-blocking_text(struct letter *letter)
-{
-    const struct decision *decision = letter->report->decision;
-    size_t broken = 0, regressed = 0;
-
-    for (size_t i = 0; i < decision->failure_count; i++) {
-        const struct decide_failure *failure = &decision->failures[i];
-
-        if (failure->category != DECIDE_CATEGORY_BLOCKING
-            || failure->repeated)
-            continue;
-        if (failure->blocker == DECIDE_BLOCKER_REGRESSION
-            || failure->blocker == DECIDE_BLOCKER_BUILD)
-            regressed++;
-        else
-            broken++;
-    }
-    return arena_printf(&letter->arena, "%s%s%s.",
-                        regressed == 0 ? ""
-                        : arena_printf(&letter->arena, "%zu test%s regressed",
-                                       regressed, regressed == 1 ? "" : "s"),
-                        regressed > 0 && broken > 0 ? ", and " : "",
-                        broken == 0 ? ""
-                        : arena_printf(&letter->arena, "%zu test%s did not "
-                                       "come to a result that could be "
-                                       "compared", broken,
-                                       broken == 1 ? "" : "s"));
-}
-
-static const char *
-advice_text(struct letter *letter)
-{
-    const struct decision *decision = letter->report->decision;
-
-    switch (decision->result) {
-    case DECIDE_RESULT_PERFECT:
-        return "Everything passed: this may be released.";
-    case DECIDE_RESULT_TOLERABLE:
-        return "Nothing that failed is worse than the baseline: this may be "
-            "released.";
-    case DECIDE_RESULT_UNTESTED:
-        return "No run of the baseline is known, so nothing can be said "
-            "against this or for it: do not release it yet.";
-    case DECIDE_RESULT_REGRESSIONS:
-    case DECIDE_RESULT_PROBLEMS:
-        return arena_printf(&letter->arena, "Do not release this: %s",
-                            blocking_text(letter));
-    case DECIDE_RESULT_EMPTY:
-        return "Nothing passed, so nothing was tested: do not release this.";
-    case DECIDE_RESULT_NONE:
-    case DECIDE_RESULT_COUNT:
-        break;
-    }
-    return "There is no decision: do not release this.";
-}
 
 static void
 part_head(struct letter *letter)
@@ -142,7 +74,8 @@ part_head(struct letter *letter)
     if (letter->report->decision != NULL) {
         buf_addf(out, "%s\n",
                  decide_result_text(letter->report->decision->result));
-        plain_wrap(out, advice_text(letter), ITEM_MAX, 0, 0);
+        plain_wrap(out, words_advice(letter->report, &letter->arena),
+                   ITEM_MAX, 0, 0);
         plain_wrap(out, verdict->summary, ITEM_MAX, 0, 0);
     } else {
         plain_wrap(out, verdict->headline, ITEM_MAX, 0, 0);
@@ -152,98 +85,25 @@ part_head(struct letter *letter)
 }
 
 static void
-part_versions(struct letter *letter)
+part_facts(struct letter *letter)
 {
-    const struct evidence *evidence = letter->report->evidence;
-    const struct decide_input *asked = letter->report->asked;
-    const char *against = "";
+    const struct report *report = letter->report;
+    const struct evidence *evidence = report->evidence;
 
-    fact(letter, "Tested", letter->report->verdict->tested);
+    fact(letter, "Tested", report->verdict->tested);
     for (size_t i = 0; i < evidence->tree_count; i++)
         fact(letter, i == 0 ? "Revisions" : "",
              arena_printf(&letter->arena, "%s %s", evidence->trees[i].name,
                           evidence->trees[i].value));
-    for (size_t i = 0; asked != NULL && i < asked->that_count; i++)
-        against = arena_printf(&letter->arena, "%s%s%s %s", against,
-                               i == 0 ? "" : ", ",
-                               asked->that_version[i].tree,
-                               asked->that_version[i].revision);
-    fact(letter, "Against", asked == NULL || against[0] != '\0' ? against
-         : "nothing: no baseline is known");
-}
-
-/* "3 tests skipped, 1 job starved". */
-static void
-part_coverage(struct letter *letter)
-{
-    const struct report *report = letter->report;
-    const struct verdict *verdict = report->verdict;
-    size_t jobs = report->evidence->job_count, ran = 0, tests = 0, told = 0;
-    struct buf text = BUF_INIT;
-
-    for (size_t i = 0; i < jobs; i++)
-        ran += verdict->job_status[i] == OUTCOME_PASS
-            || verdict->job_status[i] == OUTCOME_FAIL;
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        tests += verdict->steps[i] + verdict->cases[i];
-    told = verdict->steps[OUTCOME_PASS] + verdict->steps[OUTCOME_FAIL]
-        + verdict->cases[OUTCOME_PASS] + verdict->cases[OUTCOME_FAIL];
-    buf_addf(&text, "%zu of %zu jobs and %zu of %zu tests told something of "
-             "the product.", ran, jobs, told, tests);
-    for (int i = 0, first = 1; i < OUTCOME_COUNT; i++) {
-        size_t count = verdict->steps[i] + verdict->cases[i];
-
-        if (i == OUTCOME_PASS || i == OUTCOME_FAIL
-            || count + verdict->jobs[i] == 0)
-            continue;
-        buf_addf(&text, "%s %s: ", first ? " Not so:" : ";",
-                 outcome_name((enum outcome)i));
-        if (verdict->jobs[i] > 0)
-            buf_addf(&text, "%zu job%s%s", verdict->jobs[i],
-                     verdict->jobs[i] == 1 ? "" : "s",
-                     count > 0 ? ", " : "");
-        if (count > 0)
-            buf_addf(&text, "%zu test%s", count, count == 1 ? "" : "s");
-        first = 0;
-    }
-    fact(letter, "Coverage", buf_text(&text));
-    buf_free(&text);
-}
-
-/* Age ---------------------------------------------------------------------- */
-
-static void
-since_line(struct letter *letter, const char *name,
-           const struct report_since *since, int64_t now_ms)
-{
-    const char *attempts = since->attempts == 1 ? "attempt" : "attempts";
-    const char *when = since->at_ms < 0 || now_ms < since->at_ms ? ""
-        : arena_printf(&letter->arena, ", %" PRId64 " days",
-                       (now_ms - since->at_ms) / 86400000);
-
-    if (since->flight != 0)
-        fact(letter, name,
-             arena_printf(&letter->arena, "since flight %" PRId64 " of %s%s, "
-                          "%" PRId64 " %s", since->flight,
-                          day_text(letter, since->at_ms), when,
-                          since->attempts, attempts));
-}
-
-static void
-part_age(struct letter *letter)
-{
-    const struct report_age *age = letter->report->age;
-
-    if (age == NULL)
+    fact(letter, "Against", words_against(report, &letter->arena));
+    fact(letter, "Coverage", words_coverage(report, &letter->arena));
+    if (report->age == NULL)
         return;
-    fact(letter, "Last good", age->good.flight == 0
-         ? "no earlier flight of this branch passed whole"
-         : arena_printf(&letter->arena, "flight %" PRId64 " of %s, %" PRId64
-                        " days ago", age->good.flight,
-                        day_text(letter, age->good.at_ms),
-                        (age->now_ms - age->good.at_ms) / 86400000));
-    since_line(letter, "Failing", &age->failing, age->now_ms);
-    since_line(letter, "Same", &age->same, age->now_ms);
+    fact(letter, "Last good", words_good(report->age, &letter->arena));
+    fact(letter, "Failing", words_since(report->age, &report->age->failing,
+                                        &letter->arena));
+    fact(letter, "Same", words_since(report->age, &report->age->same,
+                                     &letter->arena));
 }
 
 /* Causes ------------------------------------------------------------------- */
@@ -358,16 +218,19 @@ part_changes(struct letter *letter)
         return;
     buf_addf(out, "\nWhat changed since flight %" PRId64 " of %s, the last "
              "good one:\n", changes->since,
-             day_text(letter, changes->since_ms));
+             words_day(changes->since_ms, &letter->arena));
     if (changes->count == 0)
         buf_adds(out, "  nothing that is recorded\n");
     for (size_t i = 0; i < changes->count; i++) {
         const struct change *change = &changes->list[i];
 
         buf_adds(out, "  ");
-        plain_wrap(out, arena_printf(&letter->arena, "%s %s: %s -> %s",
+        plain_wrap(out, arena_printf(&letter->arena, "%s %s%s%s%s: %s -> %s",
                                      change_kind_name(change->kind),
                                      change->what,
+                                     change->jobs[0] == '\0' ? "" : " (of ",
+                                     change->jobs,
+                                     change->jobs[0] == '\0' ? "" : ")",
                                      change->from[0] == '\0' ? "none"
                                      : change->from,
                                      change->to[0] == '\0' ? "none"
@@ -585,9 +448,7 @@ mail_text(const struct report *report, const struct report_options *options,
     struct letter letter = { report, options, ARENA_INIT, out };
 
     part_head(&letter);
-    part_versions(&letter);
-    part_coverage(&letter);
-    part_age(&letter);
+    part_facts(&letter);
     part_people(&letter);
     part_causes(&letter);
     if (report->decision != NULL)

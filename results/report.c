@@ -11,7 +11,33 @@
 #include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/pattern_scan.h"
+#include "results/age.h"
+#include "results/cause.h"
+#include "results/changes.h"
+#include "results/evidence_db.h"
 #include "results/verdict_db.h"
+
+/* Against the last flight that passed whole, else the baseline's. */
+static bool
+read_changes(struct db *db, struct arena *arena, struct report *report,
+             struct fault *why)
+{
+    int64_t since = report->age->good.flight != 0 ? report->age->good.flight
+        : report->verdict->coverage.baseline;
+    struct changes *changes = arena_alloc(arena, sizeof *changes);
+    struct evidence before;
+    const char *root;
+
+    if (since == 0 || since == report->evidence->flight)
+        return true;
+    if (!evidence_read_frame(db, since, arena, &before, why)
+        || !home_get(&root, why))
+        return false;
+    changes_between(&before, report->evidence, arena, changes);
+    changes_add_commits(changes, root, arena);
+    report->changes = changes;
+    return true;
+}
 
 bool
 report_read(struct db *db, int64_t flight, struct arena *arena,
@@ -19,15 +45,20 @@ report_read(struct db *db, int64_t flight, struct arena *arena,
 {
     struct evidence *evidence = arena_alloc(arena, sizeof *evidence);
     struct verdict *verdict = arena_alloc(arena, sizeof *verdict);
+    struct report_age *age = arena_alloc(arena, sizeof *age);
+    struct causes *causes = arena_alloc(arena, sizeof *causes);
 
     if (!verdict_read(db, flight, NULL, arena, evidence, verdict, why))
         return false;
-    *out = (struct report){ .evidence = evidence, .verdict = verdict };
+    *out = (struct report){ .evidence = evidence, .verdict = verdict,
+                            .age = age, .causes = causes };
     if (verdict->basis != NULL) {
         out->asked = &verdict->basis->input;
         out->decision = &verdict->decision;
     }
-    return true;
+    return age_read(db, flight, age, why)
+        && causes_read(db, flight, arena, causes, why)
+        && read_changes(db, arena, out, why);
 }
 
 bool

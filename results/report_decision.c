@@ -212,36 +212,17 @@ html_category(const struct verdict *verdict, enum decide_category category,
                  count - shown);
 }
 
-/* The colour that the sentence has. */
-static enum outcome
-colour_of(enum decide_result result)
-{
-    if (decide_result_may_push(result))
-        return OUTCOME_PASS;
-    return result == DECIDE_RESULT_REGRESSIONS ? OUTCOME_FAIL
-                                               : OUTCOME_BROKEN;
-}
-
 void
 report_decision_html(const struct verdict *verdict, struct buf *out)
 {
-    struct buf plain = BUF_INIT;
-
-    if (verdict->basis == NULL)
+    if (verdict->basis == NULL || verdict->decision.failure_count == 0)
         return;
-    buf_addf(out, "<h2 id=\"decision\">Against the baseline</h2>\n"
-             "<section class=\"verdict %s\">\n<p><b>",
-             html_class(colour_of(verdict->decision.result)));
+    buf_adds(out, "<h2 id=\"decision\">Failures, compared with the baseline"
+             "</h2>\n<p>");
     add_sentence(verdict, out);
-    buf_adds(out, "</b></p>\n<dl class=\"facts\">\n<dt>Baseline</dt><dd>");
-    add_baseline(verdict, &plain);
-    html_text(out, buf_text(&plain));
-    buf_adds(out, "</dd>\n<dt>Coverage</dt><dd>");
-    add_coverage(verdict, out);
-    buf_adds(out, "</dd>\n</dl>\n</section>\n");
+    buf_adds(out, "</p>\n");
     for (int i = 0; i < DECIDE_CATEGORY_COUNT; i++)
         html_category(verdict, (enum decide_category)i, out);
-    buf_free(&plain);
 }
 
 /* JSON --------------------------------------------------------------------- */

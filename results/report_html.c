@@ -10,19 +10,23 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/json.h"
+#include "results/age.h"
+#include "results/decide.h"
 #include "results/evidence.h"
 #include "results/html.h"
 #include "results/measure.h"
-#include "results/report_jobs.h"
 #include "results/report_decision.h"
+#include "results/report_jobs.h"
 #include "results/report_parts.h"
+#include "results/report_why.h"
+#include "results/report_words.h"
 #include "results/verdict.h"
 
 #define GAPS_SHOWN 200
 #define MEASURES_SHOWN 400
-#define TROUBLES_SHOWN 40
 
 struct page {
+    const struct report *report;
     const struct evidence *evidence;
     const struct verdict *verdict;
     const struct report_options *options;
@@ -52,6 +56,51 @@ add_counts(struct buf *out, const size_t counts[static OUTCOME_COUNT])
     }
 }
 
+/* What counts is the decision, if it is one: "tolerable" beside a baseline that
+ * nobody has tested only means that there is nothing to compare with. */
+static const struct decision *
+page_decision(const struct page *page)
+{
+    const struct decision *decision = page->report->decision;
+
+    return decision != NULL && decision->result == DECIDE_RESULT_TOLERABLE
+        && !decision->baseline_tested ? NULL : decision;
+}
+
+static const char *
+page_word(const struct page *page)
+{
+    const struct decision *decision = page_decision(page);
+
+    return decision == NULL ? outcome_name(page->verdict->outcome)
+        : decide_result_name(decision->result);
+}
+
+static enum outcome
+page_class(const struct page *page)
+{
+    const struct decision *decision = page_decision(page);
+
+    if (decision == NULL)
+        return page->verdict->outcome;
+    if (decide_result_may_push(decision->result))
+        return OUTCOME_PASS;
+    return decision->result == DECIDE_RESULT_REGRESSIONS ? OUTCOME_FAIL
+        : OUTCOME_BROKEN;
+}
+
+static void
+part_age(struct page *page)
+{
+    const struct report_age *age = page->report->age;
+
+    if (age == NULL)
+        return;
+    fact(page, "Last good", words_good(age, &page->arena));
+    fact(page, "Failing", words_since(age, &age->failing, &page->arena));
+    fact(page, "Same version", words_since(age, &age->same, &page->arena));
+}
+
 static void
 part_verdict(struct page *page)
 {
@@ -60,8 +109,14 @@ part_verdict(struct page *page)
     struct buf *out = page->out;
 
     buf_addf(out, "<section class=\"verdict %s\">\n<h1>flight %" PRId64
-             ": <span>%s</span></h1>\n<p>", html_class(verdict->outcome),
-             evidence->flight, outcome_name(verdict->outcome));
+             ": <span>%s</span></h1>\n", html_class(page_class(page)),
+             evidence->flight, page_word(page));
+    if (page->report->decision != NULL) {
+        buf_adds(out, "<p class=\"advice\">");
+        html_text(out, words_advice(page->report, &page->arena));
+        buf_adds(out, "</p>\n");
+    }
+    buf_adds(out, "<p>");
     html_text(out, verdict->summary);
     buf_adds(out, "</p>\n<dl class=\"facts\">\n");
     fact(page, "Tested", verdict->tested);
@@ -69,6 +124,9 @@ part_verdict(struct page *page)
         fact(page, "Revision",
              arena_printf(&page->arena, "%s %s", evidence->trees[i].name,
                           evidence->trees[i].value));
+    fact(page, "Against", words_against(page->report, &page->arena));
+    fact(page, "Coverage", words_coverage(page->report, &page->arena));
+    part_age(page);
     fact(page, "Branch",
          arena_printf(&page->arena, strcmp(evidence->intended,
                                            evidence->blessing) == 0
@@ -132,95 +190,6 @@ part_gaps(struct page *page)
     if (verdict->coverage.gap_count > GAPS_SHOWN)
         buf_addf(out, "<p class=\"soft\">... and %zu more.</p>\n",
                  verdict->coverage.gap_count - GAPS_SHOWN);
-}
-
-static void
-trouble_lines(struct page *page, const struct verdict_trouble *trouble)
-{
-    struct report_lines lines;
-    struct buf *out = page->out;
-
-    report_lines_of(trouble, page->options, &page->arena, &lines);
-    if (lines.excerpt.count > 0) {
-        buf_adds(out, "<pre class=\"lines\">");
-        for (int i = 0; i < lines.excerpt.count; i++) {
-            const struct excerpt_line *line = &lines.excerpt.lines[i];
-
-            buf_addf(out, "<span%s><i>", line->marked ? " class=\"mark\""
-                                                      : "");
-            if (line->number > 0)
-                buf_addf(out, "%" PRId64, line->number);
-            buf_adds(out, "</i>");
-            html_text(out, line->text);
-            buf_adds(out, "</span>");
-        }
-        buf_adds(out, "</pre>\n");
-    }
-    if (lines.file[0] != '\0') {
-        buf_adds(out, "<p class=\"source\">");
-        if (lines.excerpt.count > 0)
-            buf_addf(out, "%s, from ", lines.excerpt.sign[0] != '\0'
-                     ? lines.excerpt.sign : "the last lines");
-        report_file_link(page->options, lines.file, out);
-        buf_adds(out, "</p>\n");
-    }
-    if (lines.note[0] != '\0') {
-        buf_adds(out, "<p class=\"source\">");
-        html_text(out, lines.note);
-        buf_adds(out, "</p>\n");
-    }
-}
-
-static void
-part_troubles(struct page *page)
-{
-    const struct verdict *verdict = page->verdict;
-    struct buf *out = page->out;
-
-    if (verdict->trouble_count == 0)
-        return;
-    buf_adds(out, "<h2 id=\"trouble\">What went wrong</h2>\n");
-    for (size_t i = 0; i < verdict->trouble_count && i < TROUBLES_SHOWN;
-         i++) {
-        const struct verdict_trouble *trouble = &verdict->troubles[i];
-        const char *hosts = report_hosts_text(trouble->job, &page->arena);
-
-        buf_addf(out, "<article class=\"trouble %s\">\n<h3>",
-                 html_class(trouble->status));
-        html_chip(out, trouble->status);
-        buf_adds(out, " <a href=\"#");
-        html_path(out, trouble->job->name);
-        buf_adds(out, "\">");
-        html_text(out, trouble->job->name);
-        buf_adds(out, "</a>");
-        if (trouble->step != NULL) {
-            buf_adds(out, " <span>");
-            html_text(out, trouble->step->testid);
-            buf_adds(out, "</span>");
-        }
-        buf_adds(out, " <span class=\"soft\">");
-        buf_addf(out, "fault: %s", lane_name(trouble->lane));
-        if (hosts[0] != '\0') {
-            buf_adds(out, ", on ");
-            html_text(out, hosts);
-        }
-        buf_adds(out, "</span></h3>\n<p class=\"why\">");
-        html_text(out, trouble->reason);
-        buf_adds(out, "</p>\n");
-        trouble_lines(page, trouble);
-        if (trouble->step != NULL) {
-            buf_adds(out, "<p class=\"source\">All of it: <code>assay logs ");
-            buf_addf(out, "%" PRId64 " ", page->evidence->flight);
-            html_text(out, trouble->job->name);
-            buf_adds(out, " ");
-            html_text(out, trouble->step->testid);
-            buf_adds(out, "</code></p>\n");
-        }
-        buf_adds(out, "</article>\n");
-    }
-    if (verdict->trouble_count > TROUBLES_SHOWN)
-        buf_addf(out, "<p class=\"soft\">... and %zu more, in the grid.</p>\n",
-                 verdict->trouble_count - TROUBLES_SHOWN);
 }
 
 /* The grid: one table a recipe, since its jobs share their columns. -------- */
@@ -560,7 +529,8 @@ report_html(const struct report *report, const struct report_options *options,
 {
     const struct evidence *evidence = report->evidence;
     const struct verdict *verdict = report->verdict;
-    struct page page = { evidence, verdict, options, ARENA_INIT, out };
+    struct page page = { report, evidence, verdict, options, ARENA_INIT,
+                         out };
 
     html_begin(out, verdict->headline);
     buf_adds(out, "<p class=\"top\"><span>Assay, flight report</span><span>");
@@ -572,9 +542,10 @@ report_html(const struct report *report, const struct report_options *options,
         html_text(out, evidence->branch);
     buf_adds(out, "</span></p>\n<main>\n");
     part_verdict(&page);
+    report_why_causes(report, options, &page.arena, out);
     report_decision_html(verdict, out);
-    part_troubles(&page);
     part_gaps(&page);
+    report_why_changes(report, out);
     if (evidence->job_count > 0) {
         part_grid(&page);
         report_jobs(evidence, verdict, options, &page.arena, out);

@@ -8,12 +8,14 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "results/age.h"
 #include "results/evidence.h"
 #include "results/measure.h"
 #include "results/phases.h"
 #include "results/plain.h"
 #include "results/report_decision.h"
 #include "results/report_parts.h"
+#include "results/report_words.h"
 #include "results/verdict.h"
 
 #define GAPS_SHOWN 100
@@ -22,6 +24,7 @@
 #define TEXT_MAX 2000
 
 struct text {
+    const struct report *report;
     const struct evidence *evidence;
     const struct verdict *verdict;
     const struct report_options *options;
@@ -93,9 +96,13 @@ part_verdict(struct text *text)
 {
     const struct evidence *evidence = text->evidence;
     const struct verdict *verdict = text->verdict;
+    const struct report_age *age = text->report->age;
     const char *when = "not started";
 
     buf_addf(text->out, "%s\n", verdict->headline);
+    if (text->report->decision != NULL) {
+        put_wrapped(text, words_advice(text->report, &text->arena), 0, 0);
+    }
     put_wrapped(text, verdict->summary, 0, 0);
     buf_addc(text->out, '\n');
     put_fact(text, "tested", verdict->tested);
@@ -103,6 +110,12 @@ part_verdict(struct text *text)
         put_fact(text, "revision",
                  arena_printf(&text->arena, "%s %s", evidence->trees[i].name,
                               evidence->trees[i].value));
+    if (age != NULL) {
+        put_fact(text, "last good", words_good(age, &text->arena));
+        put_fact(text, "failing", words_since(age, &age->failing,
+                                              &text->arena));
+        put_fact(text, "same", words_since(age, &age->same, &text->arena));
+    }
     put_fact(text, "branch",
              arena_printf(&text->arena, "%s, %s", evidence->branch,
                           evidence->intended));
@@ -343,7 +356,7 @@ void
 report_text(const struct report *report, const struct report_options *options,
             struct buf *out)
 {
-    struct text text = { report->evidence, report->verdict, options,
+    struct text text = { report, report->evidence, report->verdict, options,
                          ARENA_INIT, out };
 
     part_verdict(&text);

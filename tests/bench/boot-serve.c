@@ -11,7 +11,8 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
-#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 #include "harness/attr.h"
 #include "harness/buf.h"
 
-static sem_t up;
+static atomic_bool is_up;
 
 static enum MHD_Result
 reply(struct MHD_Connection *connection, unsigned status,
@@ -53,7 +54,7 @@ on_request(void *dir, struct MHD_Connection *connection, const char *url,
             *body_bytes = 0;
             return MHD_YES;
         }
-        (void)sem_post(&up);
+        is_up = true;
         return reply(connection, MHD_HTTP_OK, MHD_create_response_from_buffer(
                      0, NULL, MHD_RESPMEM_PERSISTENT));
     }
@@ -71,15 +72,13 @@ int
 main(int argc, char **argv)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
-    struct timespec now;
+    struct timespec now, pause = { 0, 2000000 };
     struct MHD_Daemon *daemon;
     int64_t port;
     int dir;
 
     if (argc != 3 || !parse_int64(argv[2], 1, 65535, &port))
         return 2;
-    if (sem_init(&up, 0, 0) != 0)
-        return 75;
     dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)port);
@@ -93,8 +92,8 @@ main(int argc, char **argv)
     }
     puts("ready");
     fflush(stdout);
-    while (sem_wait(&up) != 0)
-        continue;
+    while (!is_up)
+        (void)nanosleep(&pause, NULL);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     printf("up %" PRId64 "\n",
            (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);

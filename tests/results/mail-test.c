@@ -384,9 +384,9 @@ first_screen(const struct report *report)
             "the verdict");
     has_str(screen, "Tested     bookworm (Xen 4.17 amd64)\n", "what");
     has_str(screen, "Against    xen 1111fee7a3", "against what");
-    has_str(screen, "Coverage   1 of 2 jobs and 3 of 4 tests told",
+    has_str(screen, "Coverage   1 of 2 jobs and 3 of 4 tests said",
             "coverage");
-    has_str(screen, "queued: 1 job; missing: 1 test\n", "... and its gaps");
+    has_str(screen, "queued: 1 job; missing: 1 test.\n", "... and its gaps");
     has_str(screen, "Last good  flight 5 of 1970-01-01, 3 days ago\n",
             "since when");
     has_str(screen, "Failing    since flight 6 of 1970-01-02, 2 days, 2 "
@@ -402,7 +402,7 @@ first_screen(const struct report *report)
             "21100f ->", "what changed");
     has_str(buf_text(&text), "  package xen (amd64): 4.16-1 -> 4.17-1\n",
             "... packages");
-    has_str(buf_text(&text), "  firmware job-a src_host: uefi -> bios\n",
+    has_str(buf_text(&text), "  firmware src_host (of job-a): uefi -> bios\n",
             "... firmware");
     ok(strstr(buf_text(&text), "\nX-Assay") == NULL
        && strstr(buf_text(&text), "\n[assay") == NULL

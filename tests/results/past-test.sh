@@ -1,0 +1,97 @@
+#!/bin/sh
+# tests/results/past-test.sh - what a report says of the past: against which
+# baseline, since when, which causes, what changed, with the commits of a tree.
+set -u
+here=$ASSAY_TOP_SRCDIR/tests/results
+n=0
+failed=0
+
+result()
+{
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        failed=1
+    fi
+}
+
+# has FILE TEXT WHAT: a line of the file has the text in it.
+has()
+{
+    grep -qF -- "$2" "$1"
+    result $? "$3"
+}
+
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+pgfix_start
+dir=$ASSAY_HOME
+for sql in sample history; do
+    assay db psql -- -qX -v ON_ERROR_STOP=1 -f "$here/$sql.sql" >/dev/null ||
+        exit 1
+done
+# A clone of a tree, in which the bad version has two commits more.
+git init -q --bare "$dir/trees/xen.git"
+commit()
+{
+    tree=$(git --git-dir="$dir/trees/xen.git" mktree </dev/null)
+    GIT_AUTHOR_NAME=$1 GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=c \
+        GIT_COMMITTER_EMAIL=c@d GIT_AUTHOR_DATE='1700000000 +0000' \
+        GIT_COMMITTER_DATE='1700000000 +0000' \
+        git --git-dir="$dir/trees/xen.git" commit-tree ${3:+-p "$3"} \
+        -m "$2" "$tree"
+}
+old=$(commit 'A. Uthor' 'domctl: as it was')
+mid=$(commit 'A. Uthor' 'domctl: <script>alert(1)</script>' "$old")
+new=$(commit 'Jürgen G.' 'save: assert what is so' "$mid")
+git --git-dir="$dir/trees/xen.git" update-ref refs/heads/master "$new"
+assay db psql -- -qX -v ON_ERROR_STOP=1 >/dev/null <<SQL || exit 1
+set session_replication_role = replica;
+update assay.flight_tree set revision = '$old'
+    where tree = 'xen' and flight = 26;
+update assay.flight_tree set revision = '$new'
+    where tree = 'xen' and flight > 26;
+update assay.flight_version set revision = '$old'
+    where tree = 'xen' and flight = 26;
+update assay.flight_version set revision = '$new'
+    where tree = 'xen' and flight > 26;
+SQL
+
+assay report 31 --format mail >"$dir/mail"
+has "$dir/mail" 'Subject: [xen-unstable test] 31: regressions - FAIL' subject
+has "$dir/mail" 'Do not release this: 2 tests regressed.' 'the advice'
+has "$dir/mail" "Against    flight 26, xen $old" 'the baseline'
+has "$dir/mail" 'COVERED, though the baseline (flight 26) did: 2 tests.' \
+    'what was lost'
+has "$dir/mail" 'Last good  flight 26 of 2026-11-14, 5 days ago' 'last good'
+has "$dir/mail" 'Failing    since flight 27 of 2026-11-15, 4 days, 5 attempts' \
+    'failing since'
+has "$dir/mail" 'Same       since flight 27 of 2026-11-15, 4 days, 5 attempts' \
+    'the same since'
+has "$dir/mail" 'People     Jürgen G., A. Uthor' 'people'
+has "$dir/mail" "  1. [product, blocks] Assertion 'd->shutdown' failed" 'cause'
+has "$dir/mail" 'product 97 %, host 1 %, flake 1 %, harness 1 % after 3 runs' \
+    'and how sure that is'
+has "$dir/mail" '  package xen-utils (amd64): 4.17.5-1 -> 4.18.0-1' 'packages'
+has "$dir/mail" '  runvar memory (of build-amd64, guest, migrate, perf): 128' \
+    'one line for the same of four jobs'
+has "$dir/mail" 'A. Uthor: domctl: <script>alert(1)</script>' 'commits'
+assay report parse "$dir/mail" --format tap | grep -q '^not ok 2 - guest$'
+result $? 'and its results can be read'
+
+assay report 31 --format html >"$dir/page"
+has "$dir/page" '<h1>flight 31: <span>regressions</span></h1>' 'the page'
+has "$dir/page" '<tr><td>this version<td><b class="chip fail">1 failed alike' \
+    'the four cells'
+has "$dir/page" '<s class="fail" style="width:97.3%"></s>' 'the split'
+has "$dir/page" '2 commits of xen' 'commits of the tree'
+has "$dir/page" 'domctl: &lt;script&gt;alert(1)&lt;/script&gt;' 'harmless'
+! grep -q '<script' "$dir/page"
+result $? 'no script'
+assay report 26 --format html >"$dir/good"
+has "$dir/good" '<h1>flight 26: <span>perfect</span></h1>' 'a good flight'
+
+echo "1..$n"
+[ $failed -ne 0 ] || pgfix_passed=yes
+exit $failed

@@ -222,6 +222,14 @@ static const struct query Q_INSERT_RUNVARS = {
     2, 0
 };
 
+static const struct query Q_INSERT_TREES = {
+    "flight-insert-trees",
+    "insert into assay.flight_tree (flight, tree, revision)"
+    " select $1::bigint, t->>'tree', t->>'revision'"
+    " from jsonb_array_elements($2::jsonb) as u(t)",
+    2, 0
+};
+
 static json_t *
 role_json(const struct plan_role *role)
 {
@@ -272,7 +280,7 @@ job_json(const struct plan_job *job)
 
 struct creation {
     const struct plan *plan;
-    const char *jobs;           /* JSON */
+    const char *jobs, *trees;   /* JSON */
     int64_t flight;             /* out */
 };
 
@@ -288,6 +296,7 @@ create(struct db *db, void *arg, struct fault *why)
                              harness_revision(), c->plan->definition,
                              c->plan->source, priority };
     const char *job_params[] = { number, c->jobs };
+    const char *tree_params[] = { number, c->trees };
     struct db_rows *rows = NULL;
 
     int_text(priority, c->plan->priority);
@@ -299,7 +308,33 @@ create(struct db *db, void *arg, struct fault *why)
     for (size_t i = 0; i < ARRAY_LEN(inserts); i++)
         if (!db_run(db, inserts[i], job_params, NULL, why))
             return false;
-    return true;
+    return db_run(db, &Q_INSERT_TREES, tree_params, NULL, why);
+}
+
+static json_t *
+trees_json(const struct plan *plan)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < plan->tree_count; i++) {
+        json_t *tree = json_object();
+
+        json_put_text(tree, "tree", plan->trees[i].tree);
+        json_put_text(tree, "revision", plan->trees[i].revision);
+        json_array_append_new(out, tree);
+    }
+    return out;
+}
+
+/* Takes 'json'; the caller frees. */
+static char *
+text_of(json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+
+    must(text != NULL);
+    json_decref(json);
+    return text;
 }
 
 bool
@@ -307,20 +342,19 @@ flight_db_create(struct db *db, const struct plan *plan, int64_t *flight_out,
                  struct fault *why)
 {
     struct creation c = { .plan = plan };
-    json_t *jobs = json_array();
-    char *text;
+    json_t *list = json_array();
+    char *jobs, *trees;
     bool ok;
 
     for (size_t i = 0; i < plan->job_count; i++)
-        json_array_append_new(jobs, job_json(&plan->jobs[i]));
-    text = json_dumps(jobs, JSON_COMPACT);
-    must(text != NULL);
-    c.jobs = text;
+        json_array_append_new(list, job_json(&plan->jobs[i]));
+    c.jobs = jobs = text_of(list);
+    c.trees = trees = text_of(trees_json(plan));
     ok = db_transact(db, create, &c, why);
     if (ok)
         *flight_out = c.flight;
-    free(text);
-    json_decref(jobs);
+    free(jobs);
+    free(trees);
     return ok;
 }
 

@@ -116,6 +116,137 @@ plan_set_candidate(struct plan *plan, const char *name)
             plan->jobs[i].candidate = name;
 }
 
+void
+plan_set_tree(struct plan *plan, struct arena *arena, const char *tree,
+              const char *url, const char *revision)
+{
+    struct plan_tree *trees =
+        arena_alloc(arena, (plan->tree_count + 1) * sizeof *trees);
+
+    if (plan->tree_count > 0)
+        memcpy(trees, plan->trees, plan->tree_count * sizeof *trees);
+    trees[plan->tree_count++] = (struct plan_tree){ tree, revision };
+    plan->trees = trees;
+    for (size_t i = 0; i < plan->job_count; i++) {
+        set_runvar(&plan->jobs[i], arena,
+                   arena_printf(arena, "revision_%s", tree), revision);
+        set_runvar(&plan->jobs[i], arena, arena_printf(arena, "tree_%s",
+                                                       tree), url);
+    }
+}
+
+/* Builds of other flights ------------------------------------------------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The next runvar that is part of the definition; the count past the end. */
+static size_t
+next_defined(const struct plan_job *job, size_t at)
+{
+    while (at < job->runvar_count && job->runvars[at].result)
+        at++;
+    return at;
+}
+
+static bool
+same_runvars(const struct plan_job *a, const struct plan_job *b)
+{
+    size_t i = next_defined(a, 0), k = next_defined(b, 0);
+
+    while (i < a->runvar_count && k < b->runvar_count) {
+        if (strcmp(a->runvars[i].name, b->runvars[k].name) != 0 ||
+            strcmp(a->runvars[i].value, b->runvars[k].value) != 0)
+            return false;
+        i = next_defined(a, i + 1);
+        k = next_defined(b, k + 1);
+    }
+    return i == a->runvar_count && k == b->runvar_count;
+}
+
+static bool
+same_needs(const struct plan_job *a, const struct plan_job *b)
+{
+    if (a->need_count != b->need_count)
+        return false;
+    for (size_t i = 0; i < a->need_count; i++)
+        if (a->needs[i].flight != b->needs[i].flight ||
+            strcmp(a->needs[i].job, b->needs[i].job) != 0)
+            return false;
+    return true;
+}
+
+static bool
+is_reusable(const struct plan_job *job, const struct plan *done,
+            const char *const *passed)
+{
+    const struct plan_job *there = plan_job_named(done, job->job);
+    bool pass = false;
+
+    for (size_t i = 0; passed[i] != NULL && !pass; i++)
+        pass = strcmp(passed[i], job->job) == 0;
+    return pass && there != NULL && strncmp(job->job, "build-", 6) == 0 &&
+           same_text(job->recipe, there->recipe) &&
+           same_text(job->arch, there->arch) &&
+           same_text(job->candidate, there->candidate) &&
+           same_runvars(job, there) && same_needs(job, there);
+}
+
+static int
+compare_need_flights(const void *a, const void *b)
+{
+    const struct plan_need *x = a, *y = b;
+
+    if (x->flight != y->flight)
+        return x->flight < y->flight ? -1 : 1;
+    return strcmp(x->job, y->job);
+}
+
+static void
+need_of_flight(struct plan *plan, struct arena *arena, const char *build,
+               int64_t flight)
+{
+    for (size_t i = 0; i < plan->job_count; i++) {
+        struct plan_job *job = &plan->jobs[i];
+        struct plan_need *needs =
+            arena_alloc(arena, job->need_count * sizeof *needs + 1);
+
+        if (job->need_count == 0)
+            continue;
+        memcpy(needs, job->needs, job->need_count * sizeof *needs);
+        for (size_t k = 0; k < job->need_count; k++)
+            if (needs[k].flight == 0 && strcmp(needs[k].job, build) == 0)
+                needs[k].flight = flight;
+        qsort(needs, job->need_count, sizeof *needs, compare_need_flights);
+        job->needs = needs;
+    }
+}
+
+size_t
+plan_reuse_builds(struct plan *plan, struct arena *arena,
+                  const struct plan *done, int64_t flight,
+                  const char *const *passed)
+{
+    size_t count = plan->job_count, kept = 0;
+    bool *reuse = arena_alloc(arena, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        reuse[i] = is_reusable(&plan->jobs[i], done, passed);
+    for (size_t i = 0; i < count; i++)
+        if (reuse[i])
+            need_of_flight(plan, arena, plan->jobs[i].job, flight);
+    for (size_t i = 0; i < count; i++)
+        if (!reuse[i])
+            plan->jobs[kept++] = plan->jobs[i];
+    plan->job_count = kept;
+    return count - kept;
+}
+
+/* Dump -------------------------------------------------------------------- */
+
 static int
 compare_jobs(const void *a, const void *b)
 {

@@ -48,6 +48,10 @@ struct plan_job {
     int needs_line;
 };
 
+struct plan_tree {
+    const char *tree, *revision;
+};
+
 struct plan {
     const char *file;           /* as given, for messages */
     const char *source;         /* absolute, for the record */
@@ -56,6 +60,8 @@ struct plan {
     int64_t priority;           /* lower first */
     struct plan_job *jobs;      /* in the order of the file */
     size_t job_count;
+    const struct plan_tree *trees;      /* what it tests, if that is known */
+    size_t tree_count;
 };
 
 /* NULL when there is none. */
@@ -71,6 +77,17 @@ MUST_CHECK bool plan_set_runvar(struct plan *plan, struct arena *arena,
                                 const char *text, struct fault *why);
 /* 'name' for every job that has a candidate. */
 void plan_set_candidate(struct plan *plan, const char *name);
+
+/* Says that 'tree', which is at 'url', is tested at 'revision': for the flight,
+ * and in every job's runvars tree_TREE and revision_TREE. */
+void plan_set_tree(struct plan *plan, struct arena *arena, const char *tree,
+                   const char *url, const char *revision);
+/* Takes from the plan each job build-* that 'done', the plan of 'flight', has
+ * exactly so and that is one of 'passed' (NULL-ended): who needs it needs that
+ * of the other flight then. Returns how many. */
+size_t plan_reuse_builds(struct plan *plan, struct arena *arena,
+                         const struct plan *done, int64_t flight,
+                         const char *const *passed);
 
 /* The table of jobs and runvars that people compare with diff(1): one line a
  * value, sorted by job and name, what is not a runvar under ":name". */

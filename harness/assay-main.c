@@ -5,6 +5,7 @@
 
 #include "bisector/bisector_cmds.h"
 #include "flights/flights_cmds.h"
+#include "flights/gate_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
@@ -30,6 +31,9 @@ static const struct cmd *const tables[] = {
     doctor_cmds,
     flights_cmds,
     flights_show_cmds,
+    gate_cmds,
+    gate_lever_cmds,
+    gate_ruling_cmds,
     host_cmds,
     hypervisor_cmds,
     lab_cmds,

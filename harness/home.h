@@ -7,6 +7,9 @@
  *   artefacts/AB/CD...  files by SHA-256
  *   consoles/HOST/  console logs and their index
  *   flights/N/JOB/  step logs, private directories, attachments
+ *   branches/       what this site's gate watches: its own files
+ *   gate/BRANCH/    decisions
+ *   trees/          repositories of branches, bare
  *   lab/            the virtual lab: libvirt root, TFTP, disks, logs
  *   cache/          what can be fetched or made again
  */

@@ -1,0 +1,592 @@
+/* flights/gate.c - the steps of a run of the gate: see gate.h. */
+#include <config.h>
+
+#include "flights/gate.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flights/branch.h"
+#include "flights/flight_db.h"
+#include "flights/flight_state_db.h"
+#include "flights/flight_yaml.h"
+#include "flights/gate_db.h"
+#include "flights/gate_point.h"
+#include "flights/lever_db.h"
+#include "flights/plan.h"
+#include "harness/arena.h"
+#include "harness/buf.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/git.h"
+#include "harness/home.h"
+#include "harness/json.h"
+#include "harness/mem.h"
+#include "harness/proc.h"
+#include "results/ruling.h"
+
+struct work {
+    struct gate *gate;
+    struct arena arena;
+    struct branch branch;       /* as it was when the run began */
+    struct gate_run run;
+    enum gate_next next;
+    int64_t flight;
+};
+
+static PRINTF_LIKE(2, 3) void
+say(struct work *w, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT;
+    va_list ap;
+
+    if (w->gate->say == NULL)
+        return;
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    w->gate->say(w->gate->owner, w->run.branch, buf_text(&text));
+    buf_free(&text);
+}
+
+/* "HOME/gate/BRANCH/RUN.SUFFIX", in a directory that is there. */
+static bool
+file_of(struct work *w, const char *suffix, const char **path_out,
+        struct fault *why)
+{
+    const char *home = NULL;
+
+    if (!home_get(&home, why) ||
+        !fs_mkdirs(home_path(&w->arena, "gate/%s", w->run.branch), 0755,
+                   why))
+        return false;
+    *path_out = home_path(&w->arena, "gate/%s/%" PRId64 ".%s", w->run.branch,
+                          w->run.run, suffix);
+    return true;
+}
+
+static bool
+finish(struct work *w, enum gate_state state, const char *summary,
+       struct fault *why)
+{
+    if (!gate_db_finish(w->gate->db, w->run.run, w->run.state, state,
+                        summary, why))
+        return false;
+    say(w, "%s: %s", gate_state_name(state), summary);
+    w->next = GATE_OVER;
+    return true;
+}
+
+/* The candidate ------------------------------------------------------------ */
+
+/* The branch's own program makes it; what it says is in a file. It is killed
+ * with us, and will be run again. */
+static bool
+make_candidate(struct work *w, const char *name, bool *made_out,
+               struct fault *why)
+{
+    const struct branch *b = &w->branch;
+    struct proc_spec spec = PROC_SPEC_INIT;
+    struct proc_status status;
+    const char *repository = NULL, *log = NULL, *env[7], **argv;
+    size_t count = 0;
+    int fd = -1;
+    bool ok;
+
+    while (b->make[count] != NULL)
+        count++;
+    argv = arena_alloc(&w->arena, (count + 1) * sizeof *argv);
+    for (size_t i = 0; i < count; i++)
+        argv[i] = branch_fill(b, &w->arena, b->make[i], w->run.revision,
+                              name);
+    if (!gate_repository(b->varies->url, &w->arena, &repository, why) ||
+        !file_of(w, "make.log", &log, why))
+        return false;
+    env[0] = arena_printf(&w->arena, "ASSAY_BRANCH=%s", b->name);
+    env[1] = arena_printf(&w->arena, "ASSAY_TREE=%s", b->varies->name);
+    env[2] = arena_printf(&w->arena, "ASSAY_REVISION=%s", w->run.revision);
+    env[3] = arena_printf(&w->arena, "ASSAY_REVISIONS=%s", w->run.trees);
+    env[4] = arena_printf(&w->arena, "ASSAY_REPOSITORY=%s", repository);
+    env[5] = arena_printf(&w->arena, "ASSAY_CANDIDATE=%s", name);
+    env[6] = NULL;
+    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return fault_errno(why, FAULT_SYSTEM, "open %s", log);
+    spec.argv = argv;
+    spec.env_add = env;
+    spec.fds[1] = spec.fds[2] = fd;
+    spec.die_with_parent = true;
+    say(w, "making candidate %s (%s)", name, log);
+    ok = proc_run_spec(&spec, NULL, 0, b->make_limit_ms, NULL, &status, why);
+    fd_close(&fd);
+    *made_out = ok;
+    if (!ok && (status.end != PROC_END_NONE || why->kind == FAULT_TIMEOUT)) {
+        fault_hint(why, "%s has what it said", log);
+        return true;            /* it ended badly: that is an answer */
+    }
+    return ok;
+}
+
+/* '*ready_out' false: the run has ended for want of one. */
+static bool
+find_candidate(struct work *w, bool *ready_out, struct fault *why)
+{
+    const char *name;
+    int64_t candidate = 0;
+    bool made = false;
+
+    *ready_out = true;
+    if (w->branch.candidate == NULL || w->run.candidate != 0)
+        return true;
+    name = branch_fill(&w->branch, &w->arena, w->branch.candidate,
+                       w->run.revision, NULL);
+    if (!gate_db_candidate(w->gate->db, name, &candidate, why))
+        return false;
+    if (candidate == 0 && w->branch.make != NULL) {
+        struct fault end = FAULT_INIT;
+
+        gate_point("before the candidate is made");
+        if (!make_candidate(w, name, &made, &end)) {
+            *why = end;
+            return false;
+        }
+        gate_point("the candidate is made");
+        if (!made) {
+            *ready_out = false;
+            return finish(w, GATE_FAILED,
+                          arena_printf(&w->arena, "candidate %s was not "
+                                       "made: %s (%s)", name, end.text,
+                                       end.hint), why);
+        }
+        if (!gate_db_candidate(w->gate->db, name, &candidate, why))
+            return false;
+    }
+    if (candidate == 0) {
+        fault_set(why, FAULT_NOT_FOUND, "there is no candidate '%s' for %s "
+                  "%.12s", name, w->run.tree, w->run.revision);
+        return fault_hint(why, "'assay candidate add' makes one, and so does "
+                          "'make' in %s; then run the gate again",
+                          w->branch.source);
+    }
+    w->run.candidate = candidate;
+    return gate_db_set_candidate(w->gate->db, w->run.run, candidate, why);
+}
+
+/* Flights ------------------------------------------------------------------ */
+
+static bool
+set_trees(struct work *w, struct plan *plan, struct fault *why)
+{
+    json_t *trees = NULL;
+    bool ok = json_parse(w->run.trees, strlen(w->run.trees), &trees, why);
+
+    for (size_t i = 0; i < w->branch.tree_count && ok; i++) {
+        const struct branch_tree *tree = &w->branch.trees[i];
+        const char *revision = json_text(trees, tree->name);
+
+        ok = revision != NULL ||
+             fault_set(why, FAULT_DATA, "run %" PRId64 " has no revision of "
+                       "%s", w->run.run, tree->name);
+        if (ok)
+            plan_set_tree(plan, &w->arena, tree->name, tree->url,
+                          arena_strdup(&w->arena, revision));
+    }
+    json_decref(trees);
+    return ok;
+}
+
+static bool
+reuse_builds(struct work *w, struct plan *plan, struct fault *why)
+{
+    struct flight_state state;
+    struct plan done;
+    const char **passed;
+    size_t count = 0, reused;
+
+    if (w->run.smoke_flight == 0)
+        return true;
+    if (!flight_plan_read(w->gate->db, w->run.smoke_flight, &w->arena, &done,
+                          why) ||
+        !flight_state_read(w->gate->db, w->run.smoke_flight, &w->arena,
+                           &state, why))
+        return false;
+    passed = arena_alloc(&w->arena, (state.job_count + 1) * sizeof *passed);
+    for (size_t i = 0; i < state.job_count; i++)
+        if (state.jobs[i].status == OUTCOME_PASS)
+            passed[count++] = state.jobs[i].job;
+    reused = plan_reuse_builds(plan, &w->arena, &done, w->run.smoke_flight,
+                               passed);
+    if (reused > 0)
+        say(w, "%zu build%s of flight %" PRId64 " reused", reused,
+            reused == 1 ? "" : "s", w->run.smoke_flight);
+    return true;
+}
+
+struct creation {
+    struct work *w;
+    const struct plan *plan;
+    enum gate_state to;
+    int64_t flight;
+};
+
+static bool
+create(struct db *db, void *arg, struct fault *why)
+{
+    struct creation *c = arg;
+
+    return flight_db_create(db, c->plan, &c->flight, why) &&
+           gate_db_set_flight(db, c->w->run.run, c->w->run.state, c->to,
+                              c->flight, why);
+}
+
+/* What has its name may be another one by now. */
+static bool
+check_candidate(struct work *w, const char *name, struct fault *why)
+{
+    int64_t candidate = 0;
+
+    if (!gate_db_candidate(w->gate->db, name, &candidate, why))
+        return false;
+    return candidate == w->run.candidate ||
+           fault_set(why, FAULT_CONFLICT, "candidate %s was replaced since "
+                     "run %" PRId64 " began", name, w->run.run);
+}
+
+/* The flight and the run's knowledge of it come into being together. */
+static bool
+make_flight(struct work *w, enum gate_stage stage, struct fault *why)
+{
+    bool smoke = stage == GATE_STAGE_SMOKE;
+    struct plan plan;
+    struct creation c = { .w = w, .plan = &plan,
+                          .to = smoke ? GATE_SMOKE : GATE_FULL };
+    const char *name;
+
+    if (!flight_yaml_load(smoke ? w->branch.smoke : w->branch.flight,
+                          &w->arena, &plan, why))
+        return false;
+    plan.branch = w->branch.name;
+    if (w->branch.candidate != NULL) {
+        name = branch_fill(&w->branch, &w->arena, w->branch.candidate,
+                           w->run.revision, NULL);
+        plan_set_candidate(&plan, name);
+        if (!check_candidate(w, name, why))
+            return false;
+    }
+    if (!set_trees(w, &plan, why) || !reuse_builds(w, &plan, why) ||
+        !flight_db_check(w->gate->db, &plan, why))
+        return false;
+    gate_point("before the flight is made");
+    if (!db_transact(w->gate->db, create, &c, why))
+        return false;
+    gate_point("the flight is made");
+    say(w, "%s: flight %" PRId64, smoke ? "smoke" : "full", c.flight);
+    w->next = GATE_GO_ON;
+    return true;
+}
+
+/* Decisions ---------------------------------------------------------------- */
+
+struct deciding {
+    struct work *w;
+    const struct ruling_input *input;
+    const struct gate_decided *decided;
+};
+
+/* In the log it is to be seen that a waiver has died, and of what. */
+static bool
+decide_tx(struct db *db, void *arg, struct fault *why)
+{
+    const struct deciding *d = arg;
+
+    for (size_t i = 0; i < d->input->lever_count; i++) {
+        const struct policy_lever *lever = &d->input->levers[i];
+        const char *ended = policy_lever_ended(lever);
+
+        if (ended != NULL &&
+            !lever_db_end(db, lever->id, d->w->run.run, "assay", ended,
+                          why) && why->kind != FAULT_CONFLICT)
+            return false;
+    }
+    return gate_db_decide(db, d->w->run.run, d->w->run.state, d->decided,
+                          why);
+}
+
+static enum gate_state
+state_of(enum policy_verdict verdict)
+{
+    switch (verdict) {
+    case POLICY_PUSH:
+        return GATE_DECIDED;
+    case POLICY_TESTED:
+        return GATE_TESTED;
+    case POLICY_HELD:
+    case POLICY_VERDICT_NONE:
+        break;
+    }
+    return GATE_HELD;
+}
+
+/* The file first: a decision that cannot be shown is none. */
+static bool
+write_decision(struct work *w, const struct ruling_input *input,
+               const struct ruling *ruling, struct fault *why)
+{
+    struct gate_decided decided = {
+        .state = state_of(ruling->answer.verdict),
+        .result = decide_result_name(ruling->decision.result),
+        .summary = ruling->answer.text,
+    };
+    struct deciding d = { .w = w, .input = input, .decided = &decided };
+    struct buf text = BUF_INIT;
+    char hex[65];
+    bool ok;
+
+    ok = ruling_write(input, ruling, w->gate->sign_key, &text, why) &&
+         file_of(w, "json", &decided.ruling, why) &&
+         fs_write_file(decided.ruling, 0644, buf_text(&text), text.len, why);
+    gate_point("the ruling is a file");
+    if (ok) {
+        sha256_hex(buf_text(&text), text.len, hex);
+        decided.ruling_sha256 = hex;
+        ok = db_transact(w->gate->db, decide_tx, &d, why);
+    }
+    buf_free(&text);
+    if (!ok)
+        return false;
+    gate_point("it is decided");
+    say(w, "%s: %s (%s%s)", policy_verdict_name(ruling->answer.verdict),
+        ruling->answer.text, decided.ruling,
+        w->gate->sign_key == NULL ? ", unsigned: the site has no key" : "");
+    w->next = decided.state == GATE_DECIDED ? GATE_GO_ON : GATE_OVER;
+    return true;
+}
+
+/* A smoke that is good, or whose outcome does not matter here, is followed by
+ * the full flight; else it is the end. (A block keeps from pushing, not from
+ * testing.) */
+static bool
+judge(struct work *w, enum gate_stage stage, struct fault *why)
+{
+    struct ruling_input input;
+    struct ruling ruling;
+
+    if (!gate_judge(w->gate, &w->branch, &w->run, stage, &w->arena, &input,
+                    &ruling, why))
+        return false;
+    if (stage == GATE_STAGE_SMOKE &&
+        (ruling.answer.clean || ruling.answer.verdict != POLICY_HELD)) {
+        say(w, "smoke: %s", ruling.answer.text);
+        return make_flight(w, GATE_STAGE_FULL, why);
+    }
+    return write_decision(w, &input, &ruling, why);
+}
+
+/* The states --------------------------------------------------------------- */
+
+static bool
+do_begun(struct work *w, struct fault *why)
+{
+    bool ready = false;
+
+    if (!find_candidate(w, &ready, why))
+        return false;
+    return !ready || make_flight(w, w->branch.smoke != NULL
+                                        ? GATE_STAGE_SMOKE
+                                        : GATE_STAGE_FULL, why);
+}
+
+static bool
+do_flight(struct work *w, enum gate_stage stage, struct fault *why)
+{
+    int64_t flight = stage == GATE_STAGE_SMOKE ? w->run.smoke_flight
+                                               : w->run.flight;
+    struct flight_state state;
+
+    if (!flight_state_read(w->gate->db, flight, &w->arena, &state, why))
+        return false;
+    if (!state.finished) {
+        w->next = GATE_WAIT;
+        w->flight = flight;
+        return flight_db_start(w->gate->db, flight, why) ||
+               why->kind == FAULT_CONFLICT;     /* it has just ended */
+    }
+    if (state.outcome == OUTCOME_ABORTED)
+        return finish(w, GATE_ABORTED,
+                      arena_printf(&w->arena, "flight %" PRId64 " was "
+                                   "aborted: %s", flight,
+                                   state.abort_reason), why);
+    return judge(w, stage, why);
+}
+
+static bool
+do_smoke(struct work *w, struct fault *why)
+{
+    return do_flight(w, GATE_STAGE_SMOKE, why);
+}
+
+static bool
+do_full(struct work *w, struct fault *why)
+{
+    return do_flight(w, GATE_STAGE_FULL, why);
+}
+
+/* The push ----------------------------------------------------------------- */
+
+/* The decision is what its file says, if it is still that file. */
+static bool
+read_decision(struct work *w, struct ruling_file *out, struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    bool ok = fs_read_file(w->run.ruling, RULING_MAX_BYTES, &text, why) &&
+              ruling_read(buf_text(&text), text.len, &w->arena, out, why);
+
+    buf_free(&text);
+    if (!ok)
+        return fault_context(why, "the decision %s", w->run.ruling);
+    if (strcmp(out->sha256, w->run.ruling_sha256) != 0 ||
+        out->input.about.run != w->run.run ||
+        strcmp(out->input.about.revision, w->run.revision) != 0)
+        return fault_set(why, FAULT_DATA, "%s is not the decision of run %"
+                         PRId64 ": nothing is pushed", w->run.ruling,
+                         w->run.run);
+    must(out->ruling.answer.verdict == POLICY_PUSH);
+    return true;
+}
+
+/* A brake that was pulled after the decision still brakes. */
+static bool
+is_blocked(struct work *w, const struct policy_lever **block_out,
+           struct fault *why)
+{
+    struct policy_lever *levers = NULL;
+    size_t count = 0;
+
+    *block_out = NULL;
+    if (!lever_db_active(w->gate->db, w->run.branch, &w->arena, &levers,
+                         &count, why))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (levers[i].kind == POLICY_HOLD)
+            *block_out = &levers[i];
+    return true;
+}
+
+struct pushed {
+    struct work *w;
+    const struct ruling_file *file;
+    const char *summary;
+};
+
+/* A force is good for one push. */
+static bool
+pushed_tx(struct db *db, void *arg, struct fault *why)
+{
+    const struct pushed *p = arg;
+    const struct policy_answer *answer = &p->file->ruling.answer;
+    const struct ruling_input *input = &p->file->input;
+
+    for (size_t i = 0; i < answer->used_count; i++) {
+        for (size_t k = 0; k < input->lever_count; k++) {
+            const struct policy_lever *lever = &input->levers[k];
+
+            if (lever->id == answer->used[i] &&
+                lever->kind != POLICY_WAIVE &&
+                !lever_db_end(db, lever->id, p->w->run.run, "assay",
+                              "used up by a push", why) &&
+                why->kind != FAULT_CONFLICT)
+                return false;
+        }
+    }
+    return gate_db_finish(db, p->w->run.run, GATE_DECIDED, GATE_PUSHED,
+                          p->summary, why);
+}
+
+static bool
+after_push(struct work *w, const struct ruling_file *file, enum git_push how,
+           const char *found, struct fault *why)
+{
+    const struct ruling_about *about = &file->input.about;
+    struct pushed p = { .w = w, .file = file };
+
+    if (how == GIT_PUSH_LOST)
+        return finish(w, GATE_LOST,
+                      arena_printf(&w->arena, "%s of %s is %.12s, not %.12s "
+                                   "any more: somebody else pushed; nothing "
+                                   "was changed", about->output, about->url,
+                                   found != NULL ? found : "gone",
+                                   about->old), why);
+    p.summary = arena_printf(&w->arena, "%s%s", file->ruling.answer.text,
+                             how == GIT_PUSH_ALREADY
+                                 ? "; the output had it already" : "");
+    if (!db_transact(w->gate->db, pushed_tx, &p, why))
+        return false;
+    say(w, "pushed: %s %.12s..%.12s", about->output, about->old,
+        about->revision);
+    w->next = GATE_OVER;
+    return true;
+}
+
+static bool
+do_decided(struct work *w, struct fault *why)
+{
+    const struct policy_lever *block = NULL;
+    const struct ruling_about *about;
+    enum git_push how = GIT_PUSH_NONE;
+    const char *repository = NULL;
+    struct ruling_file file;
+    char *found = NULL;
+    bool ok;
+
+    if (!read_decision(w, &file, why) || !is_blocked(w, &block, why))
+        return false;
+    if (block != NULL)
+        return finish(w, GATE_HELD,
+                      arena_printf(&w->arena, "blocked by lever %" PRId64
+                                   " of %s", block->id, block->author), why);
+    about = &file.input.about;
+    if (!gate_repository(w->branch.varies->url, &w->arena, &repository, why))
+        return false;
+    gate_point("before the push");
+    ok = git_push(repository, about->url, about->output, about->old,
+                  about->revision, &how, &found, why);
+    gate_point("after the push");
+    ok = ok && after_push(w, &file, how, found, why);
+    xfree_str(&found);
+    if (ok)
+        gate_point("the push is recorded");
+    return ok;
+}
+
+/* The life cycle ----------------------------------------------------------- */
+
+typedef bool state_fn(struct work *w, struct fault *why);
+
+/* What has no function is an end. */
+static state_fn *const states[GATE_STATE_COUNT] = {
+    [GATE_BEGUN] = do_begun, [GATE_SMOKE] = do_smoke, [GATE_FULL] = do_full,
+    [GATE_DECIDED] = do_decided,
+};
+
+bool
+gate_advance(struct gate *gate, int64_t run, enum gate_next *next_out,
+             int64_t *flight_out, struct fault *why)
+{
+    struct work w = { .gate = gate, .arena = ARENA_INIT, .next = GATE_OVER };
+    bool ok;
+
+    ok = gate_db_read(gate->db, run, &w.arena, &w.run, why);
+    if (ok && states[w.run.state] != NULL)
+        ok = branch_parse(w.run.source, w.run.definition,
+                          strlen(w.run.definition), &w.arena, &w.branch,
+                          why) &&
+             states[w.run.state](&w, why);
+    *next_out = w.next;
+    *flight_out = w.flight;
+    arena_free(&w.arena);
+    return ok;
+}

@@ -1,0 +1,49 @@
+/* tests/fuzz/gate-fuzz.c - any bytes as a ruling, a branch's file, a policy. */
+#include <config.h>
+
+#include "tests/fuzz/fuzz.h"
+
+#include "flights/branch.h"
+#include "harness/arena.h"
+#include "harness/fault.h"
+#include "results/ruling.h"
+
+static void
+ruling(const char *data, size_t bytes, struct arena *arena)
+{
+    struct fault why = FAULT_INIT;
+    struct ruling_file file;
+
+    if (ruling_read(data, bytes, arena, &file, &why))
+        must(file.ruling.answer.verdict != POLICY_VERDICT_NONE);
+    else
+        must(why.kind == FAULT_DATA || why.kind == FAULT_CONFIG);
+}
+
+static void
+files(const char *data, size_t bytes, struct arena *arena)
+{
+    struct fault why = FAULT_INIT;
+    struct policy policy;
+    struct branch branch;
+
+    if (policy_parse("f", data, bytes, arena, &policy, &why))
+        must(policy.rule_count > 0);
+    else
+        must(why.kind == FAULT_CONFIG && strncmp(why.text, "f:", 2) == 0);
+    if (branch_parse("/f", data, bytes, arena, &branch, &why))
+        must(branch.varies != NULL && branch.varies->input != NULL);
+    else
+        must(why.kind == FAULT_CONFIG && strncmp(why.text, "/f:", 3) == 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct arena arena = ARENA_INIT;
+
+    ruling((const char *)data, bytes, &arena);
+    files((const char *)data, bytes, &arena);
+    arena_free(&arena);
+    return 0;
+}

@@ -104,9 +104,13 @@ begin()
     await 20 test -e "$ASSAY_HOME/started.$begin_flight"
 }
 
+# No step's process of this test is left; another run of it has its own.
 gone()
 {
-    ! pgrep -f '^sleep 400[12]' >/dev/null
+    for pid in $(pgrep -f '^sleep 400[12]'); do
+        ! tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null |
+            grep -qxF "ASSAY_HOME=$ASSAY_HOME" || return 1
+    done
 }
 
 postmaster()

@@ -271,6 +271,7 @@ set_body(const struct report *report, const struct report_options *options,
 {
     GMimeTextPart *part = g_mime_text_part_new_with_subtype("plain");
     struct buf body = BUF_INIT;
+    GMimeContentEncoding encoding;
     GMimeDataWrapper *content;
     GMimeStream *stream;
 
@@ -285,10 +286,11 @@ set_body(const struct report *report, const struct report_options *options,
     g_mime_part_set_content(GMIME_PART(part), content);
     g_object_unref(content);
     g_object_unref(stream);
-    g_mime_part_set_content_encoding(
-        GMIME_PART(part), g_mime_part_get_best_content_encoding(
-                              GMIME_PART(part),
-                              GMIME_ENCODING_CONSTRAINT_8BIT));
+    encoding = g_mime_part_get_best_content_encoding(
+        GMIME_PART(part), GMIME_ENCODING_CONSTRAINT_8BIT);
+    if (encoding == GMIME_CONTENT_ENCODING_DEFAULT)
+        encoding = GMIME_CONTENT_ENCODING_8BIT;
+    g_mime_part_set_content_encoding(GMIME_PART(part), encoding);
     g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
     g_object_unref(part);
     buf_free(&body);

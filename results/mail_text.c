@@ -242,7 +242,7 @@ part_changes(struct letter *letter)
                                          change->commits[j].revision,
                                          change->commits[j].author,
                                          change->commits[j].subject),
-                       ITEM_MAX, 4, 17);
+                       ITEM_MAX, 4, 6);
         }
         if (change->commit_total > COMMITS_SHOWN)
             buf_addf(out, "    ... %zu commits in all\n",

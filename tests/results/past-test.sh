@@ -44,7 +44,7 @@ commit()
 }
 old=$(commit 'A. Uthor' 'domctl: as it was')
 mid=$(commit 'A. Uthor' 'domctl: <script>alert(1)</script>' "$old")
-new=$(commit 'Jürgen G.' 'save: assert what is so' "$mid")
+new=$(commit 'Jürgen Groß' 'save: assert what is so' "$mid")
 git --git-dir="$dir/trees/xen.git" update-ref refs/heads/master "$new"
 assay db psql -- -qX -v ON_ERROR_STOP=1 >/dev/null <<SQL || exit 1
 set session_replication_role = replica;
@@ -69,14 +69,15 @@ has "$dir/mail" 'Failing    since flight 27 of 2026-11-15, 4 days, 5 attempts' \
     'failing since'
 has "$dir/mail" 'Same       since flight 27 of 2026-11-15, 4 days, 5 attempts' \
     'the same since'
-has "$dir/mail" 'People     Jürgen G., A. Uthor' 'people'
+has "$dir/mail" 'People     Jürgen Groß, A. Uthor' 'people'
 has "$dir/mail" "  1. [product, blocks] Assertion 'd->shutdown' failed" 'cause'
 has "$dir/mail" 'product 97 %, host 1 %, flake 1 %, harness 1 % after 3 runs' \
     'and how sure that is'
 has "$dir/mail" '  package xen-utils (amd64): 4.17.5-1 -> 4.18.0-1' 'packages'
 has "$dir/mail" '  runvar memory (of build-amd64, guest, migrate, perf): 128' \
     'one line for the same of four jobs'
-has "$dir/mail" 'A. Uthor: domctl: <script>alert(1)</script>' 'commits'
+has "$dir/mail" " A. Uthor: domctl: <script>alert(1)</script>" 'commits'
+has "$dir/mail" 'Content-Transfer-Encoding: 8bit' 'names as they are'
 assay report parse "$dir/mail" --format tap | grep -q '^not ok 2 - guest$'
 result $? 'and its results can be read'
 

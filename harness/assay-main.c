@@ -18,6 +18,7 @@
 #include "hypervisor/hypervisor_cmds.h"
 #include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
+#include "results/issue_cmds.h"
 #include "results/pattern_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
@@ -36,6 +37,7 @@ static const struct cmd *const tables[] = {
     gate_ruling_cmds,
     host_cmds,
     hypervisor_cmds,
+    issue_cmds,
     lab_cmds,
     on_cmds,
     pattern_cmds,

@@ -23,12 +23,14 @@
 #include "harness/mem.h"
 #include "harness/orphan.h"
 #include "harness/pattern.h"
+#include "harness/pattern_scan.h"
 #include "harness/proc.h"
 #include "harness/task_db.h"
 #include "recipes/job_socket.h"
 #include "recipes/job_watch.h"
 #include "recipes/recipe.h"
 #include "recipes/recipe_plan.h"
+#include "results/failure.h"
 
 #define PROGRAM "assay-job"
 
@@ -259,6 +261,20 @@ find_places(struct setup *setup, struct job_run_config *config,
     return true;
 }
 
+/* What went wrong, for those who look for causes. They can do it again: trouble
+ * here is no trouble of the job. */
+static void
+keep_failures(struct setup *setup)
+{
+    struct pattern_code *code = pattern_code_try();
+    struct fault why = FAULT_INIT;
+
+    if (!failure_record(job.db, setup->row->flight, setup->row->job, code,
+                        NULL, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "cannot keep what failed");
+    pattern_code_free(code);
+}
+
 /* What is left to say to the database when the run is over. */
 static bool
 close_job(struct setup *setup, int *status_out, struct fault *why)
@@ -272,6 +288,8 @@ close_job(struct setup *setup, int *status_out, struct fault *why)
     if (job.end == JOB_END_NO_HOSTS)
         ok = job_db_requeue(job.db, setup->row->flight, setup->row->job,
                             job.task, job.waits_for, why);
+    else
+        keep_failures(setup);
     if (ok)
         ok = task_end(job.db, job.task, "the job ended", why);
     *status_out = job.end == JOB_END_NO_HOSTS ? JOB_EXIT_NO_HOSTS

@@ -22,15 +22,17 @@ static const struct query Q_GROUPS = {
     " select s.signature, s.title, s.component, s.pattern, h.lane, h.n,"
     "  h.job, h.testid, a.n, a.flights, a.first, a.last,"
     "  (extract(epoch from a.at) * 1000)::bigint,"
-    "  i.issue, i.title, i.reference, i.owner, i.closed_at is not null"
+    "  i.issue, i.title, i.reference, i.owner, i.state <> 'open'"
     " from here h join assay.signature s using (signature)"
     " cross join lateral (select count(*) as n,"
     "   count(distinct f.flight) as flights, min(f.flight) as first,"
     "   max(f.flight) as last, max(f.at) as at"
     "   from assay.failure f where f.signature = h.signature) a"
-    " left join lateral (select k.* from assay.issue_signature x"
-    "   join assay.issue k using (issue) where x.signature = h.signature"
-    "   order by (k.closed_at is null) desc, k.issue desc limit 1) i on true"
+    " left join lateral (select k.*, t.state from assay.issue_signature x"
+    "   join assay.issue k using (issue)"
+    "   join assay.issue_state t using (issue)"
+    "   where x.signature = h.signature"
+    "   order by (t.state = 'open') desc, k.issue desc limit 1) i on true"
     " order by h.n desc, h.job collate \"C\", h.testid collate \"C\"", 1, 18
 };
 static const struct query Q_LIST = {

@@ -46,6 +46,7 @@ struct best {
     size_t at;                  /* offset of its start in the piece */
     int weight;                 /* 0: none */
     const char *sign;
+    const struct pattern *pattern;
     bool found;                 /* in this piece */
 };
 
@@ -64,6 +65,7 @@ on_sign(void *owner, const struct pattern *pattern, int64_t offset,
     best->at = (size_t)offset;
     best->weight = pattern->weight;
     best->sign = pattern->sign;
+    best->pattern = pattern;
     best->found = true;
 }
 
@@ -82,6 +84,17 @@ best_find(struct pattern_code *code, const char *data, size_t bytes,
     pattern_scan_flush(scan);
     pattern_scan_free(scan);
     return best->found;
+}
+
+const struct pattern *
+excerpt_sign(struct pattern_code *code, const char *data, size_t bytes,
+             size_t *at_out)
+{
+    struct best best = { .weight = 0 };
+
+    (void)best_find(code, data, bytes, &best);
+    *at_out = best.at;
+    return best.pattern;
 }
 
 /* Nothing to read: also a line that has only the hypervisor's prefix. */

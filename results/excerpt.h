@@ -9,6 +9,7 @@
 
 struct arena;
 struct fault;
+struct pattern;
 struct pattern_code;
 struct pattern_code;
 
@@ -44,5 +45,10 @@ MUST_CHECK bool excerpt_read(struct pattern_code *code, int fd,
 void excerpt_data(struct pattern_code *code, const char *data, size_t bytes,
                   int64_t first, int64_t want, struct arena *arena,
                   struct excerpt *out);
+/* The strongest sign in 'data', and where its line begins; NULL: none. Of two
+ * equally strong ones (EXCERPT_STRONG) the first. */
+const struct pattern *excerpt_sign(struct pattern_code *code,
+                                   const char *data, size_t bytes,
+                                   size_t *at_out);
 
 #endif

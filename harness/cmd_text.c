@@ -11,6 +11,8 @@
 #include "harness/cmd.h"
 #include "harness/mem.h"
 
+#define HELP_COLUMNS 80u
+
 struct rows {
     const struct cmd **list;
     size_t len, cap;
@@ -105,6 +107,25 @@ print_option(const char *name, const char *arg, const char *help,
     buf_free(&left);
 }
 
+/* Lines that are longer than a terminal are broken at blanks. */
+static void
+filled_text(const char *text, FILE *to)
+{
+    while (*text != '\0') {
+        size_t whole = strcspn(text, "\n"), len = whole;
+
+        if (len > HELP_COLUMNS) {
+            for (len = HELP_COLUMNS; len > 0 && text[len] != ' '; len--)
+                continue;
+            if (len == 0)       /* one long word */
+                len = strcspn(text, " \n");
+        }
+        fprintf(to, "%.*s\n", (int)len, text);
+        text += len;
+        text += *text != '\0';
+    }
+}
+
 void
 cmd_text_row(const struct cmd_program *program, const struct cmd *cmd,
              FILE *to)
@@ -114,8 +135,10 @@ cmd_text_row(const struct cmd_program *program, const struct cmd *cmd,
     fprintf(to, "usage: %s%s%s [OPTION...]%s%s\n\n%s\n", program->name,
             cmd->path[0] != '\0' ? " " : "", cmd->path,
             cmd->args[0] != '\0' ? " " : "", cmd->args, cmd->help);
-    if (cmd->text != NULL)
-        fprintf(to, "\n%s\n", cmd->text);
+    if (cmd->text != NULL) {
+        fputc('\n', to);
+        filled_text(cmd->text, to);
+    }
     fputs("\noptions:\n", to);
     for (opt = cmd->opts; opt != NULL && opt->type != CMD_OPT_END; opt++)
         print_option(opt->name, opt->arg, opt->help, opt->dflt, to);

@@ -11,6 +11,7 @@
 #include "harness/doctor_cmds.h"
 #include "harness/on_cmds.h"
 #include "harness/service_cmds.h"
+#include "harness/sim_cmds.h"
 #include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
 #include "hosts/host_cmds.h"
@@ -44,6 +45,7 @@ static const struct cmd *const tables[] = {
     recipes_cmds,
     results_cmds,
     service_cmds,
+    sim_cmds,
     stats_cmds,
     step_cmds,
     verdict_cmds,

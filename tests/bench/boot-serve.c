@@ -11,8 +11,7 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@
 #include "harness/attr.h"
 #include "harness/buf.h"
 
-static atomic_bool is_up;
+static sem_t up;
 
 static enum MHD_Result
 reply(struct MHD_Connection *connection, unsigned status,
@@ -54,7 +53,7 @@ on_request(void *dir, struct MHD_Connection *connection, const char *url,
             *body_bytes = 0;
             return MHD_YES;
         }
-        is_up = true;
+        (void)sem_post(&up);
         return reply(connection, MHD_HTTP_OK, MHD_create_response_from_buffer(
                      0, NULL, MHD_RESPMEM_PERSISTENT));
     }
@@ -72,13 +71,15 @@ int
 main(int argc, char **argv)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
-    struct timespec now, pause = { 0, 2000000 };
+    struct timespec now;
     struct MHD_Daemon *daemon;
     int64_t port;
     int dir;
 
     if (argc != 3 || !parse_int64(argv[2], 1, 65535, &port))
         return 2;
+    if (sem_init(&up, 0, 0) != 0)
+        return 75;
     dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)port);
@@ -92,8 +93,8 @@ main(int argc, char **argv)
     }
     puts("ready");
     fflush(stdout);
-    while (!is_up)
-        (void)nanosleep(&pause, NULL);
+    while (sem_wait(&up) != 0)
+        continue;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     printf("up %" PRId64 "\n",
            (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);

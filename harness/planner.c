@@ -1,0 +1,706 @@
+/* harness/planner.c - the order of service, attempts, and promises: see
+ * planner.h. */
+#include <config.h>
+
+#include "harness/planner.h"
+
+#include <math.h>
+
+#include "harness/arena.h"
+#include "harness/planner_private.h"
+#include "harness/planner_time.h"
+
+#define ATTEMPTS_MAX 8          /* to keep every promise */
+#define FAIR_FACTOR_MAX 4.0
+#define AGING 10.0
+
+#define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
+                                             * sizeof(type))
+
+uint64_t *
+planner_set_new(struct arena *arena, int host_count)
+{
+    return arena_alloc(arena, ((size_t)host_count + 64) / 64
+                              * sizeof(uint64_t));
+}
+
+void
+planner_set_add(uint64_t *bits, int host)
+{
+    bits[host / 64] |= UINT64_C(1) << (host % 64);
+}
+
+bool
+planner_set_has(const uint64_t *bits, int host)
+{
+    return (bits[host / 64] >> (host % 64) & 1) != 0;
+}
+
+int64_t
+planner_overdue(int64_t begun_ms, int64_t planned_ms, int64_t now_ms)
+{
+    int64_t sofar = now_ms - begun_ms;
+    double until;
+
+    if (planned_ms < 1000)
+        planned_ms = 1000;
+    if (begun_ms + planned_ms > now_ms)
+        return begun_ms + planned_ms;
+    until = (double)sofar * (double)sofar / (double)planned_ms + 1000;
+    if (until > 1e15)
+        until = 1e15;
+    return begun_ms + (int64_t)until > now_ms ? begun_ms + (int64_t)until
+                                              : now_ms + 1000;
+}
+
+const char *
+planner_verdict_name(enum planner_verdict verdict)
+{
+    static const char *const names[PLANNER_VERDICT_COUNT] = {
+        "none", "now", "later", "stuck", "never", "expired",
+    };
+
+    must((size_t)verdict < ARRAY_LEN(names));
+    return names[verdict];
+}
+
+/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014). */
+static double
+noise(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+/* How much heavier an account's work is for what it had lately. */
+static double
+fair_factor(const struct planner_in *in, int account)
+{
+    double share = 0, used = 0, factor;
+
+    if (account == 0)
+        return 1;
+    for (int i = 0; i < in->account_count; i++) {
+        share += in->accounts[i].share;
+        used += in->accounts[i].used;
+    }
+    if (share <= 0 || used <= 0)
+        return 1;
+    if (in->accounts[account - 1].share <= 0)
+        return FAIR_FACTOR_MAX;
+    factor = in->accounts[account - 1].used / used
+        / (in->accounts[account - 1].share / share);
+    return factor < 1 / FAIR_FACTOR_MAX ? 1 / FAIR_FACTOR_MAX
+        : factor > FAIR_FACTOR_MAX ? FAIR_FACTOR_MAX : factor;
+}
+
+/* qsort() has no argument for the comparison's context. */
+struct sort_key {
+    bool promoted;
+    int64_t due_ms;
+    int priority;
+    double first;
+    int64_t second;
+    double third;
+    int64_t id;
+    int j;
+};
+
+static int
+compare_doubles(double a, double b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int
+compare_keys(const void *left, const void *right)
+{
+    const struct sort_key *a = left, *b = right;
+    int order;
+
+    if (a->promoted != b->promoted)
+        return a->promoted ? -1 : 1;
+    if (a->promoted && a->due_ms != b->due_ms)
+        return a->due_ms < b->due_ms ? -1 : 1;
+    if (a->priority != b->priority)
+        return a->priority < b->priority ? -1 : 1;
+    if ((order = compare_doubles(a->first, b->first)) != 0)
+        return order;
+    if (a->second != b->second)
+        return a->second < b->second ? -1 : 1;
+    if ((order = compare_doubles(b->third, a->third)) != 0)
+        return order;
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return a->j - b->j;
+}
+
+/* What has waited seems smaller, a tenth of its size in the end: a promise
+ * is for those whom that did not help. */
+static double
+youth(const struct planner_in *in, const struct planner_job *job)
+{
+    double waited = (double)(in->now_ms - job->queued_ms);
+
+    if (in->policy.patience_ms <= 0 || waited <= 0)
+        return 1;
+    return 1 / (1 + AGING * waited / (double)in->policy.patience_ms);
+}
+
+static void
+sort_jobs(struct planner_work *work, struct sort_key *keys)
+{
+    const struct planner_in *in = work->in;
+    bool fcfs = in->policy.order == PLANNER_ORDER_FCFS;
+
+    for (int j = 0; j < in->job_count; j++) {
+        const struct planner_job *job = &in->jobs[j];
+        const struct planner_known *known = &work->known[j];
+
+        keys[j] = (struct sort_key){
+            .promoted = known->promoted, .due_ms = known->due_ms,
+            .priority = job->priority,
+            .first = fcfs ? (double)job->queued_ms
+                : known->flight_work * youth(in, job),
+            .second = fcfs ? 0 : job->flight,
+            .third = fcfs ? 0 : known->rank,
+            .id = job->id, .j = j,
+        };
+    }
+    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
+    for (int i = 0; i < in->job_count; i++)
+        work->order[i] = keys[i].j;
+}
+
+static int
+set_size(const struct planner_in *in, int set)
+{
+    int size = 0;
+
+    for (int h = 0; h < in->host_count; h++)
+        if (planner_set_has(in->sets[set].bits, h)
+            && in->hosts[h].out == NULL && !in->hosts[h].retired)
+            size += in->hosts[h].count;
+    return size;
+}
+
+/* A flight's waiting work. */
+struct flight_sum {
+    int flight;
+    double work;
+};
+
+static int
+compare_flights(const void *left, const void *right)
+{
+    const struct flight_sum *a = left, *b = right;
+
+    return a->flight < b->flight ? -1 : a->flight > b->flight;
+}
+
+static void
+know_flights(struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+    struct flight_sum *sums = arena_alloc(work->arena,
+        ((size_t)in->job_count + 1) * sizeof *sums);
+    struct flight_sum *found, key = { 0 };
+    int count = 0;
+
+    for (int j = 0; j < in->job_count; j++)
+        sums[j].flight = in->jobs[j].flight;
+    qsort(sums, (size_t)in->job_count, sizeof *sums, compare_flights);
+    for (int j = 0; j < in->job_count; j++)
+        if (count == 0 || sums[j].flight != sums[count - 1].flight)
+            sums[count++] = sums[j];
+    for (int pass = 0; pass < 2; pass++) {
+        for (int j = 0; j < in->job_count; j++) {
+            struct planner_known *known = &work->known[j];
+
+            key.flight = in->jobs[j].flight;
+            found = bsearch(&key, sums, (size_t)count, sizeof *sums,
+                            compare_flights);
+            if (pass == 0 && !in->jobs[j].superseded)
+                found->work += known->length * known->units;
+            else if (pass == 1)
+                known->flight_work = found->work
+                    * fair_factor(in, in->jobs[j].account);
+        }
+    }
+}
+
+/* Puts the jobs of each flight together. */
+static void
+order_by_flight(struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+    struct arena *arena = work->arena;
+    struct sort_key *keys = ROOM(in->job_count, struct sort_key);
+
+    for (int j = 0; j < in->job_count; j++)
+        keys[j] = (struct sort_key){ .second = in->jobs[j].flight, .j = j };
+    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
+    for (int j = 0; j < in->job_count; j++)
+        work->by_flight[j] = keys[j].j;
+}
+
+/* How long the job may be put off. One that needs most of the hosts that fit
+ * it gets its promise at once: they have to drain for it, and the more the
+ * later that begins. */
+static int64_t
+patience(const struct planner_in *in, const struct planner_known *known)
+{
+    double part = known->choice > 0 ? (double)known->units / known->choice
+                                    : 1;
+
+    return part >= 1 ? 0 : (int64_t)((double)in->policy.patience_ms
+                                     * (1 - part));
+}
+
+static void
+know_jobs(struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+    int *sizes = arena_alloc(work->arena, ((size_t)in->set_count + 1)
+                                          * sizeof *sizes);
+
+    for (int s = 0; s < in->set_count; s++)
+        sizes[s] = set_size(in, s);
+    for (int j = 0; j < in->job_count; j++) {
+        const struct planner_job *job = &in->jobs[j];
+        struct planner_known *known = &work->known[j];
+
+        known->choice = INT32_MAX;
+        for (int r = 0; r < job->role_count; r++) {
+            known->units += job->roles[r].count;
+            if (sizes[job->roles[r].set] < known->choice)
+                known->choice = sizes[job->roles[r].set];
+        }
+        known->length = (double)(job->expect_ms > 0 ? job->expect_ms
+                                                    : job->run_ms)
+            + (double)job->prepare_ms;
+        known->rank = known->length * known->units;
+        known->latest_ms = PLANNER_NO_TIME;
+        if (job->booked_ms > 0) {
+            known->latest_ms = job->queued_ms + patience(in, known);
+            if (known->latest_ms < job->booked_ms)
+                known->latest_ms = job->booked_ms;
+            if (known->latest_ms < in->now_ms)
+                known->latest_ms = in->now_ms;
+        }
+    }
+    know_flights(work);
+}
+
+/* Hosts in the order in which they are given when it is all the same: those
+ * for which there is least other work. */
+struct wanted {
+    double work;
+    int host;
+};
+
+static int
+compare_wanted(const void *left, const void *right)
+{
+    const struct wanted *a = left, *b = right;
+    int order = compare_doubles(a->work, b->work);
+
+    return order != 0 ? order : a->host - b->host;
+}
+
+static void
+rank_hosts(struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+    struct wanted *wanted = arena_alloc(work->arena,
+        ((size_t)in->host_count + 1) * sizeof *wanted);
+    double *per_host = arena_alloc(work->arena,
+        ((size_t)in->set_count + 1) * sizeof *per_host);
+
+    for (int j = 0; j < in->job_count; j++)
+        for (int r = 0; r < in->jobs[j].role_count; r++) {
+            const struct planner_role *role = &in->jobs[j].roles[r];
+
+            per_host[role->set] += work->known[j].length * role->count;
+        }
+    for (int h = 0; h < in->host_count; h++)
+        wanted[h].host = h;
+    for (int s = 0; s < in->set_count; s++) {
+        int size = set_size(in, s);
+
+        for (int h = 0; h < in->host_count && size > 0; h++)
+            if (planner_set_has(in->sets[s].bits, h))
+                wanted[h].work += per_host[s] / size;
+    }
+    qsort(wanted, (size_t)in->host_count, sizeof *wanted, compare_wanted);
+    for (int h = 0; h < in->host_count; h++)
+        work->ranked[h] = wanted[h].host;
+}
+
+static int
+quota_size(const struct planner_in *in, const struct planner_quota *quota)
+{
+    int64_t all = 0, most = INT32_MAX;
+
+    for (int h = 0; h < in->host_count; h++)
+        if (in->hosts[h].out == NULL && !in->hosts[h].retired)
+            all += in->hosts[h].count;
+    if (quota->percent_max > 0) {
+        most = all * quota->percent_max / 100;
+        most = most > 0 ? most : 1;
+    }
+    if (quota->hosts_max > 0 && quota->hosts_max < most)
+        most = quota->hosts_max;
+    return (int)most;
+}
+
+static void
+make_base(struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+
+    for (int h = 0; h < in->host_count; h++) {
+        const struct planner_host *host = &in->hosts[h];
+
+        planner_time_init(&work->base[h], in->now_ms,
+                          host->out != NULL || host->retired ? 0
+                                                             : host->count);
+    }
+    for (int q = 0; q < in->quota_count; q++)
+        planner_time_init(&work->base_quotas[q], in->now_ms,
+                          quota_size(in, &in->quotas[q]));
+    for (int i = 0; i < in->hold_count; i++) {
+        const struct planner_hold *hold = &in->holds[i];
+        int64_t until = hold->until_ms > in->now_ms ? hold->until_ms
+                                                    : in->now_ms + 1;
+
+        planner_time_take(&work->base[hold->host], in->now_ms, until,
+                          hold->count);
+        for (int q = 0; q < PLANNER_QUOTAS_MAX; q++)
+            if (hold->quota[q] != 0)
+                planner_time_take(&work->base_quotas[hold->quota[q] - 1],
+                                  in->now_ms, until, hold->count);
+    }
+    for (int i = 0; i < in->window_count; i++) {
+        const struct planner_window *window = &in->windows[i];
+
+        planner_time_take(&work->base[window->host], window->from_ms,
+                          window->until_ms,
+                          in->hosts[window->host].count);
+    }
+}
+
+static void
+work_init(struct planner_work *work, const struct planner_in *in,
+          struct arena *arena)
+{
+    int roles = 0, units = 0, groups = in->hold_count;
+    int *hosts;
+    size_t all = 0;
+
+    *work = (struct planner_work){ .in = in, .arena = arena };
+    work->base = ROOM(in->host_count, struct planner_time);
+    work->hosts = ROOM(in->host_count, struct planner_time);
+    work->base_quotas = ROOM(in->quota_count, struct planner_time);
+    work->quotas = ROOM(in->quota_count, struct planner_time);
+    work->setups = ROOM(in->host_count, int);
+    work->sds = ROOM(in->host_count, double);
+    work->ranked = ROOM(in->host_count, int);
+    work->known = ROOM(in->job_count, struct planner_known);
+    work->order = ROOM(in->job_count, int);
+    work->slots = ROOM(in->job_count, struct planner_slot);
+    work->slot_hosts = ROOM(in->job_count, int *);
+    work->stopped = ROOM(in->hold_count, bool);
+    work->cand = ROOM(in->host_count, int);
+    work->found = ROOM(in->host_count, int64_t);
+    work->least = ROOM(in->host_count, int);
+    work->used = ROOM(in->host_count, int);
+    work->seen = ROOM(in->host_count, bool);
+    work->lean_run = ROOM(in->host_count, int64_t);
+    work->lean_bias = ROOM(in->host_count, int64_t);
+    know_jobs(work);
+    for (int j = 0; j < in->job_count; j++) {
+        all += (size_t)work->known[j].units;
+        if (work->known[j].units > units)
+            units = work->known[j].units;
+        if (in->jobs[j].role_count > roles)
+            roles = in->jobs[j].role_count;
+        groups += in->jobs[j].diverse > 0;
+    }
+    hosts = ROOM(all, int);
+    for (int j = 0; j < in->job_count; j++) {
+        work->slot_hosts[j] = hosts;
+        hosts += work->known[j].units;
+    }
+    work->by_flight = ROOM(in->job_count, int);
+    order_by_flight(work);
+    work->groups = ROOM(groups, struct planner_group);
+    work->unit_role = ROOM(units, int);
+    work->unit_host = ROOM(units, int);
+    work->unit_spare = ROOM(units, int);
+    work->class_of = ROOM(roles, int);
+    rank_hosts(work);
+    make_base(work);
+}
+
+static void
+work_fini(struct planner_work *work)
+{
+    for (int h = 0; h < work->in->host_count; h++) {
+        planner_time_free(&work->base[h]);
+        planner_time_free(&work->hosts[h]);
+    }
+    for (int q = 0; q < work->in->quota_count; q++) {
+        planner_time_free(&work->base_quotas[q]);
+        planner_time_free(&work->quotas[q]);
+    }
+}
+
+static void
+place_all(struct planner_work *work)
+{
+    planner_fit_reset(work);
+    for (int i = 0; i < work->in->job_count; i++)
+        planner_fit_place(work, work->order[i]);
+}
+
+static bool
+has_place(const struct planner_slot *slot)
+{
+    return slot->verdict == PLANNER_NOW || slot->verdict == PLANNER_LATER;
+}
+
+static bool
+breaks_promise(const struct planner_work *work)
+{
+    for (int j = 0; j < work->in->job_count; j++) {
+        const struct planner_slot *slot = &work->slots[j];
+
+        if (has_place(slot) && (slot->late
+                                || slot->start_ms
+                                   > work->known[j].latest_ms))
+            return true;
+    }
+    return false;
+}
+
+/* Jobs whose promises the plan breaks go first from now on: how many are
+ * new among those; and how many are broken. */
+static int
+promote(struct planner_work *work, int *broken_out)
+{
+    const struct planner_in *in = work->in;
+    int promoted = 0;
+
+    *broken_out = 0;
+    for (int j = 0; j < in->job_count; j++) {
+        const struct planner_slot *slot = &work->slots[j];
+        struct planner_known *known = &work->known[j];
+        bool broken = has_place(slot) && slot->start_ms > known->latest_ms;
+
+        *broken_out += broken;
+        if ((broken || slot->late) && !known->promoted) {
+            known->due_ms = slot->late ? in->jobs[j].deadline_ms
+                - (slot->end_ms - slot->start_ms) : known->latest_ms;
+            known->promoted = true;
+            promoted++;
+        }
+    }
+    return promoted;
+}
+
+/* The bookings of the last plan, moved forward where that is possible: no
+ * promise breaks unless the world has changed. */
+static void
+keep(struct planner_work *work, struct sort_key *keys)
+{
+    const struct planner_in *in = work->in;
+
+    sort_jobs(work, keys);
+    for (int i = 0; i < in->job_count; i++) {
+        const struct planner_job *job = &in->jobs[keys[i].j];
+
+        keys[i].promoted = job->booked_ms > 0;
+        keys[i].due_ms = job->booked_ms;
+    }
+    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
+    planner_fit_reset(work);
+    work->keeping = true;
+    for (int j = 0; j < in->job_count; j++)
+        work->slots[j] = (struct planner_slot){ 0 };
+    for (int i = 0; i < in->job_count; i++) {
+        const struct planner_job *job = &in->jobs[keys[i].j];
+        int64_t at = job->booked_ms > in->now_ms ? job->booked_ms
+                                                 : in->now_ms;
+
+        work->order[i] = keys[i].j;
+        if (job->booked_ms > 0 && job->booked_hosts != NULL
+            && !planner_fit_again(work, keys[i].j, at, job->booked_hosts))
+            work->slots[keys[i].j].verdict = PLANNER_NONE;
+    }
+    for (int i = 0; i < in->job_count; i++) {
+        int j = work->order[i];
+        const struct planner_slot *slot = &work->slots[j];
+        const int *hosts = in->jobs[j].booked_hosts;
+        int64_t at = has_place(slot) ? slot->start_ms : PLANNER_NO_TIME;
+
+        planner_fit_undo(work, j);
+        planner_fit_place(work, j);
+        if (at == PLANNER_NO_TIME || slot->start_ms <= at)
+            continue;
+        planner_fit_undo(work, j);      /* its old place was earlier */
+        must(planner_fit_again(work, j, at, hosts));
+    }
+}
+
+/* The work is over when the last job of each flight is. */
+static double
+plan_cost(const struct planner_work *work)
+{
+    const struct planner_in *in = work->in;
+    double cost = 0, sum = 0;
+    int64_t end = 0;
+    int flight = -1;
+    bool any = false;
+
+    for (int i = 0; i < in->job_count; i++) {
+        int j = work->by_flight[i];
+        const struct planner_slot *slot = &work->slots[j];
+
+        if (!any || in->jobs[j].flight != flight) {
+            cost += (double)end;
+            end = 0;
+            flight = in->jobs[j].flight;
+            any = true;
+        }
+        if (!has_place(slot))
+            continue;
+        sum += (double)(slot->end_ms - in->now_ms);
+        if (slot->end_ms - in->now_ms > end)
+            end = slot->end_ms - in->now_ms;
+    }
+    return cost + (double)end + sum * 1e-6;
+}
+
+/* Another order in each flight. The first few are rules that are known to be
+ * good now and then; the others are the best so far, shaken. */
+static void
+shake(struct planner_work *work, int round, const double *best_ranks,
+      const int *best_ranked, uint64_t *state)
+{
+    const struct planner_in *in = work->in;
+    double strength = noise(state);
+
+    for (int j = 0; j < in->job_count; j++) {
+        struct planner_known *known = &work->known[j];
+
+        if (round == 1)
+            known->rank = known->length;
+        else if (round == 2)
+            known->rank = known->length * known->units
+                - (double)known->choice * 1e9;
+        else if (round == 3)
+            known->rank = known->length * known->units / (known->choice + 1);
+        else
+            known->rank = best_ranks[j] * exp(strength
+                                              * (noise(state) - 0.5));
+    }
+    memcpy(work->ranked, best_ranked,
+           (size_t)in->host_count * sizeof *work->ranked);
+    for (int h = in->host_count - 1; round > 3 && round % 2 == 0 && h > 0;
+         h--) {
+        int other = (int)(noise(state) * (h + 1)), swap = work->ranked[h];
+
+        work->ranked[h] = work->ranked[other];
+        work->ranked[other] = swap;
+    }
+}
+
+/* Looks for a cheaper plan that keeps the promises too. */
+static void
+improve(struct planner_work *work, struct sort_key *keys)
+{
+    const struct planner_in *in = work->in;
+    struct arena *arena = work->arena;
+    double *ranks = ROOM(in->job_count, double);
+    int *ranked = ROOM(in->host_count, int);
+    uint64_t state = in->policy.seed;
+    double best = plan_cost(work), cost;
+
+    for (int j = 0; j < in->job_count; j++)
+        ranks[j] = work->known[j].rank;
+    memcpy(ranked, work->ranked, (size_t)in->host_count * sizeof *ranked);
+    for (int round = 1; round <= in->policy.rounds; round++) {
+        shake(work, round, ranks, ranked, &state);
+        sort_jobs(work, keys);
+        place_all(work);
+        cost = plan_cost(work);
+        if (cost >= best || breaks_promise(work))
+            continue;
+        best = cost;
+        for (int j = 0; j < in->job_count; j++)
+            ranks[j] = work->known[j].rank;
+        memcpy(ranked, work->ranked,
+               (size_t)in->host_count * sizeof *ranked);
+    }
+    for (int j = 0; j < in->job_count; j++)
+        work->known[j].rank = ranks[j];
+    memcpy(work->ranked, ranked, (size_t)in->host_count * sizeof *ranked);
+    sort_jobs(work, keys);
+    place_all(work);
+}
+
+static void
+finish(struct planner_work *work, struct planner_plan *plan)
+{
+    const struct planner_in *in = work->in;
+    struct arena *arena = work->arena;
+    int64_t *stop = ROOM(in->hold_count, int64_t);
+
+    plan->slots = work->slots;
+    plan->order = work->order;
+    plan->end_ms = in->now_ms;
+    for (int j = 0; j < in->job_count; j++)
+        if (has_place(&work->slots[j])
+            && work->slots[j].end_ms > plan->end_ms)
+            plan->end_ms = work->slots[j].end_ms;
+    for (int i = 0; i < in->hold_count; i++) {
+        bool listed = !work->stopped[i];
+
+        for (int k = 0; k < plan->stop_count && !listed; k++)
+            listed = stop[k] == in->holds[i].job;
+        if (!listed)
+            stop[plan->stop_count++] = in->holds[i].job;
+    }
+    plan->stop = stop;
+}
+
+void
+planner_make(const struct planner_in *in, struct arena *arena,
+             struct planner_plan *plan_out)
+{
+    struct planner_work work;
+    struct sort_key *keys = ROOM(in->job_count, struct sort_key);
+    int broken, promoted;
+
+    *plan_out = (struct planner_plan){ 0 };
+    work_init(&work, in, arena);
+    do {
+        sort_jobs(&work, keys);
+        place_all(&work);
+        promoted = promote(&work, &broken);
+        plan_out->attempts++;
+    } while (promoted > 0 && plan_out->attempts < ATTEMPTS_MAX);
+    if (broken > 0) {
+        keep(&work, keys);
+        plan_out->kept = true;
+    } else if (in->policy.rounds > 0 && in->job_count > 1) {
+        improve(&work, keys);
+        plan_out->attempts += in->policy.rounds;
+    }
+    finish(&work, plan_out);
+    work_fini(&work);
+}

@@ -1,0 +1,207 @@
+/* harness/planner.h - books every waiting job into the future: no I/O, no
+ * clock, no opinion about what a host is for.
+ *
+ * planner_make() takes a picture (hosts, who holds them until when, what the
+ * calendar says, who waits for what and for how long he will need it) and
+ * returns a plan in which each waiting job has all its hosts and a start, or a
+ * reason why it has none. It is made anew at each event, in milliseconds.
+ *
+ * Jobs are placed one after the other, each at the earliest time at which all
+ * its hosts are free together: so nobody ever holds one host while he waits
+ * for the other, and a job that fills a gap never moves one that was placed
+ * before it (conservative backfilling: Mu'alem and Feitelson, IEEE TPDS 12(6),
+ * 2001). The order is: priority; the flight with the least work left (smallest
+ * area first: Carastan-Santos et al., CCGrid 2019), growing smaller with age;
+ * its longest job first (LPT: Graham, 1969). That order alone would starve big
+ * jobs, hence the promise: a booking may move back only as long as its job has
+ * waited less than 'patience_ms' (cf. slack-based backfilling: Talby and
+ * Feitelson, IPPS 1999), less the part of the fitting hosts that it needs.
+ * Jobs whose promise a plan would break go first in the next attempt; when
+ * attempts run out, the bookings of the last plan are kept and only moved
+ * forward.
+ *
+ * All times are in ms on one clock of the caller's choice, all lists are
+ * borrowed, indices count from 0. */
+#ifndef HARNESS_PLANNER_H
+#define HARNESS_PLANNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "harness/attr.h"
+
+struct arena;
+
+#define PLANNER_NO_TIME INT64_MAX
+#define PLANNER_QUOTAS_MAX 2    /* that one job can be under */
+
+/* A machine, or a number of machines that nobody tells apart. */
+struct planner_host {
+    const char *name;           /* for words only */
+    int count;                  /* machines; 1 wherever it matters which */
+    int class;                  /* equivalence class */
+    int setup;                  /* what is installed on it; 0: unknown */
+    const char *out;            /* why it is not given ("bad"), or NULL */
+    bool retired;               /* and will never be again */
+};
+
+/* Hosts that fit a requirement, a bit a host: see planner_set_add(). */
+struct planner_set {
+    uint64_t *bits;
+};
+
+struct planner_role {
+    int set;
+    int count;                  /* different hosts, all of this set */
+    int same_class;             /* > 0: of one class with these roles */
+};
+
+/* What one job says of one host. */
+struct planner_lean {
+    int host;
+    int64_t run_ms;             /* there; 0: as anywhere */
+    int64_t bias_ms;            /* < 0: worth waiting so much longer for */
+};
+
+struct planner_job {
+    int64_t id;                 /* the older the lower: last tie-break */
+    const char *name;           /* for words only */
+    int flight;                 /* jobs that are finished together; any id */
+    int account;                /* who is charged: index + 1; 0: nobody */
+    int priority;               /* lower first */
+    const struct planner_role *roles;
+    int role_count;
+    const struct planner_lean *leans;
+    int lean_count;
+    int64_t run_ms;             /* what to book */
+    int64_t expect_ms;          /* what to order by; 0: run_ms */
+    int64_t spread_ms;          /* one standard deviation of run_ms */
+    int64_t prepare_ms;         /* before it, unless the setup is there */
+    int setup;                  /* what it leaves behind; 0: nothing known */
+    int64_t queued_ms;          /* it waits since */
+    int64_t not_before_ms;      /* 0: at once */
+    int64_t deadline_ms;        /* to be over by then; 0: none */
+    int64_t booked_ms;          /* start in the last plan; 0: in none */
+    const int *booked_hosts;    /* a host a unit, as in its slot; or NULL */
+    int quota[PLANNER_QUOTAS_MAX];      /* index + 1; 0: none */
+    int diverse;                /* > 0: other hosts than those of this group */
+    bool preempts;              /* may stop preemptable holders */
+    bool superseded;            /* nobody wants the result any more */
+};
+
+/* Somebody has it now. */
+struct planner_hold {
+    int host;
+    int count;                  /* machines */
+    int64_t job;                /* id, for words and preemption */
+    const char *who;            /* "flight 12 job smoke" */
+    int64_t until_ms;           /* estimated: see planner_overdue() */
+    int64_t spread_ms;          /* of that estimate */
+    int setup;                  /* what he leaves behind */
+    int quota[PLANNER_QUOTAS_MAX];
+    int diverse;
+    bool preemptable;
+};
+
+/* Nobody gets it then: blockage, lease, maintenance. */
+struct planner_window {
+    int host;
+    int64_t from_ms, until_ms;
+    const char *why;
+};
+
+/* At most so many hosts at once; the lower of the two, 0: no limit. */
+struct planner_quota {
+    const char *name;
+    int hosts_max;
+    int percent_max;            /* of all hosts that are not out */
+};
+
+/* Fair share: who had more than his part lately has his flights weighed as if
+ * they were larger, at most 4 times; less, at most 4 times smaller. */
+struct planner_account {
+    double share;               /* of the lab, any unit */
+    double used;                /* lately, any unit */
+};
+
+enum planner_order {
+    PLANNER_ORDER_ASSAY = 0,    /* as above */
+    PLANNER_ORDER_FCFS,         /* by queued_ms */
+    PLANNER_ORDER_COUNT
+};
+
+struct planner_policy {
+    enum planner_order order;
+    int64_t patience_ms;        /* 0: each booking is a promise */
+    int rounds;                 /* other orders to try, for the makespan */
+    uint64_t seed;              /* of those */
+};
+
+struct planner_in {
+    int64_t now_ms;
+    struct planner_policy policy;
+    const struct planner_host *hosts;
+    int host_count;
+    const struct planner_set *sets;
+    int set_count;
+    const struct planner_job *jobs;
+    int job_count;
+    const struct planner_hold *holds;
+    int hold_count;
+    const struct planner_window *windows;
+    int window_count;
+    const struct planner_quota *quotas;
+    int quota_count;
+    const struct planner_account *accounts;
+    int account_count;
+};
+
+enum planner_verdict {
+    PLANNER_NONE = 0,
+    PLANNER_NOW,                /* may start at once */
+    PLANNER_LATER,              /* booked */
+    PLANNER_STUCK,              /* hosts that would do are out: no start */
+    PLANNER_NEVER,              /* no hosts would ever do */
+    PLANNER_EXPIRED,            /* superseded */
+    PLANNER_VERDICT_COUNT
+};
+
+/* The place of one job. */
+struct planner_slot {
+    enum planner_verdict verdict;
+    int64_t start_ms, end_ms;   /* preparation included */
+    int64_t start_sd_ms, end_sd_ms;     /* standard deviations */
+    const int *hosts;           /* a host a unit of its roles, in order */
+    int host_count;
+    bool reuses;                /* finds its setup installed */
+    bool late;                  /* after its deadline */
+    bool preempting;            /* the holders in plan->stop come first */
+};
+
+struct planner_plan {
+    struct planner_slot *slots; /* one a job, in the order of in->jobs */
+    int *order;                 /* jobs as they were placed */
+    const int64_t *stop;        /* ids of holders that have to yield */
+    int stop_count;
+    int attempts;               /* orders that were tried */
+    bool kept;                  /* the last plan's bookings, moved forward */
+    int64_t end_ms;             /* of the last booking; now if there is none */
+};
+
+/* Makes the plan; all of it lives in 'arena'. Never fails: what cannot be
+ * placed says so. */
+void planner_make(const struct planner_in *in, struct arena *arena,
+                  struct planner_plan *plan_out);
+
+/* Bits of a set; all clear. */
+MUST_CHECK uint64_t *planner_set_new(struct arena *arena, int host_count);
+void planner_set_add(uint64_t *bits, int host);
+bool planner_set_has(const uint64_t *bits, int host);
+
+/* When a holder that began at 'begun_ms' and was to need 'planned_ms' will be
+ * done: on time, or, overdue, begun + sofar^2 / planned + 1 s: the error is
+ * squared, as OSSTest does it. Always after 'now_ms'. */
+int64_t planner_overdue(int64_t begun_ms, int64_t planned_ms, int64_t now_ms);
+
+const char *planner_verdict_name(enum planner_verdict verdict);
+
+#endif

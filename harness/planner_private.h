@@ -1,0 +1,73 @@
+/* harness/planner_private.h - what the parts of the planner share while one
+ * plan is made. */
+#ifndef HARNESS_PLANNER_PRIVATE_H
+#define HARNESS_PLANNER_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "harness/attr.h"
+#include "harness/planner.h"
+#include "harness/planner_time.h"
+
+struct arena;
+
+/* Hosts that jobs which want other hosts than each other have by now. */
+struct planner_group {
+    int id;
+    uint64_t *bits;
+};
+
+/* What is known of a job before it is placed. */
+struct planner_known {
+    int units;                  /* hosts it needs */
+    int choice;                 /* hosts that its narrowest role may take */
+    double length;              /* expected */
+    double flight_work;         /* of its flight, with its fair share */
+    double rank;                /* in its flight, this round: highest first */
+    bool promoted;              /* goes first, or its promise breaks */
+    int64_t due_ms;             /* by when it has to start, if promoted */
+    int64_t latest_ms;          /* the start it was promised */
+};
+
+struct planner_work {
+    const struct planner_in *in;
+    struct arena *arena;
+    struct planner_time *base, *hosts;  /* before any booking, and now */
+    struct planner_time *base_quotas, *quotas;
+    int *setups;                /* what will be on a host at its tail */
+    double *sds;                /* spread of its tail */
+    int *ranked;                /* hosts, the least wanted first */
+    struct planner_group *groups;
+    int group_count;
+    struct planner_known *known;
+    int *order;
+    int *by_flight;             /* jobs, those of a flight together */
+    struct planner_slot *slots;
+    int **slot_hosts;           /* room for the hosts of each slot */
+    bool *stopped;              /* holds that yield */
+    bool keeping;               /* bookings come and go: setups are unsure */
+    /* Scratch of one search, per host: */
+    int *cand, cand_count;      /* those that some role may take */
+    int64_t *found;             /* when it could */
+    int *least;                 /* machines free for the job */
+    int *used;                  /* of them taken by it */
+    bool *seen;
+    int64_t *lean_run, *lean_bias;      /* 0 outside a search */
+    /* per unit: */
+    int *unit_role, *unit_host, *unit_spare;
+    int *class_of;              /* per role */
+};
+
+/* The beginning of an attempt: only holds and the calendar. */
+void planner_fit_reset(struct planner_work *work);
+/* Finds the first place for job 'j', books it, fills its slot. */
+void planner_fit_place(struct planner_work *work, int j);
+/* Books job 'j' at this time on these hosts if they are free then. */
+MUST_CHECK bool planner_fit_again(struct planner_work *work, int j,
+                                  int64_t start_ms, const int *hosts);
+/* Takes its booking away. */
+void planner_fit_undo(struct planner_work *work, int j);
+/* Hosts taken by a diversity group; made when it is new. */
+uint64_t *planner_group(struct planner_work *work, int id);
+
+#endif

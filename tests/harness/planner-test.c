@@ -1,0 +1,576 @@
+/* tests/harness/planner-test.c - plans obey the rules, and are good. */
+#include <config.h>
+
+#include "harness/planner.h"
+
+#include "harness/arena.h"
+#include "harness/planner_time.h"
+#include "tests/harness/planlab.h"
+#include "tests/tap.h"
+
+#define NOW 1000
+
+static void
+timelines(void)
+{
+    struct planner_time time = { 0 };
+
+    planner_time_init(&time, NOW, 2);
+    planner_time_take(&time, 1100, 1200, 1);
+    planner_time_take(&time, 1200, 1300, 1);
+    is_int(time.count, 3, "bookings back to back are one step");
+    planner_time_take(&time, 1150, 1250, 1);
+    is_int(planner_time_find(&time, NOW, 100, 1), NOW, "a gap that just "
+           "fits");
+    is_int(planner_time_find(&time, NOW, 101, 2), 1300, "one that does not");
+    is_int(planner_time_find(&time, NOW, 151, 1), 1250, "after the full "
+           "part");
+    is_int(planner_time_find(&time, 1010, 60, 1), 1010, "from the middle of "
+           "a step");
+    ok(planner_time_find(&time, NOW, 1, 3) == PLANNER_NO_TIME, "never "
+       "more than there are");
+    is_int(planner_time_least(&time, 1000, 1151), 0, "the fewest free");
+    is_int(planner_time_least(&time, 1000, 1150), 1, "up to the end, without "
+           "it");
+    is_int(planner_time_next_more(&time, 1100), 1250, "when more are free");
+    is_int(planner_time_tail(&time), 1300, "the end of the last booking");
+    planner_time_take(&time, 1150, 1250, -1);
+    planner_time_take(&time, 1100, 1300, -1);
+    is_int(time.count, 1, "what was taken and given back leaves no trace");
+    planner_time_take(&time, 500, PLANNER_NO_TIME, 2);
+    ok(planner_time_find(&time, NOW, 1, 1) == PLANNER_NO_TIME, "taken for "
+       "ever");
+    planner_time_free(&time);
+}
+
+/* A row: hosts "class:count" are given by letters; jobs by text. */
+struct want {
+    int job, start, host;
+};
+
+static const struct planner_host four[] = {
+    { .name = "a", .count = 1, .class = 0 },
+    { .name = "b", .count = 1, .class = 0 },
+    { .name = "c", .count = 1, .class = 1 },
+    { .name = "d", .count = 1, .class = 1 },
+};
+static uint64_t any_bits = 15, ab_bits = 3, d_bits = 8, none_bits;
+static const struct planner_set sets[] = {
+    { &any_bits }, { &ab_bits }, { &d_bits }, { &none_bits },
+};
+enum { ANY, AB, D, NOTHING };
+static const struct planner_role any = { ANY, 1, 0 }, ab = { AB, 1, 0 },
+    d = { D, 1, 0 }, nothing = { NOTHING, 1, 0 }, three = { ANY, 3, 0 },
+    pair[] = { { ANY, 1, 1 }, { ANY, 1, 1 } },
+    mixed[] = { { D, 1, 1 }, { ANY, 1, 1 } };
+
+#define JOB(role, length, ...) \
+    { .roles = role, .role_count = 1, .run_ms = length, __VA_ARGS__ }
+#define PAIR(role, length, ...) \
+    { .roles = role, .role_count = 2, .run_ms = length, __VA_ARGS__ }
+
+static struct arena arena;
+
+static struct planner_plan
+plan_of(struct planner_in *in, struct planner_job *jobs, int count)
+{
+    struct planner_plan plan;
+    const char *wrong;
+
+    in->now_ms = NOW;
+    if (in->hosts == NULL) {
+        in->hosts = four;
+        in->host_count = 4;
+    }
+    in->sets = sets;
+    in->set_count = (int)ARRAY_LEN(sets);
+    for (int j = 0; j < count; j++) {
+        jobs[j].id = j;
+        if (jobs[j].queued_ms == 0)
+            jobs[j].queued_ms = NOW;
+    }
+    in->jobs = jobs;
+    in->job_count = count;
+    planner_make(in, &arena, &plan);
+    wrong = planlab_check(in, &plan, &arena);
+    if (wrong != NULL)
+        diag("%s", wrong);
+    must(wrong == NULL);
+    return plan;
+}
+
+#define PLAN(in, jobs) plan_of(in, jobs, (int)ARRAY_LEN(jobs))
+
+static void
+order(void)
+{
+    struct planner_in in = { 0 };
+    struct planner_job jobs[] = {
+        JOB(&d, 100, .flight = 1), JOB(&d, 50, .flight = 2),
+        JOB(&d, 200, .flight = 3, .priority = -1), JOB(&d, 60, .flight = 2),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[2].start_ms, 1000, "priority goes first");
+    is_int(plan.slots[0].start_ms, 1200, "then the flight with least work");
+    is_int(plan.slots[3].start_ms, 1300, "the longest job of a flight first");
+    is_int(plan.slots[1].start_ms, 1360, "and the last");
+    in.policy.order = PLANNER_ORDER_FCFS;
+    jobs[0].queued_ms = 999;
+    jobs[2].priority = 0;
+    jobs[2].queued_ms = 998;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[2].start_ms, 1000, "first come, first served");
+    is_int(plan.slots[1].start_ms, 1300, "by id when they came together");
+}
+
+static void
+fair(void)
+{
+    static const struct planner_account accounts[] = { { 1, 10 }, { 1, 1 } };
+    struct planner_in in = { .accounts = accounts, .account_count = 2 };
+    struct planner_job jobs[] = {
+        JOB(&d, 100, .flight = 1, .account = 1),
+        JOB(&d, 150, .flight = 2, .account = 2),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[1].start_ms, 1000, "who had little lately goes first");
+    in.account_count = 0;
+    jobs[0].account = jobs[1].account = 0;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[0].start_ms, 1000, "where nobody counts, he does not");
+}
+
+static void
+many_hosts(void)
+{
+    struct planner_in in = { 0 };
+    struct planner_job jobs[] = {
+        JOB(&ab, 300, .flight = 1, .priority = -1),
+        PAIR(pair, 100, .flight = 2),
+        JOB(&any, 100, .flight = 3, .priority = 1),
+        JOB(&three, 100, .flight = 4, .priority = 2),
+        PAIR(mixed, 50, .flight = 5, .priority = 3),
+        JOB(&nothing, 1, .flight = 6), PAIR(pair, 10, .superseded = true),
+        { .run_ms = 5 },
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[1].start_ms, 1000, "a pair starts");
+    is_int(four[plan.slots[1].hosts[0]].class, 1, "in the class that has two "
+           "free");
+    is_int(plan.slots[2].hosts[0], plan.slots[0].hosts[0] == 0 ? 1 : 0,
+           "a single takes the rest");
+    is_int(plan.slots[3].start_ms, 1100, "three of any wait for three");
+    is_int(plan.slots[4].start_ms, 1200, "a pair of which one is named");
+    is_int(plan.slots[4].hosts[0], 3, "has that one first");
+    is_int(plan.slots[5].verdict, PLANNER_NEVER, "no host fits: never");
+    is_int(plan.slots[6].verdict, PLANNER_EXPIRED, "superseded");
+    is_int(plan.slots[7].verdict, PLANNER_NOW, "without hosts: now");
+    is_int(plan.end_ms, 1300, "the end of the plan");
+}
+
+static void
+backfill(void)
+{
+    static const struct planner_hold holds[] = {
+        { .host = 3, .count = 1, .until_ms = 1100, .who = "x" },
+    };
+    static const struct planner_window windows[] = {
+        { .host = 2, .from_ms = 1050, .until_ms = 1200, .why = "lent" },
+    };
+    struct planner_in in = { .holds = holds, .hold_count = 1,
+                             .windows = windows, .window_count = 1 };
+    struct planner_job jobs[] = {
+        PAIR(mixed, 100, .flight = 1, .priority = -1),
+        JOB(&d, 100, .flight = 2), JOB(&d, 101, .flight = 3),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[0].start_ms, 1200, "a pair waits for window and "
+           "holder");
+    is_int(plan.slots[1].start_ms, 1100, "a job that fits goes before it");
+    is_int(plan.slots[2].start_ms, 1300, "one that would delay it does not");
+}
+
+static void
+reuse_and_leans(void)
+{
+    static const struct planner_host hosts[] = {
+        { .name = "a", .count = 1 }, { .name = "b", .count = 1, .setup = 7 },
+    };
+    static const struct planner_lean slow[] = { { 1, 500, 0 } };
+    static const struct planner_lean sticky[] = { { 0, 0, -150 } };
+    struct planner_in in = { .hosts = hosts, .host_count = 2 };
+    struct planner_job one[] = {
+        JOB(&ab, 100, .prepare_ms = 50, .setup = 7),
+        JOB(&ab, 100, .prepare_ms = 50, .setup = 7, .flight = 1),
+        JOB(&ab, 100, .prepare_ms = 120, .setup = 7, .flight = 2),
+    };
+    struct planner_job two[] = {
+        JOB(&ab, 100, .leans = slow, .lean_count = 1),
+    };
+    struct planner_job three_jobs[] = {
+        JOB(&ab, 100, .priority = -1, .leans = sticky, .lean_count = 1),
+        JOB(&ab, 100, .flight = 1, .leans = sticky, .lean_count = 1),
+        JOB(&ab, 100, .flight = 2, .leans = sticky, .lean_count = 1),
+    };
+    struct planner_plan plan = PLAN(&in, one);
+
+    ok(plan.slots[0].reuses && plan.slots[0].hosts[0] == 1
+       && plan.slots[0].end_ms == 1100, "finds its setup: no preparation");
+    ok(!plan.slots[1].reuses && plan.slots[1].end_ms == 1150,
+       "prepares another rather than wait");
+    ok(plan.slots[2].reuses && plan.slots[2].start_ms == 1100,
+       "waits where that is sooner");
+    plan = PLAN(&in, two);
+    is_int(plan.slots[0].hosts[0], 0, "the host where it is quicker");
+    plan = PLAN(&in, three_jobs);
+    ok(plan.slots[0].hosts[0] == 0 && plan.slots[1].hosts[0] == 0,
+       "waits for the host that it leans to");
+    is_int(plan.slots[2].hosts[0], 1, "but not for ever");
+}
+
+static void
+quotas_and_groups(void)
+{
+    static const struct planner_quota quotas[] = { { "q", 2, 0 },
+                                                   { "p", 0, 25 } };
+    struct planner_in in = { .quotas = quotas, .quota_count = 2 };
+    struct planner_job jobs[] = {
+        JOB(&any, 100, .quota = { 1 }), JOB(&any, 100, .quota = { 1 }),
+        JOB(&any, 100, .quota = { 1 }), JOB(&three, 100, .quota = { 1 }),
+        JOB(&any, 70, .quota = { 2 }, .flight = 1),
+        JOB(&any, 70, .quota = { 2 }, .flight = 2),
+    };
+    struct planner_job group[] = {
+        JOB(&ab, 10, .diverse = 5), JOB(&ab, 10, .diverse = 5),
+        JOB(&ab, 10, .diverse = 5),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[2].start_ms, 1100, "over the quota: later");
+    is_int(plan.slots[3].verdict, PLANNER_NEVER, "more than the quota: "
+           "never");
+    is_int(plan.slots[5].start_ms, 1070, "a quarter of four is one");
+    plan = PLAN(&in, group);
+    ok(plan.slots[0].start_ms == NOW && plan.slots[1].start_ms == NOW,
+       "two of a group, two hosts");
+    ok(plan.slots[2].verdict == PLANNER_STUCK, "and no third one");
+}
+
+static void
+preemption(void)
+{
+    static const struct planner_hold holds[] = {
+        { .host = 3, .count = 1, .job = 77, .until_ms = 5000,
+          .preemptable = true },
+        { .host = 2, .count = 1, .job = 78, .until_ms = 5000,
+          .preemptable = true },
+    };
+    struct planner_in in = { .holds = holds, .hold_count = 2 };
+    struct planner_job jobs[] = { JOB(&d, 100, .preempts = true) };
+    struct planner_job meek[] = { JOB(&d, 100) };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    ok(plan.slots[0].verdict == PLANNER_NOW && plan.slots[0].preempting,
+       "a preemptable holder yields");
+    ok(plan.stop_count == 1 && plan.stop[0] == 77, "he and nobody else");
+    plan = PLAN(&in, meek);
+    ok(plan.slots[0].start_ms == 5000 && plan.stop_count == 0,
+       "but only to who may");
+}
+
+static void
+promises(void)
+{
+    static const int on_d[] = { 3 };
+    struct planner_in in = { .policy = { .patience_ms = 500 } };
+    struct planner_job jobs[] = {
+        JOB(&d, 100, .flight = 1, .queued_ms = 700, .booked_ms = 1020,
+            .booked_hosts = on_d),
+        JOB(&d, 90, .flight = 2),
+    };
+    struct planner_job dated[] = {
+        JOB(&d, 100, .flight = 1, .deadline_ms = 1100),
+        JOB(&d, 90, .flight = 2),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[1].start_ms, 1100, "of one that fits, the booking "
+           "is kept");
+    in.policy.patience_ms = 0;
+    jobs[0].booked_ms = 1095;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[1].start_ms, 1000, "what does not break it may go "
+           "first");
+    jobs[0].booked_ms = 1080;
+    plan = PLAN(&in, jobs);
+    ok(plan.slots[0].start_ms == 1000 && plan.slots[1].start_ms == 1100,
+       "what would break it may not");
+    plan = PLAN(&in, dated);
+    is_int(plan.slots[0].start_ms, 1000, "a deadline is a promise too");
+    dated[0].deadline_ms = 1050;
+    plan = PLAN(&in, dated);
+    ok(plan.slots[0].late && plan.slots[0].start_ms == 1000,
+       "one that cannot be kept is said to be late");
+}
+
+static void
+overdue(void)
+{
+    is_int(planner_overdue(0, 10000, 5000), 10000, "on time");
+    is_int(planner_overdue(0, 10000, 20000), 41000, "the error is squared");
+    ok(planner_overdue(0, 10000, 10000) > 10000, "always later than now");
+    ok(planner_overdue(0, 0, INT64_C(1) << 50) > INT64_C(1) << 50,
+       "without overflow");
+}
+
+/* An independent opinion: could job 'j' have started at 'at', with only those
+ * before it in the plan's order? Only for jobs of one host. */
+static bool
+could_start(const struct planner_in *in, const struct planner_plan *plan,
+            int rank, int64_t at)
+{
+    int j = plan->order[rank];
+    const struct planner_job *job = &in->jobs[j];
+
+    for (int h = 0; h < in->host_count; h++) {
+        bool free = planner_set_has(in->sets[job->roles[0].set].bits, h);
+
+        for (int i = 0; i < rank && free; i++) {
+            const struct planner_slot *slot = &plan->slots[plan->order[i]];
+
+            for (int u = 0; u < slot->host_count && free; u++)
+                free = slot->hosts[u] != h || slot->end_ms <= at
+                    || slot->start_ms >= at + job->run_ms;
+        }
+        if (free)
+            return true;
+    }
+    return false;
+}
+
+static void
+random_cases(void)
+{
+    int broken = 0, idle = 0, placed = 0;
+
+    for (uint64_t seed = 1; seed <= 10000 && broken == 0 && idle == 0;
+         seed++) {
+        struct arena scratch = ARENA_INIT;
+        uint64_t rnd = seed;
+        struct planlab_spec spec = {
+            .hosts = 1 + planlab_below(&rnd, 8), .classes = 2, .sets = 4,
+            .jobs = 1 + planlab_below(&rnd, 16), .pair_percent = 30,
+            .extras = seed % 2 == 0,
+        };
+        struct planner_in in;
+        struct planner_plan plan;
+        const char *wrong;
+
+        planlab_make(&spec, seed, &scratch, &in);
+        in.policy.patience_ms = 3600000;
+        in.policy.rounds = seed % 5 == 0 ? 3 : 0;
+        planner_make(&in, &scratch, &plan);
+        wrong = planlab_check(&in, &plan, &scratch);
+        if (wrong != NULL) {
+            diag("seed %d: %s", (int)seed, wrong);
+            broken++;
+        }
+        for (int i = 0; i < in.job_count && !spec.extras; i++) {
+            const struct planner_slot *slot = &plan.slots[plan.order[i]];
+
+            if (slot->verdict != PLANNER_LATER
+                || in.jobs[plan.order[i]].role_count > 1)
+                continue;
+            placed++;
+            for (int k = -1; k < i; k++) {
+                int64_t at = k < 0 ? in.now_ms
+                                   : plan.slots[plan.order[k]].end_ms;
+
+                if (at >= in.now_ms && at < slot->start_ms
+                    && could_start(&in, &plan, i, at))
+                    idle++;
+            }
+        }
+        arena_free(&scratch);
+    }
+    is_int(broken, 0, "10,000 random plans break no rule: nobody half "
+           "served, nobody twice");
+    ok(idle == 0 && placed > 1000, "no job waits while a host would do");
+}
+
+/* Replans while the world turns: what was promised stays true. */
+static void
+kept_promises(void)
+{
+    int broken = 0, kept = 0, waits = 0;
+
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct arena scratch = ARENA_INIT;
+        struct planlab_spec spec = { .hosts = 4, .classes = 1, .sets = 3,
+                                     .jobs = 40, .pair_percent = 30 };
+        struct planner_in in;
+        struct planner_plan plan;
+        struct planner_job jobs[40];
+
+        planlab_make(&spec, seed, &scratch, &in);
+        memcpy(jobs, in.jobs, sizeof jobs);
+        in.jobs = jobs;
+        for (int n = 4; n <= 40; n++) {
+            in.job_count = n;   /* one more arrives, nobody has started */
+            jobs[n - 1].flight = n;
+            jobs[n - 1].queued_ms = in.now_ms;
+            planner_make(&in, &scratch, &plan);
+            must(planlab_check(&in, &plan, &scratch) == NULL);
+            kept += plan.kept;
+            for (int j = 0; j < n; j++) {
+                if (plan.slots[j].verdict > PLANNER_LATER)
+                    continue;
+                waits++;
+                broken += jobs[j].booked_ms > 0
+                    && plan.slots[j].start_ms > jobs[j].booked_ms;
+                jobs[j].booked_ms = plan.slots[j].start_ms;
+                jobs[j].booked_hosts = plan.slots[j].hosts;
+            }
+        }
+        arena_free(&scratch);
+    }
+    is_int(broken, 0, "no booking moves back while its patience is over");
+    ok(waits > 10000, "of %d, with %d plans kept", waits, kept);
+}
+
+/* The shortest schedule, by trying them all (branch and bound): jobs in the
+ * order of their starts, each on each set of hosts. */
+struct exact {
+    const struct planner_in *in;
+    int64_t tails[8], best;
+    int64_t bound;
+};
+
+static void
+exact_search(struct exact *x, unsigned done, int64_t end)
+{
+    const struct planner_in *in = x->in;
+    int64_t rest = 0, used = 0;
+
+    if (end >= x->best || x->best == x->bound)
+        return;
+    if (done + 1 == 1U << in->job_count) {
+        x->best = end;
+        return;
+    }
+    for (int j = 0; j < in->job_count; j++)
+        if ((done >> j & 1) == 0)
+            rest += in->jobs[j].run_ms * in->jobs[j].role_count;
+    for (int h = 0; h < in->host_count; h++)
+        used += x->tails[h];
+    if ((used + rest + in->host_count - 1) / in->host_count >= x->best)
+        return;
+    for (int j = 0; j < in->job_count; j++) {
+        const struct planner_job *job = &in->jobs[j];
+
+        for (int a = 0; a < in->host_count && (done >> j & 1) == 0; a++) {
+            if (!planner_set_has(in->sets[job->roles[0].set].bits, a))
+                continue;
+            for (int b = job->role_count > 1 ? a + 1 : a;
+                 b < in->host_count; b++) {
+                int64_t ta = x->tails[a], tb = x->tails[b], at;
+
+                if (b != a
+                    && (!planner_set_has(in->sets[job->roles[1].set].bits, b)
+                        || in->hosts[a].class != in->hosts[b].class))
+                    continue;
+                at = (ta > tb ? ta : tb) + job->run_ms;
+                x->tails[a] = x->tails[b] = at;
+                exact_search(x, done | 1U << j, at > end ? at : end);
+                x->tails[a] = ta;
+                x->tails[b] = tb;
+                if (job->role_count == 1)
+                    break;
+            }
+        }
+    }
+}
+
+static void
+against_optimum(void)
+{
+    double sum = 0, worst = 0;
+    int cases = 0;
+
+    for (uint64_t seed = 1; cases < 200; seed++) {
+        struct arena scratch = ARENA_INIT;
+        struct planlab_spec spec = { .hosts = 3, .classes = 1, .sets = 3,
+                                     .jobs = 6, .pair_percent = 25 };
+        struct planner_in in;
+        struct planner_plan plan;
+        struct exact exact = { .best = INT64_MAX };
+        bool all = true;
+        double ratio;
+
+        planlab_make(&spec, seed, &scratch, &in);
+        in.policy.rounds = 64;
+        planner_make(&in, &scratch, &plan);
+        for (int j = 0; j < in.job_count; j++)
+            all = all && plan.slots[j].verdict <= PLANNER_LATER;
+        if (all) {
+            exact.in = &in;
+            exact.bound = planlab_bound(&in);
+            exact_search(&exact, 0, 0);
+            ratio = (double)(plan.end_ms - in.now_ms) / (double)exact.best;
+            must(ratio > 0.999999);
+            sum += ratio;
+            worst = ratio > worst ? ratio : worst;
+            cases++;
+        }
+        arena_free(&scratch);
+    }
+    ok(sum / cases <= 1.02, "%d tiny cases: %.4f of the optimum, worst %.3f",
+       cases, sum / cases, worst);
+}
+
+static void
+osstest_lab(void)
+{
+    double sum = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct arena scratch = ARENA_INIT;
+        struct planner_in in;
+        struct planner_plan plan;
+
+        planlab_osstest(seed, &scratch, &in);
+        in.policy.rounds = 16;
+        planner_make(&in, &scratch, &plan);
+        must(planlab_check(&in, &plan, &scratch) == NULL);
+        sum += (double)(plan.end_ms - in.now_ms)
+            / (double)planlab_bound(&in) / 20;
+        arena_free(&scratch);
+    }
+    ok(sum <= 1.10, "a flight of 150 jobs on 36 hosts: %.4f of the bound",
+       sum);
+}
+
+int
+main(void)
+{
+    timelines();
+    order();
+    fair();
+    many_hosts();
+    backfill();
+    reuse_and_leans();
+    quotas_and_groups();
+    preemption();
+    promises();
+    overdue();
+    random_cases();
+    kept_promises();
+    against_optimum();
+    osstest_lab();
+    arena_free(&arena);
+    return tap_done();
+}

@@ -349,210 +349,170 @@ out:
     return ok;
 }
 
-static bool
-read_cases(struct reading *reading, struct fault *why)
+static void
+add_case(struct reading *reading, const struct db_rows *rows, int i,
+         size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_case *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_case *row = element;
+    struct evidence_step *step = step_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_CASES, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_step *step = step_of_row(reading, rows, i, &at);
-
-        if (step == NULL)
-            continue;
-        list[i].id = cell(reading, rows, i, 2);
-        list[i].status = outcome_parse(db_text(rows, i, 3));
-        list[i].note = cell(reading, rows, i, 4);
-        if (step->case_count++ == 0)
-            step->cases = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (step == NULL)
+        return;
+    row->id = cell(reading, rows, i, 2);
+    row->status = outcome_parse(db_text(rows, i, 3));
+    row->note = cell(reading, rows, i, 4);
+    if (step->case_count++ == 0)
+        step->cases = row;
 }
 
-static bool
-read_metrics(struct reading *reading, struct fault *why)
+static void
+add_metric(struct reading *reading, const struct db_rows *rows, int i,
+           size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_metric *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_metric *row = element;
+    struct evidence_step *step = step_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_METRICS, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_step *step = step_of_row(reading, rows, i, &at);
-
-        if (step == NULL)
-            continue;
-        list[i].name = cell(reading, rows, i, 2);
-        list[i].value = db_double(rows, i, 3, 0);
-        list[i].unit = cell(reading, rows, i, 4);
-        list[i].higher_is_better = db_bool(rows, i, 5);
-        if (step->metric_count++ == 0)
-            step->metrics = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (step == NULL)
+        return;
+    row->name = cell(reading, rows, i, 2);
+    row->value = db_double(rows, i, 3, 0);
+    row->unit = cell(reading, rows, i, 4);
+    row->higher_is_better = db_bool(rows, i, 5);
+    if (step->metric_count++ == 0)
+        step->metrics = row;
 }
 
-static bool
-read_attachments(struct reading *reading, struct fault *why)
+static void
+add_attachment(struct reading *reading, const struct db_rows *rows, int i,
+               size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_attachment *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_attachment *row = element;
+    struct evidence_step *step = step_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_ATTACHMENTS, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_step *step = step_of_row(reading, rows, i, &at);
-
-        if (step == NULL)
-            continue;
-        list[i].name = cell(reading, rows, i, 2);
-        list[i].kind = cell(reading, rows, i, 3);
-        list[i].sha256 = cell(reading, rows, i, 4);
-        list[i].bytes = db_int(rows, i, 5, -1);
-        if (step->attachment_count++ == 0)
-            step->attachments = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (step == NULL)
+        return;
+    row->name = cell(reading, rows, i, 2);
+    row->kind = cell(reading, rows, i, 3);
+    row->sha256 = cell(reading, rows, i, 4);
+    row->bytes = db_int(rows, i, 5, -1);
+    if (step->attachment_count++ == 0)
+        step->attachments = row;
 }
 
-static bool
-read_roles(struct reading *reading, struct fault *why)
+static void
+add_role(struct reading *reading, const struct db_rows *rows, int i,
+         size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_role *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_role *row = element;
+    struct evidence_job *job = job_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_ROLES, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_job *job = job_of_row(reading, rows, i, &at);
-
-        if (job == NULL)
-            continue;
-        list[i].role = cell(reading, rows, i, 1);
-        list[i].arch = cell(reading, rows, i, 2);
-        list[i].host = cell(reading, rows, i, 3);
-        if (job->role_count++ == 0)
-            job->roles = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (job == NULL)
+        return;
+    row->role = cell(reading, rows, i, 1);
+    row->arch = cell(reading, rows, i, 2);
+    row->host = cell(reading, rows, i, 3);
+    if (job->role_count++ == 0)
+        job->roles = row;
 }
 
-static bool
-read_runvars(struct reading *reading, struct fault *why)
+static void
+add_runvar(struct reading *reading, const struct db_rows *rows, int i,
+           size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_runvar *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_runvar *row = element;
+    struct evidence_job *job = job_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_RUNVARS, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_job *job = job_of_row(reading, rows, i, &at);
-
-        if (job == NULL)
-            continue;
-        list[i].name = cell(reading, rows, i, 1);
-        list[i].value = cell(reading, rows, i, 2);
-        list[i].result = db_bool(rows, i, 3);
-        if (job->runvar_count++ == 0)
-            job->runvars = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (job == NULL)
+        return;
+    row->name = cell(reading, rows, i, 1);
+    row->value = cell(reading, rows, i, 2);
+    row->result = db_bool(rows, i, 3);
+    if (job->runvar_count++ == 0)
+        job->runvars = row;
 }
 
-static bool
-read_boots(struct reading *reading, struct fault *why)
+static void
+add_boot(struct reading *reading, const struct db_rows *rows, int i,
+         size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_boot *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_boot *row = element;
+    struct evidence_job *job = job_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_BOOTS, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_job *job = job_of_row(reading, rows, i, &at);
-
-        if (job == NULL)
-            continue;
-        list[i].nonce = cell(reading, rows, i, 1);
-        list[i].host = cell(reading, rows, i, 2);
-        list[i].status = cell(reading, rows, i, 3);
-        list[i].reason = cell(reading, rows, i, 4);
-        list[i].address = cell(reading, rows, i, 5);
-        list[i].armed_ms = db_int(rows, i, 6, -1);
-        list[i].power_ms = db_int(rows, i, 7, -1);
-        list[i].powered_ms = db_int(rows, i, 8, -1);
-        list[i].script_ms = db_int(rows, i, 9, -1);
-        list[i].fetched_ms = db_int(rows, i, 10, -1);
-        list[i].up_ms = db_int(rows, i, 11, -1);
-        list[i].fetch_count = db_int(rows, i, 12, 0);
-        list[i].fetch_bytes = db_int(rows, i, 13, 0);
-        if (job->boot_count++ == 0)
-            job->boots = &list[i];
-    }
-out:
-    db_rows_free(rows);
-    return ok;
+    if (job == NULL)
+        return;
+    row->nonce = cell(reading, rows, i, 1);
+    row->host = cell(reading, rows, i, 2);
+    row->status = cell(reading, rows, i, 3);
+    row->reason = cell(reading, rows, i, 4);
+    row->address = cell(reading, rows, i, 5);
+    row->armed_ms = db_int(rows, i, 6, -1);
+    row->power_ms = db_int(rows, i, 7, -1);
+    row->powered_ms = db_int(rows, i, 8, -1);
+    row->script_ms = db_int(rows, i, 9, -1);
+    row->fetched_ms = db_int(rows, i, 10, -1);
+    row->up_ms = db_int(rows, i, 11, -1);
+    row->fetch_count = db_int(rows, i, 12, 0);
+    row->fetch_bytes = db_int(rows, i, 13, 0);
+    if (job->boot_count++ == 0)
+        job->boots = row;
 }
 
-static bool
-read_needs(struct reading *reading, struct fault *why)
+static void
+add_need(struct reading *reading, const struct db_rows *rows, int i,
+         size_t *at, void *element)
 {
-    struct db_rows *rows = NULL;
-    struct evidence_need *list;
-    size_t at = 0;
-    bool ok;
+    struct evidence_need *row = element;
+    struct evidence_job *job = job_of_row(reading, rows, i, at);
 
-    ok = query_flight(reading, &Q_NEEDS, &rows, why);
-    if (!ok)
-        goto out;
-    list = list_new(reading, rows, sizeof *list);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        struct evidence_job *job = job_of_row(reading, rows, i, &at);
+    if (job == NULL)
+        return;
+    row->flight = db_int(rows, i, 1, 0);
+    row->job = cell(reading, rows, i, 2);
+    if (job->need_count++ == 0)
+        job->needs = row;
+}
 
-        if (job == NULL)
+/* What hangs on jobs and steps: 'add' fills the element of row i and gives it
+ * to its parent, which a row may lack. */
+static const struct children {
+    const struct query *query;
+    size_t bytes;               /* of an element */
+    bool frame;
+    void (*add)(struct reading *reading, const struct db_rows *rows, int i,
+                size_t *at, void *element);
+} CHILDREN[] = {
+    { &Q_CASES, sizeof(struct evidence_case), false, add_case },
+    { &Q_METRICS, sizeof(struct evidence_metric), false, add_metric },
+    { &Q_ATTACHMENTS, sizeof(struct evidence_attachment), false,
+      add_attachment },
+    { &Q_ROLES, sizeof(struct evidence_role), true, add_role },
+    { &Q_RUNVARS, sizeof(struct evidence_runvar), true, add_runvar },
+    { &Q_BOOTS, sizeof(struct evidence_boot), false, add_boot },
+    { &Q_NEEDS, sizeof(struct evidence_need), false, add_need },
+};
+
+static bool
+read_children(struct reading *reading, struct fault *why)
+{
+    bool ok = true;
+
+    for (size_t k = 0; ok && k < ARRAY_LEN(CHILDREN); k++) {
+        const struct children *kind = &CHILDREN[k];
+        struct db_rows *rows = NULL;
+        size_t at = 0;
+
+        if (reading->frame && !kind->frame)
             continue;
-        list[i].flight = db_int(rows, i, 1, 0);
-        list[i].job = cell(reading, rows, i, 2);
-        if (job->need_count++ == 0)
-            job->needs = &list[i];
+        ok = query_flight(reading, kind->query, &rows, why);
+        if (ok) {
+            char *list = list_new(reading, rows, kind->bytes);
+
+            for (int i = 0; i < db_rows_count(rows); i++)
+                kind->add(reading, rows, i, &at,
+                          list + (size_t)i * kind->bytes);
+        }
+        db_rows_free(rows);
     }
-out:
-    db_rows_free(rows);
     return ok;
 }
 
@@ -685,10 +645,8 @@ read_all(struct db *db, void *arg, struct fault *why)
         bool frame;
     } PARTS[] = {
         { read_flight, true }, { read_jobs, true }, { read_steps, false },
-        { read_cases, false }, { read_metrics, false },
-        { read_attachments, false }, { read_roles, true },
-        { read_runvars, true }, { read_boots, false }, { read_needs, false },
-        { read_hosts, true }, { read_builds, true }, { read_trees, true },
+        { read_children, true }, { read_hosts, true }, { read_builds, true },
+        { read_trees, true },
     };
     struct reading *reading = arg;
     int64_t flight = reading->out->flight;

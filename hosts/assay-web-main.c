@@ -71,6 +71,12 @@ reply_page(struct web *web, const struct web_route *route,
     case WEB_HOSTS:
         ok = pages_hosts(db, &reply->text, &why);
         break;
+    case WEB_HOST:
+        ok = pages_host(db, route->name, &reply->text, &why);
+        break;
+    case WEB_JOB:
+        ok = pages_job(db, route->name, &reply->text, &why);
+        break;
     case WEB_FLIGHT:
         ok = pages_flight(db, web->root, route->flight, &reply->text, &why);
         break;
@@ -165,7 +171,9 @@ handle(void *owner, const struct http_request *request,
     case WEB_FLIGHTS:
     case WEB_FLIGHT:
     case WEB_FLIGHT_JSON:
+    case WEB_HOST:
     case WEB_HOSTS:
+    case WEB_JOB:
     case WEB_LOG:
     case WEB_ARTEFACT:
     case WEB_KIND_COUNT:

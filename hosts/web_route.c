@@ -131,6 +131,21 @@ parse_flight(const char *path, struct web_route *out)
         bad(out, "a flight has a number");
 }
 
+/* What the database takes for the name of a job or a host. */
+static bool
+is_name(const char *text)
+{
+    static const char OTHERS[] = "._+-";
+
+    for (const char *p = text; *p != '\0'; p++) {
+        if (!(*p >= '0' && *p <= '9') && !(*p >= 'a' && *p <= 'z')
+            && !(*p >= 'A' && *p <= 'Z')
+            && (p == text || strchr(OTHERS, *p) == NULL))
+            return false;
+    }
+    return text[0] != '\0';
+}
+
 static void
 parse_log(const char *path, struct web_route *out)
 {
@@ -148,13 +163,8 @@ parse_log(const char *path, struct web_route *out)
         return;
     }
     out->step = (int)number;
-    for (const char *p = out->name; *p != '\0'; p++) {
-        if (strchr("._+-", *p) == NULL && !(*p >= '0' && *p <= '9')
-            && !(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z')) {
-            bad(out, "a job has another name");
-            return;
-        }
-    }
+    if (!is_name(out->name))
+        bad(out, "a job has another name");
 }
 
 static void
@@ -165,6 +175,16 @@ parse_artefact(const char *path, struct web_route *out)
     if (!take_part(&path, out->name, sizeof out->name) || *path != '\0'
         || strlen(out->name) != 64 || strspn(out->name, HEX) != 64)
         bad(out, "an artefact is named by its SHA-256");
+}
+
+static void
+parse_named(enum web_kind kind, const char *path, struct web_route *out)
+{
+    out->side = WEB_SIDE_PAGES;
+    out->kind = kind;
+    if (!take_part(&path, out->name, sizeof out->name) || *path != '\0'
+        || !is_name(out->name))
+        bad(out, "that is no name");
 }
 
 void
@@ -206,6 +226,10 @@ web_route_parse(const char *target, struct web_route *out)
         parse_boot(path + 3, out);
     else if (strncmp(path, "/flight/", 8) == 0)
         parse_flight(path + 8, out);
+    else if (strncmp(path, "/host/", 6) == 0)
+        parse_named(WEB_HOST, path + 6, out);
+    else if (strncmp(path, "/job/", 5) == 0)
+        parse_named(WEB_JOB, path + 5, out);
     else if (strncmp(path, "/log/", 5) == 0)
         parse_log(path + 5, out);
     else if (strncmp(path, "/artefact/", 10) == 0)

@@ -21,6 +21,8 @@ enum web_kind {
     WEB_FLIGHT,                 /* /flight/N */
     WEB_FLIGHT_JSON,            /* /flight/N.json */
     WEB_HOSTS,                  /* /hosts */
+    WEB_HOST,                   /* /host/NAME */
+    WEB_JOB,                    /* /job/NAME */
     WEB_LOG,                    /* /log/FLIGHT/JOB/STEP */
     WEB_ARTEFACT,               /* /artefact/SHA256 */
     WEB_KIND_COUNT
@@ -39,7 +41,8 @@ struct web_route {
     const char *loader;         /* SCRIPT: "ipxe" or "grub" */
     char mac[18];               /* "52:54:00:aa:00:11" */
     char nonce[33];             /* 32 lower-case hexadecimal digits */
-    char name[WEB_NAME_MAX + 1];        /* PART, LOG (the job), ARTEFACT */
+    char name[WEB_NAME_MAX + 1];        /* PART, LOG (the job), ARTEFACT,
+                                         * HOST, JOB */
     int64_t flight;             /* >= 1 */
     int step;                   /* >= 1 */
 };

@@ -58,7 +58,7 @@ html_path(struct buf *out, const char *path)
         unsigned char c = (unsigned char)*p;
 
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || strchr("._~/-", c) != NULL)
+            || (c >= '0' && c <= '9') || strchr("._~/+-", c) != NULL)
             buf_addc(out, *p);
         else
             buf_addf(out, "%%%02X", c);

@@ -23,7 +23,7 @@ void html_end(struct buf *out);
 void html_text(struct buf *out, const char *text);
 /* Lines that results/plain.h made. */
 void html_pre(struct buf *out, const char *plain);
-/* A path as part of a quoted URL: all but [A-Za-z0-9._~/-] as %XX. */
+/* A path as part of a quoted URL: all but [A-Za-z0-9._~/+-] as %XX. */
 void html_path(struct buf *out, const char *path);
 
 void html_duration(struct buf *out, int64_t ms);        /* "1.2 s" */

@@ -14,17 +14,25 @@
 #include "results/html.h"
 #include "results/logfile.h"
 #include "results/overview_db.h"
+#include "results/past.h"
 #include "results/report.h"
 
 #define FLIGHTS_SHOWN 200
 
 static void
-begin(struct buf *out, const char *title)
+begin_bare(struct buf *out, const char *title)
 {
     html_begin(out, title);
     buf_adds(out, "<p class=\"top\"><span>Assay</span><span>"
              "<a href=\"/flights\">flights</a>, <a href=\"/hosts\">hosts</a>"
-             "</span></p>\n<main>\n<h1>");
+             "</span></p>\n<main>\n");
+}
+
+static void
+begin(struct buf *out, const char *title)
+{
+    begin_bare(out, title);
+    buf_adds(out, "<h1>");
     html_text(out, title);
     buf_adds(out, "</h1>\n");
 }
@@ -98,9 +106,11 @@ out:
 static void
 host_row(const struct overview_host *host, struct buf *out)
 {
-    buf_adds(out, "<tr><td>");
+    buf_adds(out, "<tr><td><a href=\"/host/");
+    html_path(out, host->name);
+    buf_adds(out, "\">");
     html_text(out, host->name);
-    buf_adds(out, "<td>");
+    buf_adds(out, "</a><td>");
     html_text(out, host->arch);
     buf_adds(out, "<td>");
     html_text(out, host->class);
@@ -209,6 +219,44 @@ pages_log(struct db *db, const char *root, int64_t flight, const char *job,
         ok = fault_set(why, FAULT_NOT_FOUND, "step %d of job %s has no log",
                        step, job);
     ok = ok && logfile_open(root, path, fd_out, bytes_out, why);
+    arena_free(&arena);
+    return ok;
+}
+
+/* A page around what 'past' says. */
+static void
+past_page(const struct past *past, struct buf *out)
+{
+    begin_bare(out, past->name);
+    past_html(past, REPORT_LINKS_WEB, out);
+    end(out);
+}
+
+bool
+pages_job(struct db *db, const char *job, struct buf *out, struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    struct past past;
+    bool ok;
+
+    ok = past_read_job(db, job, "", PAST_RUNS_DEFAULT, &arena, &past, why);
+    if (ok)
+        past_page(&past, out);
+    arena_free(&arena);
+    return ok;
+}
+
+bool
+pages_host(struct db *db, const char *host, struct buf *out,
+           struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    struct past past;
+    bool ok;
+
+    ok = past_read_host(db, host, PAST_RUNS_DEFAULT, &arena, &past, why);
+    if (ok)
+        past_page(&past, out);
     arena_free(&arena);
     return ok;
 }

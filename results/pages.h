@@ -26,6 +26,11 @@ MUST_CHECK bool pages_flight_json(struct db *db, int64_t flight,
 MUST_CHECK bool pages_log(struct db *db, const char *root, int64_t flight,
                           const char *job, int step, int *fd_out,
                           int64_t *bytes_out, struct fault *why);
+/* What a job or a host did lately. */
+MUST_CHECK bool pages_job(struct db *db, const char *job, struct buf *out,
+                          struct fault *why);
+MUST_CHECK bool pages_host(struct db *db, const char *host, struct buf *out,
+                           struct fault *why);
 /* What an error looks like to a person. */
 void pages_error(int status, const char *text, struct buf *out);
 

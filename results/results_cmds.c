@@ -17,7 +17,9 @@
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
 #include "results/evidence.h"
+#include "results/html.h"
 #include "results/mail.h"
+#include "results/past.h"
 #include "results/report.h"
 #include "results/verdict.h"
 
@@ -318,6 +320,87 @@ run_parse(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
+/* The past ----------------------------------------------------------------- */
+
+typedef bool past_fn(struct db *db, struct cmd_call *call, int limit,
+                     struct arena *arena, struct past *out,
+                     struct fault *why);
+
+static void
+past_make(const char *format, const struct past *past, struct buf *out)
+{
+    if (strcmp(format, "json") == 0) {
+        (void)add_json(past_json(past), out);
+    } else if (strcmp(format, "html") == 0) {
+        html_begin(out, past->name);
+        buf_adds(out, "<main>\n");
+        past_html(past, REPORT_LINKS_NONE, out);
+        buf_adds(out, "</main>\n");
+        html_end(out);
+    } else {
+        past_text(past, out);
+    }
+}
+
+static bool
+run_past(struct cmd_call *call, past_fn *read, struct fault *why)
+{
+    const char *format = cmd_json(call) ? "json" : cmd_text(call, "format");
+    struct arena arena = ARENA_INIT;
+    struct buf out = BUF_INIT;
+    struct db *db = NULL;
+    struct past past;
+    bool ok;
+
+    ok = strcmp(format, "text") == 0 || strcmp(format, "html") == 0
+        || strcmp(format, "json") == 0;
+    if (!ok) {
+        fault_set(why, FAULT_USAGE, "there is no format '%s' (text, html, "
+                  "json)", format);
+        goto out;
+    }
+    ok = db_open("assay", &db, why)
+        && read(db, call, (int)cmd_int(call, "runs"), &arena, &past, why);
+    if (ok) {
+        past_make(format, &past, &out);
+        ok = put_out(cmd_text(call, "output"), &out, why);
+    }
+out:
+    db_close(db);
+    buf_free(&out);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+read_job(struct db *db, struct cmd_call *call, int limit,
+         struct arena *arena, struct past *out, struct fault *why)
+{
+    const char *branch = cmd_text(call, "branch");
+
+    return past_read_job(db, cmd_arg(call, 0), branch == NULL ? "" : branch,
+                         limit, arena, out, why);
+}
+
+static bool
+run_job(struct cmd_call *call, struct fault *why)
+{
+    return run_past(call, read_job, why);
+}
+
+static bool
+read_host(struct db *db, struct cmd_call *call, int limit,
+          struct arena *arena, struct past *out, struct fault *why)
+{
+    return past_read_host(db, cmd_arg(call, 0), limit, arena, out, why);
+}
+
+static bool
+run_host(struct cmd_call *call, struct fault *why)
+{
+    return run_past(call, read_host, why);
+}
+
 #define OUT_OPTS \
     { "from", CMD_OPT_TEXT, "ADDRESS", NULL, 0, 0, \
       "mail: who sends it" }, \
@@ -345,6 +428,26 @@ static const struct cmd_opt parse_opts[] = {
     { 0 },
 };
 
+#define PAST_OPTS \
+    { "format", CMD_OPT_TEXT, "FORMAT", "text", 0, 0, \
+      "text, html or json" }, \
+    { "output", CMD_OPT_TEXT, "FILE", NULL, 0, 0, \
+      "write there instead of standard output" }, \
+    { "runs", CMD_OPT_INT, "N", "100", 1, PAST_RUNS_MAX, \
+      "the last N runs" }
+
+static const struct cmd_opt job_opts[] = {
+    { "branch", CMD_OPT_TEXT, "BRANCH", NULL, 0, 0,
+      "only flights of this branch" },
+    PAST_OPTS,
+    { 0 },
+};
+
+static const struct cmd_opt host_opts[] = {
+    PAST_OPTS,
+    { 0 },
+};
+
 const struct cmd results_cmds[] = {
     { "report", "FLIGHT", 1, 1, CMD_READS, report_opts, run_report,
       "show what a flight found, and what it did not cover",
@@ -352,6 +455,14 @@ const struct cmd results_cmds[] = {
       "console or log that matter and whose fault it is, then what was not "
       "covered, then every step with its time.\n\n"
       "A report can be made at any time, also while the flight runs." },
+    { "report host", "HOST", 1, 1, CMD_READS, host_opts, run_host,
+      "show how a host did lately",
+      "Its runs and boots as strips, how often jobs passed on it, and when it "
+      "did not do its part. assay-web shows the same at /host/HOST." },
+    { "report job", "JOB", 1, 1, CMD_READS, job_opts, run_job,
+      "show how a job did lately",
+      "Each of its tests as a strip of runs with its pass rate, and its "
+      "measurements over time. assay-web shows the same at /job/JOB." },
     { "report parse", "FILE", 1, 1, CMD_READS, parse_opts, run_parse,
       "read the results back from a mailed report",
       "FILE is a mail of --format mail, as it was sent or as an archive keeps "

@@ -1,6 +1,7 @@
 #!/bin/sh
 # tests/results/past-test.sh - what a report says of the past: against which
-# baseline, since when, which causes, what changed, with the commits of a tree.
+# baseline, since when, which causes, what changed, with the commits of a tree;
+# and how a job and a host did lately.
 set -u
 here=$ASSAY_TOP_SRCDIR/tests/results
 n=0
@@ -92,6 +93,83 @@ has "$dir/page" 'domctl: &lt;script&gt;alert(1)&lt;/script&gt;' 'harmless'
 result $? 'no script'
 assay report 26 --format html >"$dir/good"
 has "$dir/good" '<h1>flight 26: <span>perfect</span></h1>' 'a good flight'
+
+# Jobs and hosts
+assay report job guest >"$dir/job"
+has "$dir/job" 'job guest: 85 % (66 to 94 %) of 26 runs, 4 broke' 'a job'
+has "$dir/job" \
+    'guest-saverestore            ..-.......-.......-......F-FFF  85 %' \
+    'a test of it as a strip'
+has "$dir/job" '31 2026-11-19 fail     bench-1' 'its runs'
+has "$dir/job" 'bench-2 did not power on' '... and why'
+assay report job guest --runs 4 --branch xen-unstable --json >"$dir/json"
+jq -e '.rate.pass == 0 and .rate.fail == 3 and .rate.broken == 1
+    and (.runs | length) == 4 and .runs[0].flight == 31
+    and (.tests[] | select(.testid == "guest-start").statuses)
+        == ["pass", "pass", "pass", "blocked"]' "$dir/json" >/dev/null
+result $? 'as JSON, fewer'
+assay report job perf --json | jq -e '.measurements[]
+    | select(.name == "domain_create" and .testid == "perf-check")
+    | .medians[0] == 1212 and (.medians | length) == 31
+      and .medians[30] == null and .better == "lower"' >/dev/null
+result $? 'its measurements'
+assay report job perf --format html >"$dir/perf"
+has "$dir/perf" '<svg class="plot"' 'a plot'
+has "$dir/perf" 'flight 31: 1212 ms</title>' '... that says its numbers'
+assay report host bench-2 >"$dir/host"
+has "$dir/host" 'host bench-2: 93 % (83 to 97 %) of 56 runs, 4 broke' 'a host'
+has "$dir/host" 'amd64, uefi firmware, class bench, site lab, good' '... what'
+assay report host bench-2 --json | jq -e '(.boots | length) == 15
+    and .boots[0].status == "up" and (.runs | length) == 60' >/dev/null
+result $? 'its boots'
+assay db psql -- -qX >/dev/null <<'SQL'
+insert into assay.host_mark (host, flight, job, reason) values
+    ('bench-2', 28, 'guest', E'<script>\x1b[31m no power');
+SQL
+assay report host bench-2 --format html >"$dir/page"
+has "$dir/page" '&lt;script&gt; no power' 'what it is marked for, harmless'
+has "$dir/page" 'title="flight 28 guest: broken, xen-boot: bench-2 did not' \
+    'what a run was'
+for page in perf page; do
+    sed -e '/<style>/,/<\/style>/d' -e 's/<meta[^>]*>//; s/<!DOCTYPE html>//' \
+        -e 's/<t[dh]\( [^>]*\)*>//g; s/<br>//g' "$dir/$page" |
+        xmllint --noout - 2>"$dir/why"
+    result $? 'well-formed'
+done
+for wrong in 'job none' 'host none' 'job guest --branch none' \
+    'job guest --runs 0' 'job guest --format pdf'; do
+    # shellcheck disable=SC2086 # a name and options
+    assay report $wrong >/dev/null 2>&1
+    [ $? -eq 2 ]
+    result $? "refuses $wrong"
+done
+
+# None of this reads a big table from end to end when it need not.
+assay db psql -- -qX -c 'alter system set enable_seqscan = off' \
+    -c 'select pg_reload_conf()' >/dev/null
+scans()
+{
+    assay db psql -- -qXAt -c "select sum(seq_scan) from pg_stat_user_tables
+        where schemaname = 'assay' and relname in ('step', 'job', 'runvar',
+        'job_role', 'step_case', 'measurement', 'boot', 'failure')"
+}
+uses()
+{
+    assay db psql -- -qXAt -c "select indexrelname, idx_scan from
+        pg_stat_user_indexes where indexrelname in ('job_by_name',
+        'job_role_by_host', 'boot_by_host', 'flight_by_branch') order by 1"
+}
+before=$(scans)
+uses >"$dir/uses"
+assay report job guest >/dev/null
+assay report host bench-2 >/dev/null
+assay report 31 >/dev/null
+after=$(scans)
+[ "$before" = "$after" ]
+result $? "no big table is read from end to end ($before, $after)"
+uses | paste -d '|' "$dir/uses" - | awk -F '|' '$4 > $2 { n++ }
+    END { exit n != 4 }'
+result $? "... but by its index"
 
 echo "1..$n"
 [ $failed -ne 0 ] || pgfix_passed=yes

@@ -20,6 +20,7 @@
 #include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
 #include "results/issue_cmds.h"
+#include "results/history_cmds.h"
 #include "results/pattern_cmds.h"
 #include "results/results_cmds.h"
 #include "results/stats_cmds.h"
@@ -36,6 +37,7 @@ static const struct cmd *const tables[] = {
     gate_cmds,
     gate_lever_cmds,
     gate_ruling_cmds,
+    history_cmds,
     host_cmds,
     hypervisor_cmds,
     issue_cmds,

@@ -13,37 +13,12 @@
 #include "harness/buf.h"
 #include "harness/json.h"
 #include "hosts/address.h"
+#include "hosts/ipmi_words.h"
 #include "hosts/secret.h"
 
 #define PORT 623
-#define CIPHER_SUITE 3
 #define RESEND_MS 400
 
-
-static const struct {
-    const char *name;
-    uint8_t level;
-} privileges[] = {
-    { "user", IPMI_PRIVILEGE_LEVEL_USER },
-    { "operator", IPMI_PRIVILEGE_LEVEL_OPERATOR },
-    { "admin", IPMI_PRIVILEGE_LEVEL_ADMIN },
-};
-
-static const struct {
-    const char *name;
-    unsigned flag;
-} workarounds[] = {
-    { "authcap",
-      IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_AUTHENTICATION_CAPABILITIES },
-    { "intel20", IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_INTEL_2_0_SESSION },
-    { "supermicro20",
-      IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_SUPERMICRO_2_0_SESSION },
-    { "sun20", IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_SUN_2_0_SESSION },
-    { "opensesspriv",
-      IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_OPEN_SESSION_PRIVILEGE },
-    { "integritycheckvalue",
-      IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_NON_EMPTY_INTEGRITY_CHECK_VALUE },
-};
 
 static const struct {
     const char *name;
@@ -95,39 +70,13 @@ ipmi_fault(ipmi_ctx_t ctx, const char *what, struct fault *why)
     return fault_set(why, kind, "ipmi: %s: %s", what, ipmi_ctx_strerror(error));
 }
 
-static unsigned
-workaround_of(const json_t *config)
-{
-    const char *name = json_text(config, "workaround");
-
-    for (size_t i = 0; name != NULL && i < ARRAY_LEN(workarounds); i++) {
-        if (strcmp(workarounds[i].name, name) == 0)
-            return workarounds[i].flag;
-    }
-    return 0;
-}
-
-static uint8_t
-privilege_of(const json_t *config)
-{
-    const char *name = json_text(config, "privilege");
-
-    for (size_t i = 0; name != NULL && i < ARRAY_LEN(privileges); i++) {
-        if (strcmp(privileges[i].name, name) == 0)
-            return privileges[i].level;
-    }
-    return IPMI_PRIVILEGE_LEVEL_OPERATOR;
-}
-
 static bool
 ipmi_open(const struct bmc_order *order, ipmi_ctx_t *ctx_out,
           struct fault *why)
 {
     const json_t *config = order->config;
     const char *user = json_text(config, "user");
-    const char *suite = json_text(config, "cipher_suite");
     char password[SECRET_BYTES] = "", where[272];
-    int64_t number = CIPHER_SUITE;
     unsigned resend_ms = RESEND_MS;
     struct address address;
     ipmi_ctx_t ctx = NULL;
@@ -135,9 +84,6 @@ ipmi_open(const struct bmc_order *order, ipmi_ctx_t *ctx_out,
 
     ok = address_parse(json_text(config, "address"), PORT, &address, why)
         && secret_read(config, "password", password, why);
-    if (ok && suite != NULL)
-        ok = parse_int64(suite, 0, UINT8_MAX, &number)
-            || fault_set(why, FAULT_CONFIG, "bad cipher_suite");
     if (!ok)
         goto out;
     address_text(&address, where);
@@ -146,9 +92,10 @@ ipmi_open(const struct bmc_order *order, ipmi_ctx_t *ctx_out,
     if ((int64_t)resend_ms >= order->limit_ms)
         resend_ms = (unsigned)order->limit_ms / 2 + 1;
     ok = ipmi_ctx_open_outofband_2_0(ctx, where, user, password, NULL, 0,
-                                     privilege_of(config), (uint8_t)number,
+                                     ipmi_privilege(config),
+                                     ipmi_cipher_suite(config),
                                      (unsigned)order->limit_ms, resend_ms,
-                                     workaround_of(config), 0) == 0
+                                     ipmi_workarounds(config, false), 0) == 0
         || ipmi_fault(ctx, where, why);
     if (ok) {
         *ctx_out = ctx;

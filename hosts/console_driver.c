@@ -10,6 +10,15 @@
 #include "harness/fault.h"
 #include "harness/home.h"
 #include "harness/json.h"
+#include "hosts/address.h"
+#include "hosts/ipmi_words.h"
+#include "hosts/secret.h"
+#include "hosts/telnet.h"
+
+#define CONSERVER_PORT 782
+#define IPMI_PORT 623
+#define SSH_PORT 22
+#define CONSOLE_WORD_MAX 100
 
 static const char *const way_names[] = {
     [CONSOLE_WAY_NONE] = "unknown",
@@ -136,8 +145,121 @@ out:
     return ok;
 }
 
+/* On the network: assay-relay connects to our socket ----------------------- */
+
+static bool
+relay_place(const char *host, struct console_place *place_out,
+            struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    const char *home;
+    bool ok;
+
+    ok = home_get(&home, why)
+        && console_place_set(place_out, CONSOLE_WAY_LISTEN,
+                             home_path(&arena, "run/console/%s.sock", host),
+                             why);
+    place_out->relay = true;
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+check_address(const json_t *config, unsigned port, struct fault *why)
+{
+    const char *text = json_text(config, "address");
+    struct address address;
+
+    if (text == NULL)
+        return fault_set(why, FAULT_CONFIG, "console driver %s needs an "
+                         "address", json_text(config, "driver"));
+    return address_parse(text, port, &address, why);
+}
+
+static bool
+sol_place(const char *host, const json_t *config,
+          struct console_place *place_out, struct fault *why)
+{
+    return check_address(config, IPMI_PORT, why)
+        && secret_check(config, "password", true, why)
+        && ipmi_check_words(config, why)
+        && relay_place(host, place_out, why);
+}
+
+static bool
+telnet_place(const char *host, const json_t *config,
+             struct console_place *place_out, struct fault *why)
+{
+    const char *speed = json_text(config, "speed");
+    const char *line = json_text(config, "line");
+    struct telnet_line parsed;
+    int64_t number;
+
+    if (speed != NULL && !parse_int64(speed, 1, UINT32_MAX, &number))
+        return fault_set(why, FAULT_CONFIG, "console speed '%s' is no "
+                         "number of bauds", speed);
+    if (line != NULL && !telnet_line_parse(line, &parsed))
+        return fault_set(why, FAULT_CONFIG, "console line '%s' is not like "
+                         "8n1", line);
+    if (line != NULL && speed == NULL)
+        return fault_set(why, FAULT_CONFIG, "console line '%s' needs a speed",
+                         line);
+    return check_address(config, 0, why)
+        && relay_place(host, place_out, why);
+}
+
+/* One word, for a protocol of lines. */
+static bool
+check_word(const json_t *config, const char *key, bool needed,
+           struct fault *why)
+{
+    const char *text = json_text(config, key);
+
+    if (text == NULL && !needed)
+        return true;
+    if (text == NULL || !name_is_safe(text, CONSOLE_WORD_MAX))
+        return fault_set(why, FAULT_CONFIG, "console driver %s needs the key "
+                         "'%s', a name", json_text(config, "driver"), key);
+    return true;
+}
+
+static bool
+conserver_place(const char *host, const json_t *config,
+                struct console_place *place_out, struct fault *why)
+{
+    return check_address(config, CONSERVER_PORT, why)
+        && check_word(config, "console", true, why)
+        && check_word(config, "user", false, why)
+        && secret_check(config, "password", false, why)
+        && relay_place(host, place_out, why);
+}
+
+static bool
+ssh_place(const char *host, const json_t *config,
+          struct console_place *place_out, struct fault *why)
+{
+    const char *host_key = json_text(config, "host_key");
+    const char *key_file = json_text(config, "key_file");
+
+    if (host_key == NULL || strchr(host_key, ' ') == NULL)
+        return fault_set(why, FAULT_CONFIG, "console driver ssh needs a "
+                         "host_key: TYPE BASE64, as ssh-keyscan prints it "
+                         "after the name");
+    if (key_file != NULL && key_file[0] != '/')
+        return fault_set(why, FAULT_CONFIG, "key_file '%s' is not absolute",
+                         key_file);
+    return check_address(config, SSH_PORT, why)
+        && check_word(config, "user", false, why)
+        && secret_check(config, "password", key_file == NULL, why)
+        && relay_place(host, place_out, why);
+}
+
 static const struct console_driver drivers[] = {
+    { "conserver", conserver_place, NULL, NULL },
+    { "ipmi-sol", sol_place, NULL, NULL },
     { "libvirt", libvirt_place, libvirt_ask, libvirt_answer },
+    { "ssh", ssh_place, NULL, NULL },
+    { "telnet", telnet_place, NULL, NULL },
     { "unix", unix_place, NULL, NULL },
 };
 

@@ -1,5 +1,7 @@
 /* hosts/console_driver.h - where a host's serial console is: one table row a
- * driver. A driver says where; hosts/console_port.c connects and reads. */
+ * driver. A driver says where; hosts/console_port.c connects and reads. What is
+ * on the network is brought to a socket of ours by a process of its own, see
+ * hosts/relay.h. The keys are in assay-host(5). */
 #ifndef HOSTS_CONSOLE_DRIVER_H
 #define HOSTS_CONSOLE_DRIVER_H
 
@@ -25,6 +27,7 @@ const char *console_way_name(enum console_way way);
 struct console_place {
     enum console_way way;
     bool lab;                   /* a machine of the lab's user connects */
+    bool relay;                 /* assay-relay connects: hosts/relay.h */
     char path[CONSOLE_PATH_BYTES];
 };
 

@@ -412,12 +412,12 @@ act_hangup(struct console_port *port)
 {
     const struct log_fields fields = { .host = port->host };
     bool listens = port->listen_fd >= 0;
+    const char *kept = !listens ? "is missing"
+        : port->place.relay ? "is what the other side keeps" : "is kept";
 
-    console_log_note(port->log, CONSOLE_INDEX_GAP, "%s: %s",
-                     port->why != NULL ? port->why
-                                       : "closed by the other side",
-                     listens ? "complete up to here"
-                             : "what comes until the next connect is missing");
+    console_log_note(port->log, CONSOLE_INDEX_GAP, "%s: what comes until the "
+                     "next connect %s", port->why != NULL ? port->why
+                     : "closed by the other side", kept);
     log_with(LOG_LEVEL_INFO, &fields, "console: disconnected");
     tell(port, "disconnected");
     close_connection(port);
@@ -613,6 +613,8 @@ console_port_go(struct console_port *port, const struct console_place *place,
     } else if (sure && !same) {
         port->place = *place;
         console_port_happens(port, CONSOLE_MOVED);
+    } else {
+        port->place.relay = place->relay;       /* no socket tells of it */
     }
 }
 

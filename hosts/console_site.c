@@ -18,6 +18,7 @@
 #include "hosts/console_list.h"
 #include "hosts/console_mux.h"
 #include "hosts/console_port.h"
+#include "hosts/console_relay.h"
 
 #define TICK_MS 250
 #define LIST_LIMIT_MS 60000
@@ -35,6 +36,8 @@ struct site_host {
     const struct console_driver *driver;
     struct console_port *port;  /* NULL: misconfigured */
     struct console_ask *ask;
+    struct console_relay relay;
+    bool relayed;
     int ask_ticks;              /* until the helper is asked; -1: never */
     char *error;                /* why there is no port, or no place */
     bool listed;                /* while a list is compared */
@@ -82,6 +85,7 @@ host_add(struct console_site *site, const char *name)
     host->site = site;
     host->name = xstrdup(name);
     host->ask_ticks = -1;
+    host->relay.err = -1;
     *site->tail = host;
     site->tail = &host->next;
     site->count++;
@@ -94,6 +98,9 @@ host_free(struct site_host *host, bool for_good)
     if (host->ask != NULL)
         host->site->asks--;
     console_ask_cancel(host->ask);
+    if (for_good)
+        console_relay_stop(&host->relay);
+    console_relay_fini(&host->relay);
     console_port_free(host->port, for_good);
     json_decref(host->config);
     free(host->error);
@@ -132,6 +139,10 @@ host_configure(struct site_host *host, json_t *config)
     if (host->config != NULL && host->port != NULL &&
         json_equal(host->config, config))
         return;
+    /* The one that carries it was told the old things. */
+    if (host->config != NULL)
+        console_relay_stop(&host->relay);
+    host->relayed = false;
     json_decref(host->config);
     host->config = json_incref(config);
     ok = name != NULL ||
@@ -148,6 +159,7 @@ host_configure(struct site_host *host, json_t *config)
         return;
     }
     host->ask_ticks = host->driver->ask != NULL ? 0 : -1;
+    host->relayed = place.relay;
     console_port_go(host->port, &place, host->driver->ask == NULL);
 }
 
@@ -311,6 +323,9 @@ on_tick(uv_timer_t *timer)
         if (host->port == NULL)
             continue;
         console_port_tick(host->port);
+        if (host->relayed)
+            console_relay_tick(&host->relay, site->env->clock, host->port,
+                               host->config);
         if (host->ask_ticks > 0)
             host->ask_ticks--;
         else if (host->ask_ticks == 0 && host->ask == NULL &&
@@ -414,8 +429,12 @@ describe(const struct site_host *host)
         console_port_describe(host->port, object);
     else
         json_put_text(object, "state", "misconfigured");
+    if (host->relayed)
+        json_put_int(object, "relay", host->relay.pid);
     if (host->error != NULL)
         json_put_text(object, "why", host->error);
+    else if (host->relay.why != NULL)
+        json_put_text(object, "why", host->relay.why);
     return object;
 }
 

@@ -13,6 +13,7 @@
 #include "harness/json.h"
 #include "harness/mem.h"
 #include "harness/yaml.h"
+#include "hosts/console_driver.h"
 #include "hosts/netboot.h"
 #include "hosts/power.h"
 #include "hosts/provision.h"
@@ -240,12 +241,22 @@ at_line(struct fault *why, const struct host_file *file, const char *path)
 static bool
 check_drivers(const struct host_file *file, struct fault *why)
 {
+    const struct console_driver *console;
     const struct netboot_driver *netboot;
+    struct console_place place;
     json_t *config;
     bool ok;
 
     config = power_config(&file->power);
     ok = power_check(file->host, config, why) || at_line(why, file, "power");
+    json_decref(config);
+    if (!ok)
+        return false;
+    config = console_config(&file->console);
+    console = console_driver_find(file->console.driver != NULL
+                                  ? file->console.driver : "", why);
+    ok = (console != NULL && console->place(file->host, config, &place, why))
+        || at_line(why, file, "console");
     json_decref(config);
     if (!ok)
         return false;

@@ -13,6 +13,7 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "hosts/address.h"
+#include "hosts/ipmi_words.h"
 #include "hosts/outlet.h"
 #include "hosts/secret.h"
 
@@ -23,7 +24,6 @@
 
 #define IPMI_PORT 623
 #define SNMP_PORT 161
-#define CIPHER_SUITE_MAX 17
 
 static const char *const ipmi_keys[] = {
     "address", "user", "password_file", "password_env", "privilege",
@@ -40,40 +40,12 @@ static const char *const snmp_keys[] = {
     "priv_password_file", "priv_password_env", "limit", "steady",
 };
 
-static const char *const privileges[] = { "user", "operator", "admin", NULL };
-static const char *const workarounds[] = {
-    "authcap", "intel20", "supermicro20", "sun20", "opensesspriv",
-    "integritycheckvalue", NULL
-};
 static const char *const ipmi_boots[] = { "pxe", "pxe-uefi", "disk", NULL };
 static const char *const redfish_boots[] = {
     "pxe", "pxe-uefi", "http-uefi", "disk", NULL
 };
 static const char *const sessions[] = { "session", "basic", NULL };
 static const char *const tls_words[] = { "verify", "unverified", NULL };
-
-/* 'key' is absent, or one of 'words' (NULL-ended). */
-static bool
-check_word(const json_t *config, const char *key, const char *const *words,
-           struct fault *why)
-{
-    const char *text = json_text(config, key);
-    struct buf known = BUF_INIT;
-
-    if (text == NULL)
-        return true;
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], text) == 0) {
-            buf_free(&known);
-            return true;
-        }
-        buf_addf(&known, "%s%s", i == 0 ? "" : ", ", words[i]);
-    }
-    fault_set(why, FAULT_CONFIG, "%s '%s' is none of %s", key, text,
-              buf_text(&known));
-    buf_free(&known);
-    return false;
-}
 
 static bool
 check_address(const json_t *config, unsigned port, struct fault *why)
@@ -90,18 +62,11 @@ check_address(const json_t *config, unsigned port, struct fault *why)
 static bool
 ipmi_check(const char *host UNUSED, json_t *config, struct fault *why)
 {
-    const char *suite = json_text(config, "cipher_suite");
-    int64_t number;
-
-    if (suite != NULL && !parse_int64(suite, 0, CIPHER_SUITE_MAX, &number))
-        return fault_set(why, FAULT_CONFIG, "cipher_suite '%s' is no number "
-                         "from 0 to %d", suite, CIPHER_SUITE_MAX);
     return power_check_keys(config, ipmi_keys, ARRAY_LEN(ipmi_keys), why)
         && check_address(config, IPMI_PORT, why)
         && secret_check(config, "password", true, why)
-        && check_word(config, "privilege", privileges, why)
-        && check_word(config, "workaround", workarounds, why)
-        && check_word(config, "boot", ipmi_boots, why)
+        && ipmi_check_words(config, why)
+        && word_check(config, "boot", ipmi_boots, why)
         && power_check_limit(config, why);
 }
 
@@ -130,9 +95,9 @@ redfish_check(const char *host UNUSED, json_t *config, struct fault *why)
         return fault_set(why, FAULT_CONFIG, "ca_file '%s' is not absolute",
                          ca_file);
     return secret_check(config, "password", true, why)
-        && check_word(config, "session", sessions, why)
-        && check_word(config, "tls", tls_words, why)
-        && check_word(config, "boot", redfish_boots, why)
+        && word_check(config, "session", sessions, why)
+        && word_check(config, "tls", tls_words, why)
+        && word_check(config, "boot", redfish_boots, why)
         && power_check_limit(config, why);
 }
 

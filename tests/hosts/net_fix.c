@@ -71,6 +71,23 @@ net_fix_port(bool stream)
     return port;
 }
 
+int
+net_fix_low_port(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        int port = 20000 + (int)((unsigned)getpid() + (unsigned)i * 7)
+            % 12000;
+        struct sockaddr_in at = loopback(port);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool is_free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+
+        fd_close(&fd);
+        if (is_free)
+            return port;
+    }
+    tap_bail("no port below 32768");
+}
+
 static int
 dial(bool stream, int port)
 {

@@ -17,6 +17,8 @@ const char *net_fault_name(enum net_fault fault);
 
 /* A port that nobody has just now; 'stream' TCP, else UDP. */
 int net_fix_port(bool stream);
+/* One of UDP below 32768: libipmiconsole takes no other. */
+int net_fix_low_port(void);
 /* Starts such a peer before 'port', which is the real one; returns its pid, 0
  * for NET_REFUSED. Bails out. */
 pid_t net_fix_start(enum net_fault fault, bool stream, int port,

@@ -7,9 +7,11 @@
 
 #define WEIGHT_LEAST 1e-5       /* of the best: what counts no more */
 
+/* Long stretches are taken for likelier than many short ones: else a search
+ * looks for holes in each stretch before it goes round it. */
 static const struct {
     double share, prior;
-} shares[] = { { .02, .5 }, { .1, .25 }, { .3, .15 }, { .5, .1 } };
+} shares[] = { { .02, .7 }, { .1, .25 }, { .3, .05 } };
 
 void
 cannot_init(struct cannot *cannot, size_t commit_count)
@@ -22,7 +24,7 @@ cannot_init(struct cannot *cannot, size_t commit_count)
          && (length <= 2 * (double)commit_count || length == 1); length *= 2)
         for (i = 0; i < ARRAY_LEN(shares); i++)
             cannot->grid[cannot->count++] = (struct cannot_point){
-                shares[i].prior, shares[i].share, length };
+                shares[i].prior * length, shares[i].share, length };
 }
 
 /* From one state to "cannot" (or to "can") over a distance. */

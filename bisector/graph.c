@@ -124,11 +124,13 @@ void
 graph_set_suspect(struct graph *graph, uint32_t node, bool suspect)
 {
     must(node < graph->count);
-    if (suspect && !graph->is_suspect[node])
-        graph->suspect_count++;
-    else if (!suspect && graph->is_suspect[node])
-        graph->suspect_count--;
+    if (suspect == graph->is_suspect[node])
+        return;
     graph->is_suspect[node] = suspect;
+    if (suspect)
+        graph->suspect_count++;
+    else
+        graph->suspect_count--;
 }
 
 void

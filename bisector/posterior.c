@@ -13,16 +13,18 @@ struct rate {
     double rate, prior;
 };
 
-/* Many regressions fail always and never without their cause; the rest is
- * spread out. Less belief in certainty costs clean tests a run or two; more of
- * it makes flaky ones name the wrong commit. */
+/* Many regressions fail always and never without their cause, which
+ * is one fact and not two; the rest is spread out. Less belief in certainty
+ * costs clean tests a run or two; more of it makes flaky ones name the wrong
+ * commit. */
+#define BOTH_CERTAIN .15         /* beside the 1 that the others sum to */
 static const struct rate learn_bad[] = {
-    { .9995, .25 }, { .97, .06 }, { .9, .10 }, { .8, .12 }, { .7, .07 },
+    { .9995, .20 }, { .97, .06 }, { .9, .10 }, { .8, .12 }, { .7, .07 },
     { .6, .07 }, { .5, .07 }, { .4, .06 }, { .3, .05 }, { .2, .03 },
     { .1, .02 },
 };
 static const struct rate learn_good[] = {
-    { .0005, .30 }, { .01, .10 }, { .03, .10 }, { .07, .10 }, { .13, .12 },
+    { .0005, .25 }, { .01, .10 }, { .03, .10 }, { .07, .10 }, { .13, .12 },
     { .2, .13 }, { .3, .10 }, { .45, .05 },
 };
 /* A failure was seen before anybody bisects, so a flake has some rate; or what
@@ -31,8 +33,28 @@ static const struct rate learn_flake[] = {
     { .0005, .30 }, { .01, .08 }, { .03, .10 }, { .07, .12 }, { .13, .12 },
     { .2, .10 }, { .3, .10 }, { .45, .08 },
 };
+/* A difference that tells less than this many bits a run, wherever it is run,
+ * is taken for none: hundreds of runs would not show it. */
+#define CAPACITY_LEAST .03
 static_assert(ARRAY_LEN(learn_bad) * ARRAY_LEN(learn_good)
               <= POSTERIOR_GRID_MAX, "the grid has room for all pairs");
+
+/* What the best mixture of runs with and without the culprit tells: the
+ * capacity of the channel. */
+static double
+capacity(double bad, double good)
+{
+    double best = 0, share;
+    int i;
+
+    for (i = 1; i < 20; i++) {
+        share = i / 20.;
+        best = fmax(best, posterior_entropy(share * bad + (1 - share) * good)
+                    - share * posterior_entropy(bad)
+                    - (1 - share) * posterior_entropy(good));
+    }
+    return best;
+}
 
 static double
 clamp(double rate)
@@ -77,15 +99,22 @@ posterior_init(struct posterior *posterior, double good, double bad)
     size_t good_count = good < 0 ? ARRAY_LEN(learn_good) : 1, i, k;
     size_t bad_count = bad < 0 ? ARRAY_LEN(learn_bad) : 1;
     size_t flake_count = good < 0 ? ARRAY_LEN(learn_flake) : 1;
+    double prior;
 
     posterior->joint_count = posterior->flake_count = 0;
     for (i = 0; i < bad_count; i++)
-        for (k = 0; k < good_count; k++)
-            if (bads[i].rate > goods[k].rate + .01
-                || (good_count == 1 && bad_count == 1))
-                point_add(posterior->joint, &posterior->joint_count,
-                          bads[i].prior * goods[k].prior, bads[i].rate,
-                          goods[k].rate);
+        for (k = 0; k < good_count; k++) {
+            if ((good_count > 1 || bad_count > 1)
+                && (bads[i].rate <= goods[k].rate
+                    || capacity(bads[i].rate, goods[k].rate)
+                       < CAPACITY_LEAST))
+                continue;
+            prior = bads[i].prior * goods[k].prior;
+            if (i == 0 && k == 0 && good < 0 && bad < 0)
+                prior += BOTH_CERTAIN;
+            point_add(posterior->joint, &posterior->joint_count, prior,
+                      bads[i].rate, goods[k].rate);
+        }
     if (posterior->joint_count == 0)    /* a given rate beyond all of ours */
         point_add(posterior->joint, &posterior->joint_count, 1,
                   bad < 0 ? 1 : bad, good < 0 ? 0 : good);

@@ -192,41 +192,39 @@ place(const struct graph *graph, size_t tree, uint32_t node)
     return node == GRAPH_BAD ? t->count : (double)(node - t->first) + 1;
 }
 
-/* Is 'test' the point or after it, or the point or before it, in each tree? */
+/* Is 'later' after 'earlier', or the same, in each tree? One of the two is a
+ * point; 'set' is what it has or what has it, to look the other up in. */
 static bool
-is_above(const struct search *search, const struct search_point *p,
-         const struct search_test *test)
+is_after(const struct search *search, const struct search_test *later,
+         const struct search_test *earlier, const uint64_t *set,
+         const struct search_test *looked_up)
 {
-    uint32_t node, own;
     size_t t;
 
-    for (t = 0; t < search->graph->tree_count; t++) {
-        node = test->at[t];
-        own = p->test.at[t];
-        if (node != own && node != GRAPH_BAD && own != GRAPH_GOOD
-            && (node == GRAPH_GOOD || own == GRAPH_BAD
-                || !graph_bit(p->above, node)))
+    for (t = 0; t < search->graph->tree_count; t++)
+        if (later->at[t] != earlier->at[t] && later->at[t] != GRAPH_BAD
+            && earlier->at[t] != GRAPH_GOOD
+            && (later->at[t] == GRAPH_GOOD || earlier->at[t] == GRAPH_BAD
+                || !graph_bit(set, looked_up->at[t])))
             return false;
-    }
     return true;
 }
 
-static bool
-is_below(const struct search *search, const struct search_point *p,
-         const struct search_test *test)
+/* Remembers in 'near' what was seen at 'seen', if nothing is nearer. */
+static void
+nearer(const struct search *search, const struct search_test *test,
+       const struct search_test *seen, bool cannot, struct cannot_near *near)
 {
-    uint32_t node, own;
+    double distance = 0;
     size_t t;
 
-    for (t = 0; t < search->graph->tree_count; t++) {
-        node = test->at[t];
-        own = p->test.at[t];
-        if (node != own && node != GRAPH_GOOD && own != GRAPH_BAD
-            && (node == GRAPH_BAD || own == GRAPH_GOOD
-                || !graph_bit(p->has, node)))
-            return false;
-    }
-    return true;
+    for (t = 0; t < search->graph->tree_count; t++)
+        distance += fabs(place(search->graph, t, seen->at[t])
+                         - place(search->graph, t, test->at[t]));
+    if (near->known && near->distance <= distance)
+        return;
+    *near = (struct cannot_near){ .known = true, .cannot = cannot,
+                                  .distance = fmax(distance, 1) };
 }
 
 static void
@@ -234,9 +232,8 @@ neighbours(const struct search *search, const struct search_test *test,
            struct cannot_near *below, struct cannot_near *above)
 {
     const struct search_point *p;
-    struct cannot_near *near;
-    double distance;
-    size_t i, t;
+    struct search_test good, bad;
+    size_t i;
 
     *below = *above = (struct cannot_near){ .known = false };
     for (i = 0; i < search->point_count; i++) {
@@ -244,19 +241,15 @@ neighbours(const struct search *search, const struct search_test *test,
         if (p->fails + p->passes + p->cannots == 0
             || search_same(search, &p->test, test))
             continue;
-        near = is_above(search, p, test) ? below
-            : is_below(search, p, test) ? above : NULL;
-        if (near == NULL)
-            continue;
-        distance = 0;
-        for (t = 0; t < search->graph->tree_count; t++)
-            distance += fabs(place(search->graph, t, p->test.at[t])
-                             - place(search->graph, t, test->at[t]));
-        if (near->known && near->distance <= distance)
-            continue;
-        near->known = true;
-        near->cannot = p->fails + p->passes == 0;
-        near->distance = fmax(distance, 1);
+        if (is_after(search, test, &p->test, p->above, test))
+            nearer(search, test, &p->test, p->fails + p->passes == 0, below);
+        else if (is_after(search, &p->test, test, p->has, test))
+            nearer(search, test, &p->test, p->fails + p->passes == 0, above);
+    }
+    if (search->opts.trust_ends) {      /* they could tell, others say */
+        search_ends(search, &good, &bad);
+        nearer(search, test, &good, false, below);
+        nearer(search, test, &bad, false, above);
     }
 }
 
@@ -534,6 +527,7 @@ search_answer(struct search *search, struct search_answer *out)
     const struct posterior_view *view;
     struct search_test test;
     double top = 0;
+    bool flake;
     size_t i;
 
     search_update(search);
@@ -557,13 +551,13 @@ search_answer(struct search *search, struct search_answer *out)
     }
     if (bad_is_blocked(search)) {
         out->verdict = SEARCH_END_BLOCKED;
-    } else if (search->none >= search->opts.confidence) {
-        out->verdict = SEARCH_FLAKE;
-        out->chance = search->none;
-        out->rate_good = out->rate_bad = search->none_view.without;
-    } else if (search->already >= search->opts.confidence) {
-        out->verdict = SEARCH_GOOD_FAILS;
-        out->chance = search->already;
+    } else if (search->none + search->already >= search->opts.confidence) {
+        /* All runs fail alike: now and then, or mostly. */
+        flake = search->none >= search->already;
+        view = flake ? &search->none_view : &search->already_view;
+        out->verdict = flake ? SEARCH_FLAKE : SEARCH_GOOD_FAILS;
+        out->chance = search->none + search->already;
+        out->rate_bad = out->rate_good = flake ? view->without : view->with;
     } else if (!ends_known(search)) {
         out->verdict = SEARCH_MORE;
     } else if (top >= search->opts.confidence) {

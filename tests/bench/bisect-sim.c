@@ -1,13 +1,8 @@
 /* tests/bench/bisect-sim.c - searches over made histories with a made culprit,
  * by the thousand: how many runs, and how often right.
  *
- * Usage: bisect-sim clean|merges N SEEDS
- *        bisect-sim flaky N SEEDS BAD GOOD known|learned
- *        bisect-sim none N SEEDS SHARE
- *        bisect-sim broken N SEEDS SHARE outside|inside
- *        bisect-sim parallel N SEEDS K
- *        bisect-sim trees N SEEDS TREES
- * One line: what, mean, worst, right. Not a part of the product. */
+ * One line for each: the figures, each with its limit in parentheses, and with
+ * "MISSED" where it is not met; then the rival's. Not a part of the product. */
 #include <config.h>
 
 #include <inttypes.h>
@@ -15,91 +10,132 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bisector/graph.h"
+#include "bisector/history.h"
 #include "bisector/search.h"
 #include "harness/buf.h"
+#include "harness/fault.h"
 #include "harness/mem.h"
+#include "tests/bench/bisect_made.h"
 
 #define RUNS_MOST 2000
+#define ACCEPTED_ERROR .05
 
-static uint64_t state;
+static const char *const usage =
+    "usage: bisect-sim clean N SEEDS line|merges|DIR:GOOD..BAD\n"
+    "       bisect-sim osstest N SEEDS merges|DIR:GOOD..BAD\n"
+    "       bisect-sim verify N SEEDS\n"
+    "       bisect-sim flaky N SEEDS BAD GOOD known|learned\n"
+    "       bisect-sim calibration N SEEDS known|learned\n"
+    "       bisect-sim none N SEEDS known|learned\n"
+    "       bisect-sim broken N SEEDS SHARE outside|inside\n"
+    "       bisect-sim foreign N SEEDS\n"
+    "       bisect-sim parallel N SEEDS K\n"
+    "       bisect-sim trees N SEEDS TREES\n"
+    "       bisect-sim next DIR:GOOD..BAD LIMIT_SECONDS\n";
 
-static uint64_t
-next_random(void)
-{
-    uint64_t x = state += 0x9e3779b97f4a7c15u;
+struct bench {
+    struct graph graph;
+    size_t n;
+    int seeds, argc;
+    char **argv;                /* what follows SEEDS */
+};
 
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
-static double
-uniform(void)
-{
-    return (double)(next_random() >> 11) / 9007199254740992.0;
-}
-
-static size_t
-below(size_t n)
-{
-    return (size_t)(next_random() % n);
-}
-
-/* A line of commits in each tree; with 'merges', side branches of up to 20. */
-static void
-history(struct graph *g, size_t n, size_t trees, bool merges)
-{
-    char hex[GRAPH_HEX_BYTES], name[32];
-    uint32_t node = 0, main_line, side, first;
-    size_t t, i, left;
-
-    graph_init(g);
-    for (t = 0; t < trees; t++) {
-        snprintf(name, sizeof(name), "t%zu", t);
-        snprintf(hex, sizeof(hex), "%040x", 0xffffffffu - (unsigned int)t);
-        graph_tree_add(g, name, "", hex, "end");
-        main_line = side = GRAPH_GOOD;
-        first = (uint32_t)g->count;
-        left = 0;
-        for (i = 0; i < n / trees; i++) {
-            snprintf(hex, sizeof(hex), "%040zx", t * n + i + 1);
-            must(graph_node_add(g, hex, (int64_t)(i * trees + below(trees)),
-                                &node));
-            if (merges && left == 0 && side == GRAPH_GOOD && i > 2
-                && i + 40 < n / trees && below(8) == 0) {
-                left = 1 + below(20);   /* off an older commit */
-                side = main_line;
-                graph_parent_add(g, first + (uint32_t)below(i));
-                side = node;
-                left--;
-                continue;
-            }
-            if (left > 0) {
-                graph_parent_add(g, side);
-                side = node;
-                left--;
-                continue;
-            }
-            if (main_line != GRAPH_GOOD)
-                graph_parent_add(g, main_line);
-            if (side != GRAPH_GOOD) {
-                graph_parent_add(g, side);
-                side = GRAPH_GOOD;
-            }
-            main_line = node;
-        }
-        graph_hex(g, t, node, g->trees[t].bad);
-    }
-}
-
+/* What is true in one search. */
 struct truth {
     uint32_t culprit;           /* GRAPH_BAD: none */
     uint64_t *above;            /* what has it */
     double bad, good;           /* rates */
     uint32_t broken_from, broken_to;
+    double foreign;             /* share of commits that fail otherwise */
+    uint64_t salt;
 };
+
+/* What came out of many. */
+struct sums {
+    double runs, worst, right, answers, rival, rival_worst, rival_right;
+    int count;
+};
+
+static void
+figure(const char *name, double value, double limit)
+{
+    printf(" %s %.2f (%.2f)%s", name, value, limit,
+           value > limit + 1e-9 ? " MISSED" : "");
+}
+
+static void
+figure_least(const char *name, double value, double limit)
+{
+    printf(" %s %.3f (%.3f)%s", name, value, limit,
+           value < limit - 1e-9 ? " MISSED" : "");
+}
+
+static const char *
+word(const struct bench *bench, int i)
+{
+    return i < bench->argc ? bench->argv[i] : "";
+}
+
+static double
+number(const struct bench *bench, int i, double missing)
+{
+    double value = missing;
+
+    if (i < bench->argc && !parse_double(bench->argv[i], &value)) {
+        fprintf(stderr, "bisect-sim: '%s' is no number\n", bench->argv[i]);
+        exit(2);
+    }
+    return value;
+}
+
+static void
+history_read(struct bench *bench, const char *spec)
+{
+    struct history_opts opts = { .first_parent = false };
+    struct fault why = FAULT_INIT;
+
+    graph_init(&bench->graph);
+    if (!history_tree_add(&bench->graph, spec, &opts, &why)) {
+        fault_print(&why);
+        exit(1);
+    }
+}
+
+/* Tests that never err, and known to. */
+static struct search_opts
+clean_opts(void)
+{
+    struct search_opts opts = SEARCH_OPTS_INIT;
+
+    opts.trust_ends = true;
+    opts.none = opts.already = 1e-6;
+    opts.flake_bad = 1;
+    opts.flake_good = 0;
+    return opts;
+}
+
+static void
+truth_begin(const struct graph *g, struct truth *truth)
+{
+    if (truth->culprit == GRAPH_BAD)
+        return;
+    truth->above = xcalloc(graph_words(g) + 1, sizeof(*truth->above));
+    graph_add_descendants(g, graph_tree_of(g, truth->culprit),
+                          truth->culprit, truth->above);
+}
+
+/* Whether a commit fails in another way: always the same for one commit. */
+static bool
+is_foreign(const struct truth *truth, uint32_t node)
+{
+    uint64_t x = (node + truth->salt) * 0x9e3779b97f4a7c15u;
+
+    x = (x ^ x >> 31) * 0x94d049bb133111ebu;
+    return (double)(x >> 11) / 9007199254740992.0 < truth->foreign;
+}
 
 static enum search_result
 run(const struct graph *g, const struct truth *truth,
@@ -111,14 +147,19 @@ run(const struct graph *g, const struct truth *truth,
 
     for (t = 0; t < g->tree_count; t++) {
         at = test->at[t];
-        if (at == GRAPH_GOOD || at == GRAPH_BAD)
+        if (at == GRAPH_GOOD)
             continue;
-        if (at >= truth->broken_from && at < truth->broken_to)
+        if (at != GRAPH_BAD && ((at >= truth->broken_from
+                                 && at < truth->broken_to)
+                                || is_foreign(truth, at)))
             return SEARCH_CANNOT;
-        has = has || (truth->above != NULL && graph_bit(truth->above, at));
+        has = has || (truth->above != NULL && (at == GRAPH_BAD
+            ? truth->culprit >= g->trees[t].first
+              && truth->culprit < g->trees[t].first + g->trees[t].count
+            : graph_bit(truth->above, at)));
     }
-    return uniform() < (has ? truth->bad : truth->good) ? SEARCH_FAIL
-                                                        : SEARCH_PASS;
+    return made_uniform() < (has ? truth->bad : truth->good)
+        ? SEARCH_FAIL : SEARCH_PASS;
 }
 
 /* Rounds of at most 'parallel' runs at once. */
@@ -147,57 +188,54 @@ search_all(const struct graph *g, const struct search_opts *opts,
     return rounds;
 }
 
-/* The rule of git: as near to half as can be. */
-static int
-git_all(const struct graph *g, uint32_t culprit)
+static bool
+is_right(const struct truth *truth, const struct search_answer *answer)
 {
-    uint64_t *live = xcalloc(graph_words(g), sizeof(*live)), *has;
-    size_t i, left = g->count, words = graph_words(g), half, best;
-    struct graph_class one = { 1, 0 };
-    double *sums = xcalloc(g->count, sizeof(*sums));
-    double *other = xcalloc(g->count, sizeof(*other));
-    uint32_t *class_of = xcalloc(g->count, sizeof(*class_of)), pick = 0;
-    int runs = 0;
+    if (truth->culprit == GRAPH_BAD)
+        return answer->verdict == SEARCH_FLAKE;
+    return answer->verdict == SEARCH_CULPRIT
+        && answer->suspects[0].node == truth->culprit;
+}
 
-    for (i = 0; i < g->count; i++)
-        live[i / 64] |= (uint64_t)1 << (i % 64);
-    while (left > 1) {
-        for (i = 0; i < g->count; i++)
-            class_of[i] = graph_bit(live, (uint32_t)i) ? 0 : GRAPH_NO_CLASS;
-        graph_sums(g, class_of, &one, 1, sums, other);
-        best = 0;
-        for (i = 0; i < g->count; i++) {
-            half = (size_t)fmin(sums[i], (double)left - sums[i]);
-            if (graph_bit(live, (uint32_t)i) && half > best) {
-                best = half;
-                pick = (uint32_t)i;
-            }
-        }
-        has = xcalloc(words, sizeof(*has));
-        graph_add_ancestors(g, 0, pick, has);
-        runs++;
-        left = 0;
-        for (i = 0; i < words; i++) {
-            live[i] &= graph_bit(has, culprit) ? has[i] : ~has[i];
-            left += (size_t)__builtin_popcountll(live[i]);
-        }
-        free(has);
-    }
-    free(live);
-    free(sums);
-    free(other);
-    free(class_of);
-    return runs;
+/* One search; 'answer_out' (or NULL) has to be released. */
+static void
+one(const struct bench *bench, const struct search_opts *opts,
+    struct truth *truth, size_t parallel, struct sums *sums,
+    struct search_answer *answer_out)
+{
+    struct search_answer answer;
+    int runs;
+
+    truth_begin(&bench->graph, truth);
+    runs = search_all(&bench->graph, opts, truth, parallel, &answer);
+    sums->runs += runs;
+    sums->worst = fmax(sums->worst, runs);
+    sums->right += is_right(truth, &answer);
+    sums->answers += answer.verdict == SEARCH_CULPRIT;
+    sums->count++;
+    free(truth->above);
+    truth->above = NULL;
+    if (answer_out != NULL)
+        *answer_out = answer;
+    else
+        search_answer_fini(&answer);
+}
+
+static uint32_t
+any_commit(const struct graph *g)
+{
+    uint32_t node;
+
+    do
+        node = (uint32_t)made_below(g->count);
+    while (!g->is_suspect[node]);
+    return node;
 }
 
 static double
-number(char **argv, int argc, int i, double missing)
+mean(const struct sums *sums)
 {
-    double value = missing;
-
-    if (i < argc)
-        must(parse_double(argv[i], &value));
-    return value;
+    return sums->runs / sums->count;
 }
 
 static double
@@ -220,98 +258,505 @@ capacity(double bad, double good)
     return best;
 }
 
+static double
+bound(size_t n, double bad, double good)
+{
+    return ((1 - ACCEPTED_ERROR) * log2((double)n) - entropy(ACCEPTED_ERROR))
+        / capacity(bad, good);
+}
+
+/* A made line, or one with merges, or a real range. */
+static void
+history_make(struct bench *bench)
+{
+    const char *what = word(bench, 0);
+
+    if (strchr(what, ':') != NULL) {
+        history_read(bench, what);
+        bench->n = bench->graph.suspect_count;
+    } else {
+        made_history(&bench->graph, bench->n, 1, strcmp(what, "line") != 0);
+    }
+}
+
+/* Clean tests, one tree, beside git's rule. */
+static void
+bench_clean(struct bench *bench)
+{
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 };
+    double bits, git;
+    int i;
+
+    history_make(bench);
+    bits = log2((double)bench->n);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, 1, &sums, NULL);
+        git = rival_git(&bench->graph, truth.culprit);
+        sums.rival += git;
+        sums.rival_worst = fmax(sums.rival_worst, git);
+    }
+    printf("clean %s n=%zu:", word(bench, 0), bench->n);
+    figure("mean", mean(&sums), bits + .15);
+    figure("worst", sums.worst, ceil(bits) + 1);
+    figure_least("right", sums.right / sums.count, 1);
+    printf("; git: mean %.2f, worst %.0f\n", sums.rival / sums.count,
+           sums.rival_worst);
+}
+
+/* Many merges, beside OSSTest's rule in the reading that favours it. */
+static void
+bench_osstest(struct bench *bench)
+{
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 };
+    double by_length = 0, by_steps = 0;
+    int i;
+
+    history_make(bench);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, 1, &sums, NULL);
+        by_length += rival_osstest(&bench->graph, truth.culprit, false);
+        by_steps += rival_osstest(&bench->graph, truth.culprit, true);
+        sums.rival += rival_git(&bench->graph, truth.culprit);
+    }
+    printf("merges %s n=%zu: mean %.2f,", word(bench, 0), bench->n,
+           mean(&sums));
+    figure("of OSSTest's rule", sums.runs / fmin(by_length, by_steps), .45);
+    printf("; OSSTest: mean %.2f (or %.2f, read otherwise), git: %.2f\n",
+           by_length / sums.count, by_steps / sums.count,
+           sums.rival / sums.count);
+}
+
+/* git_bayesect's own calibration program: means with unknown rates. */
+static double
+git_bayesect(size_t n, double bad, double good)
+{
+    static const struct {
+        double bad, good, at_128, at_1024;
+    } published[] = {
+        { .8, .2, 59.5, 71.9 }, { .5, 0, 55.1, 78 }, { .3, 0, 95.6, 117.2 },
+        { 1, 0, 15.6, 19 },
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(published); i++)
+        if (fabs(published[i].bad - bad) < 1e-9
+            && fabs(published[i].good - good) < 1e-9)
+            return n == 128 ? published[i].at_128
+                : n == 1024 ? published[i].at_1024 : INFINITY;
+    return INFINITY;
+}
+
+static void
+bench_flaky(struct bench *bench)
+{
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = number(bench, 0, .8),
+                           .good = number(bench, 1, .2) };
+    bool learned = strcmp(word(bench, 2), "learned") == 0;
+    double least = bound(bench->n, truth.bad, truth.good), rival;
+    struct sums sums = { 0 };
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    opts.flake_bad = learned ? -1 : truth.bad;
+    opts.flake_good = learned ? -1 : truth.good;
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, 1, &sums, NULL);
+    }
+    rival = git_bayesect(bench->n, truth.bad, truth.good);
+    printf("rates %g/%g %s n=%zu:", truth.bad, truth.good,
+           learned ? "learned" : "known", bench->n);
+    if (!learned)
+        figure("mean", mean(&sums), 1.25 * least);
+    else if (isfinite(rival))
+        figure("mean", mean(&sums), rival);
+    else
+        printf(" mean %.2f", mean(&sums));
+    figure_least("right", sums.right / sums.count, .95);
+    printf("; bound %.2f, ratio %.2f", least, mean(&sums) / least);
+    if (learned && isfinite(rival))
+        printf("; git_bayesect: %.1f", rival);
+    putchar('\n');
+}
+
+static const double rate_pairs[][2] = {
+    { .8, .2 }, { .5, 0 }, { .3, 0 }, { .5, .02 }, { 1, 0 },
+};
+
+/* Of the answers that are said to be right with .95. */
+static void
+bench_calibration(struct bench *bench)
+{
+    bool learned = strcmp(word(bench, 0), "learned") == 0;
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1 };
+    struct sums sums = { 0 };
+    const double *rates;
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        rates = rate_pairs[made_below(ARRAY_LEN(rate_pairs))];
+        truth.bad = rates[0];
+        truth.good = rates[1];
+        opts.flake_bad = learned ? -1 : truth.bad;
+        opts.flake_good = learned ? -1 : truth.good;
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, 1, &sums, NULL);
+    }
+    printf("calibration, rates %s, n=%zu, %d searches:",
+           learned ? "learned" : "known", bench->n, bench->seeds);
+    figure_least("right of answers at .95", sums.right / sums.answers, .95);
+    printf("; mean %.2f\n", mean(&sums));
+}
+
+/* Two of five searches have no culprit. The rival runs each test once, and so
+ * blames somebody in each. */
+static void
+bench_none(struct bench *bench)
+{
+    bool learned = strcmp(word(bench, 0), "learned") == 0;
+    struct search_opts opts = SEARCH_OPTS_INIT;
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 }, nobody = { 0 }, somebody = { 0 }, *kind;
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    if (!learned) {
+        opts.flake_bad = 1;
+        opts.flake_good = 0;
+    }
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        sums.rival += rival_git(&bench->graph, truth.culprit);
+        kind = &somebody;
+        if (made_uniform() < .4) {
+            truth.culprit = GRAPH_BAD;
+            kind = &nobody;
+        }
+        one(bench, &opts, &truth, 1, kind, NULL);
+        sums.rival_right += truth.culprit != GRAPH_BAD;
+    }
+    sums.right = nobody.right + somebody.right;
+    sums.runs = nobody.runs + somebody.runs;
+    printf("40 %% without culprit, rates %s, n=%zu:",
+           learned ? "learned" : "known", bench->n);
+    figure_least("right", sums.right / bench->seeds, .98);
+    figure("of a single-run bisect", sums.runs / sums.rival, 1.3);
+    printf(" (mean %.2f with culprit, %.2f without); single runs: mean %.2f, "
+           "right %.3f\n", mean(&somebody), mean(&nobody),
+           sums.rival / bench->seeds, sums.rival_right / bench->seeds);
+}
+
+/* Is it the smallest set: what the stretch hides, and the commit that ends
+ * it? */
+static bool
+is_exact_set(const struct truth *truth, const struct search_answer *answer)
+{
+    size_t i;
+
+    if (answer->verdict != SEARCH_SUSPECTS
+        || answer->suspect_count
+           != (size_t)(truth->broken_to - truth->broken_from) + 1)
+        return false;
+    for (i = 0; i < answer->suspect_count; i++)
+        if (answer->suspects[i].node < truth->broken_from
+            || answer->suspects[i].node > truth->broken_to)
+            return false;
+    return true;
+}
+
+static void
+bench_broken(struct bench *bench)
+{
+    bool inside = strcmp(word(bench, 1), "inside") == 0, within;
+    double share = number(bench, 0, .25), bits = log2((double)bench->n);
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct search_answer answer;
+    struct sums sums = { 0 };
+    double exact = 0;
+    uint32_t size;
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    size = (uint32_t)(share * (double)bench->n);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.broken_from = (uint32_t)made_below(bench->n - size - 1);
+        truth.broken_to = truth.broken_from + size;
+        do {
+            truth.culprit = any_commit(&bench->graph);
+            /* The commit that mends it cannot be told from those within. */
+            within = truth.culprit >= truth.broken_from
+                && truth.culprit <= truth.broken_to;
+        } while (inside != within);
+        one(bench, &opts, &truth, 1, &sums, &answer);
+        exact += is_exact_set(&truth, &answer);
+        search_answer_fini(&answer);
+    }
+    printf("%.0f %% broken, culprit %s, n=%zu:", 100 * share,
+           inside ? "inside" : "outside", bench->n);
+    if (inside) {
+        printf(" mean %.2f", mean(&sums));
+        figure("worst", sums.worst, 25);
+        figure_least("exact set", exact / sums.count, 1);
+    } else {
+        figure("mean", mean(&sums), ceil(bits) + 3);
+        figure("worst", sums.worst, ceil(bits) + 8);
+        figure_least("right", sums.right / sums.count, 1);
+    }
+    putchar('\n');
+}
+
+/* One commit in ten fails in another way, which is "cannot tell". */
+static void
+bench_foreign(struct bench *bench)
+{
+    struct truth truth = { .bad = 1, .good = 0, .foreign = .1 };
+    struct search_opts opts = SEARCH_OPTS_INIT;
+    double wrong = 0, hidden = 0;
+    struct search_answer answer;
+    struct sums sums = { 0 };
+    size_t k;
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, true);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.salt = (uint64_t)i * 1000003;
+        truth.culprit = any_commit(&bench->graph);
+        /* With a bad end that fails otherwise nobody would have asked. */
+        while (is_foreign(&truth, graph_top(&bench->graph, 0)))
+            truth.salt++;
+        one(bench, &opts, &truth, 1, &sums, &answer);
+        wrong += answer.verdict == SEARCH_CULPRIT
+            && answer.suspects[0].node != truth.culprit;
+        for (k = 0; k < answer.suspect_count; k++)
+            if (answer.suspects[k].node == truth.culprit)
+                break;
+        wrong += answer.verdict == SEARCH_SUSPECTS
+            && k == answer.suspect_count;
+        hidden += answer.verdict == SEARCH_SUSPECTS;
+        search_answer_fini(&answer);
+    }
+    printf("foreign failure on 10 %% of n=%zu, %d searches:", bench->n,
+           sums.count);
+    figure("wrong blame", wrong, 0);
+    printf("; mean %.2f, culprit named %.3f, a set with it %.3f\n",
+           mean(&sums), sums.right / sums.count, hidden / sums.count);
+}
+
+static void
+bench_parallel(struct bench *bench)
+{
+    size_t parallel = (size_t)number(bench, 0, 3);
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 };
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, parallel, &sums, NULL);
+    }
+    printf("K=%zu at once, n=%zu: rounds: mean %.2f,", parallel, bench->n,
+           mean(&sums));
+    figure("worst", sums.worst, ceil(log2((double)bench->n)
+                                     / log2((double)parallel + 1) - 1e-9)
+           + 1);
+    figure_least("right", sums.right / sums.count, 1);
+    putchar('\n');
+}
+
+static void
+bench_trees(struct bench *bench)
+{
+    size_t trees = (size_t)number(bench, 0, 3);
+    struct search_opts opts = clean_opts();
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 };
+    int i;
+
+    made_history(&bench->graph, bench->n, trees, false);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        one(bench, &opts, &truth, 1, &sums, NULL);
+    }
+    printf("%zu trees of %zu in all: mean %.2f,", trees, bench->n,
+           mean(&sums));
+    figure("worst", sums.worst, ceil(log2((double)bench->n)) + 2);
+    figure_least("right", sums.right / sums.count, 1);
+    putchar('\n');
+}
+
+/* What git's rule, the two ends and OSSTest's repetitions say of a flaky
+ * failure: each end twice, one run a commit, then the last pass and the first
+ * failure three times each. */
+static int
+osstest_verified(const struct bench *bench, const struct truth *truth,
+                 uint32_t *blamed_out)
+{
+    struct search_test bad = { { graph_top(&bench->graph, 0) } };
+    struct search_test good = { { GRAPH_GOOD } }, mid;
+    uint32_t low = 0, high = (uint32_t)bench->n - 1;
+    int runs, i;
+
+    *blamed_out = GRAPH_BAD;
+    for (i = 0, runs = 0; i < 2; i++) {
+        runs += 2;
+        if (run(&bench->graph, truth, &good) != SEARCH_PASS
+            || run(&bench->graph, truth, &bad) != SEARCH_FAIL)
+            return runs;        /* "not reproducible" */
+    }
+    while (low < high) {
+        mid.at[0] = (low + high) / 2;
+        runs++;
+        if (run(&bench->graph, truth, &mid) == SEARCH_FAIL)
+            high = mid.at[0];
+        else
+            low = mid.at[0] + 1;
+    }
+    bad.at[0] = high;
+    good.at[0] = high > 0 ? high - 1 : GRAPH_GOOD;
+    for (i = 0; i < 3; i++) {
+        runs += 2;
+        if (run(&bench->graph, truth, &good) != SEARCH_PASS
+            || run(&bench->graph, truth, &bad) != SEARCH_FAIL)
+            return runs;
+    }
+    *blamed_out = high;
+    return runs;
+}
+
+/* As sure as OSSTest's ten runs: of the failures of three labs in five always
+ * there, of the others now and then, is the blame as rarely wrong? */
+static void
+bench_verify(struct bench *bench)
+{
+    struct search_opts opts = SEARCH_OPTS_INIT;
+    struct truth truth = { .bad = 1, .good = 0 };
+    struct sums sums = { 0 }, certain = { 0 };
+    double wrong = 0, rival_wrong = 0, rival_right = 0, rival = 0;
+    struct search_answer answer;
+    uint32_t blamed;
+    int i;
+
+    made_history(&bench->graph, bench->n, 1, false);
+    for (i = 0; i < bench->seeds; i++) {
+        made_seed((uint64_t)i);
+        truth.culprit = any_commit(&bench->graph);
+        truth.bad = i % 5 < 3 ? 1 : i % 5 == 3 ? .8 : .5;
+        one(bench, &opts, &truth, 1, truth.bad < 1 ? &sums : &certain,
+            &answer);
+        wrong += answer.verdict == SEARCH_CULPRIT
+            && answer.suspects[0].node != truth.culprit;
+        search_answer_fini(&answer);
+        truth_begin(&bench->graph, &truth);
+        rival += osstest_verified(bench, &truth, &blamed);
+        rival_wrong += blamed != GRAPH_BAD && blamed != truth.culprit;
+        rival_right += blamed == truth.culprit;
+        free(truth.above);
+        truth.above = NULL;
+    }
+    printf("verification, n=%zu:", bench->n);
+    figure("runs beyond log2 n, clean", mean(&certain)
+           - log2((double)bench->n), 6);
+    figure("wrong", wrong / bench->seeds, rival_wrong / bench->seeds);
+    printf(" right %.3f; OSSTest's ten: wrong %.3f, right %.3f, mean %.2f\n",
+           (sums.right + certain.right) / bench->seeds,
+           rival_wrong / bench->seeds, rival_right / bench->seeds,
+           rival / bench->seeds);
+}
+
+static double
+processor_seconds(void)
+{
+    struct rusage used;
+
+    must(getrusage(RUSAGE_SELF, &used) == 0);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+        + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+/* The first choice on a real history, once it is read; in seconds of a
+ * processor, since there may be others on it. */
+static void
+bench_next(struct bench *bench, const char *spec, double limit)
+{
+    struct search_opts opts = clean_opts();
+    struct search_test test;
+    struct search *search;
+    struct rusage used;
+    double read;
+
+    history_read(bench, spec);
+    search = search_new(&bench->graph, &opts);
+    read = processor_seconds();
+    must(search_next(search, 1, &test) == 1);
+    printf("next choice, %zu commits:", bench->graph.count);
+    figure("seconds", processor_seconds() - read, limit);
+    must(getrusage(RUSAGE_SELF, &used) == 0);
+    printf("; reading took %.2f s beside git's; %ld MB\n", read,
+           used.ru_maxrss / 1024);
+    search_free(search);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct bench *bench);
+} benches[] = {
+    { "broken", bench_broken }, { "calibration", bench_calibration },
+    { "clean", bench_clean }, { "flaky", bench_flaky },
+    { "foreign", bench_foreign }, { "none", bench_none },
+    { "osstest", bench_osstest }, { "parallel", bench_parallel },
+    { "trees", bench_trees }, { "verify", bench_verify },
+};
+
 int
 main(int argc, char **argv)
 {
-    const char *mode = argc > 1 ? argv[1] : "clean";
-    size_t n = (size_t)number(argv, argc, 2, 1024), trees = 1, parallel = 1;
-    int seeds = (int)number(argv, argc, 3, 100), i, rounds, worst = 0;
-    struct search_opts opts = SEARCH_OPTS_INIT;
-    struct truth truth = { .bad = 1, .good = 0 };
-    double sum = 0, none = 0, share = 0, git = 0;
-    int right = 0, git_worst = 0, runs;
-    struct search_answer answer;
-    bool inside = false;
-    struct graph g;
-    uint32_t size;
+    struct bench bench = { .n = 0 };
+    int64_t n = 0, seeds = 0;
+    double limit;
+    size_t i;
 
-    opts.trust_ends = true;
-    opts.none = opts.already = 1e-6;
-    opts.flake_bad = 1;
-    opts.flake_good = 0;
-    if (strcmp(mode, "flaky") == 0) {
-        truth.bad = number(argv, argc, 4, .8);
-        truth.good = number(argv, argc, 5, .2);
-        opts.flake_bad = truth.bad;
-        opts.flake_good = truth.good;
-        if (argc > 6 && strcmp(argv[6], "learned") == 0)
-            opts.flake_bad = opts.flake_good = -1;
-    } else if (strcmp(mode, "none") == 0) {
-        none = number(argv, argc, 4, .4);
-        opts = (struct search_opts)SEARCH_OPTS_INIT;
-        opts.confidence = .98;
-    } else if (strcmp(mode, "broken") == 0) {
-        share = number(argv, argc, 4, .25);
-        inside = argc > 5 && strcmp(argv[5], "inside") == 0;
-    } else if (strcmp(mode, "parallel") == 0) {
-        parallel = (size_t)number(argv, argc, 4, 3);
-    } else if (strcmp(mode, "trees") == 0) {
-        trees = (size_t)number(argv, argc, 4, 3);
+    if (argc == 4 && strcmp(argv[1], "next") == 0
+        && parse_double(argv[3], &limit)) {
+        bench_next(&bench, argv[2], limit);
+        graph_fini(&bench.graph);
+        return 0;
     }
-    state = 1;
-    history(&g, n, trees, strcmp(mode, "merges") == 0);
-    for (i = 0; i < seeds; i++) {
-        state = (uint64_t)i * 7919 + 1;
-        size = (uint32_t)(share * (double)g.count);
-        truth.broken_from = (uint32_t)below(g.count - size - 1);
-        truth.broken_to = truth.broken_from + size;
-        do
-            truth.culprit = (uint32_t)below(g.count);
-        while (share > 0 && inside != (truth.culprit >= truth.broken_from
-                                       && truth.culprit < truth.broken_to));
-        if (uniform() < none)
-            truth.culprit = GRAPH_BAD;
-        truth.above = xcalloc(graph_words(&g) + 1, sizeof(*truth.above));
-        if (truth.culprit != GRAPH_BAD)
-            graph_add_descendants(&g, graph_tree_of(&g, truth.culprit),
-                                  truth.culprit, truth.above);
-        rounds = search_all(&g, &opts, &truth, parallel, &answer);
-        sum += rounds;
-        worst = rounds > worst ? rounds : worst;
-        if (truth.culprit == GRAPH_BAD)
-            right += answer.verdict == SEARCH_FLAKE;
-        else if (inside)        /* the commit that mends it is one, too */
-            right += answer.verdict == SEARCH_SUSPECTS
-                && answer.suspect_count == (size_t)size + 1;
-        else
-            right += (answer.verdict == SEARCH_CULPRIT
-                      && answer.suspects[0].node == truth.culprit)
-                || (answer.verdict == SEARCH_SUSPECTS
-                    && truth.culprit == truth.broken_to);
-        if (strcmp(mode, "clean") == 0 || strcmp(mode, "merges") == 0) {
-            runs = git_all(&g, truth.culprit);
-            git += runs;
-            git_worst = runs > git_worst ? runs : git_worst;
+    if (argc < 4 || !parse_int64(argv[2], 0, 1000000, &n)
+        || !parse_int64(argv[3], 1, 1000000, &seeds)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    bench.n = (size_t)n;
+    bench.seeds = (int)seeds;
+    bench.argc = argc - 4;
+    bench.argv = argv + 4;
+    for (i = 0; i < ARRAY_LEN(benches); i++)
+        if (strcmp(argv[1], benches[i].name) == 0) {
+            benches[i].run(&bench);
+            graph_fini(&bench.graph);
+            return 0;
         }
-        search_answer_fini(&answer);
-        free(truth.above);
-    }
-    printf("%-9s n=%-6zu mean %.2f worst %d right %.3f", mode, n,
-           sum / seeds, worst, (double)right / seeds);
-    if (strcmp(mode, "flaky") == 0)
-        printf(" (%g/%g %s: bound %.2f, ratio %.2f)", truth.bad, truth.good,
-               opts.flake_bad < 0 ? "learned" : "known",
-               (.95 * log2((double)n) - entropy(.05))
-               / capacity(truth.bad, truth.good),
-               sum / seeds / ((.95 * log2((double)n) - entropy(.05))
-                              / capacity(truth.bad, truth.good)));
-    else if (git > 0)
-        printf(" (git's rule: mean %.2f worst %d; log2 n %.2f)", git / seeds,
-               git_worst, log2((double)n));
-    else
-        printf(" (log2 n %.2f, K=%zu, trees=%zu, share=%g)",
-               log2((double)n), parallel, trees, share);
-    printf("\n");
-    graph_fini(&g);
-    return 0;
+    fputs(usage, stderr);
+    return 2;
 }

@@ -38,6 +38,7 @@ struct raw_branch {
     struct raw_candidate *candidate;
     char **allow;
     unsigned allow_count;
+    bool *retest;
     bool always, rewind;
 };
 
@@ -85,6 +86,8 @@ static const cyaml_schema_field_t branch_fields[] = {
     TEXT_OPT("baseline", struct raw_branch, baseline),
     TEXTS_OPT("allow", struct raw_branch, allow, 0),
     TEXT_OPT("policy", struct raw_branch, policy),
+    CYAML_FIELD_BOOL_PTR("retest", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct raw_branch, retest),
     CYAML_FIELD_BOOL("always", CYAML_FLAG_OPTIONAL, struct raw_branch,
                      always),
     CYAML_FIELD_BOOL("rewind", CYAML_FLAG_OPTIONAL, struct raw_branch,
@@ -321,6 +324,7 @@ read_branch(struct work *w)
     w->branch->allow = allow;
     w->branch->policy = file_or_shipped(w, policy, "results/policies",
                                         "policy");
+    w->branch->retest = raw->retest == NULL || *raw->retest;
     w->branch->always = raw->always;
     w->branch->rewind = raw->rewind;
 }

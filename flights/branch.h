@@ -23,6 +23,8 @@
  *   baseline: output                    # or "tested-on BRANCH"
  *   allow: [allow.all]                  # paths beside this file
  *   policy: default                     # shipped, or a path
+ *   retest: true                        # once more what fails, if that is
+ *                                       # one job, or a tenth of them
  *   always: false                       # test also what is not new
  *   rewind: false                       # the input may lose commits */
 #ifndef FLIGHTS_BRANCH_H
@@ -56,7 +58,7 @@ struct branch {
     const char *tested_on;      /* a branch; NULL: the output is the baseline */
     const char *const *allow;   /* paths, NULL-ended */
     const char *policy;         /* a path */
-    bool always, rewind;
+    bool retest, always, rewind;
 };
 
 /* 'name' is that of a branch of this site ("HOME/branches/NAME.yaml") or of a

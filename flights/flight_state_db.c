@@ -211,6 +211,13 @@ static const struct query Q_PLAN_RUNVARS = {
     1, 4
 };
 
+static const struct query Q_PLAN_TREES = {
+    "flight-plan-trees",
+    "select tree, revision from assay.flight_tree"
+    " where flight = $1::bigint order by tree collate \"C\"",
+    1, 2
+};
+
 /* The next row from 'row' on that belongs to 'job', or the row count. */
 static int
 row_of(const struct db_rows *rows, int row, const char *job)
@@ -306,6 +313,20 @@ read_runvars(struct arena *arena, const struct db_rows *rows,
     job->runvar_count = count;
 }
 
+static void
+read_trees(struct arena *arena, const struct db_rows *rows, struct plan *out)
+{
+    struct plan_tree *trees;
+
+    out->tree_count = (size_t)db_rows_count(rows);
+    trees = arena_alloc(arena, out->tree_count * sizeof *trees + 1);
+    for (size_t i = 0; i < out->tree_count; i++)
+        trees[i] = (struct plan_tree){
+            text_in(arena, rows, (int)i, 0), text_in(arena, rows, (int)i, 1),
+        };
+    out->trees = trees;
+}
+
 static bool
 read_plan(struct arena *arena, const struct db_rows *rows, struct plan *out)
 {
@@ -329,7 +350,7 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
 {
     static const struct query *const queries[] = {
         &Q_PLAN, &Q_PLAN_JOBS, &Q_PLAN_NEEDS, &Q_PLAN_ROLES,
-        &Q_PLAN_RUNVARS,
+        &Q_PLAN_RUNVARS, &Q_PLAN_TREES,
     };
     struct db_rows *rows[ARRAY_LEN(queries)] = { NULL };
     char number[INT_TEXT_BYTES];
@@ -359,6 +380,7 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
         read_roles(arena, rows[3], job);
         read_runvars(arena, rows[4], job);
     }
+    read_trees(arena, rows[5], out);
 out:
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         db_rows_free(rows[i]);

@@ -29,6 +29,8 @@
 #include "harness/proc.h"
 #include "results/ruling.h"
 
+#define RETEST_PART 10          /* at most one job in so many */
+
 struct work {
     struct gate *gate;
     struct arena arena;
@@ -258,12 +260,27 @@ check_candidate(struct work *w, const char *name, struct fault *why)
 
 /* The flight and the run's knowledge of it come into being together. */
 static bool
+create_flight(struct work *w, const struct plan *plan, enum gate_state to,
+              struct fault *why)
+{
+    struct creation c = { .w = w, .plan = plan, .to = to };
+
+    if (!flight_db_check(w->gate->db, plan, why))
+        return false;
+    gate_point("before the flight is made");
+    if (!db_transact(w->gate->db, create, &c, why))
+        return false;
+    gate_point("the flight is made");
+    say(w, "%s: flight %" PRId64, gate_state_name(to), c.flight);
+    w->next = GATE_GO_ON;
+    return true;
+}
+
+static bool
 make_flight(struct work *w, enum gate_stage stage, struct fault *why)
 {
     bool smoke = stage == GATE_STAGE_SMOKE;
     struct plan plan;
-    struct creation c = { .w = w, .plan = &plan,
-                          .to = smoke ? GATE_SMOKE : GATE_FULL };
     const char *name;
 
     if (!flight_yaml_load(smoke ? w->branch.smoke : w->branch.flight,
@@ -277,16 +294,62 @@ make_flight(struct work *w, enum gate_stage stage, struct fault *why)
         if (!check_candidate(w, name, why))
             return false;
     }
-    if (!set_trees(w, &plan, why) || !reuse_builds(w, &plan, why) ||
-        !flight_db_check(w->gate->db, &plan, why))
-        return false;
-    gate_point("before the flight is made");
-    if (!db_transact(w->gate->db, create, &c, why))
-        return false;
-    gate_point("the flight is made");
-    say(w, "%s: flight %" PRId64, smoke ? "smoke" : "full", c.flight);
-    w->next = GATE_GO_ON;
-    return true;
+    return set_trees(w, &plan, why) && reuse_builds(w, &plan, why) &&
+           create_flight(w, &plan, smoke ? GATE_SMOKE : GATE_FULL, why);
+}
+
+/* Retests ------------------------------------------------------------------ */
+
+/* The jobs that keep a revision from being pushed, NULL-ended; NULL when to run
+ * them again would be no answer: it is not jobs, it is a build, or they are
+ * too many to be by chance. */
+static const char **
+retest_jobs(struct work *w, const struct ruling_input *input,
+            const struct ruling *ruling)
+{
+    const struct policy_answer *answer = &ruling->answer;
+    size_t all = input->evidence.flight.job_count, count = 0;
+    const char **jobs = arena_alloc(&w->arena, (answer->reason_count + 1) *
+                                                   sizeof *jobs);
+
+    for (size_t i = 0; i < answer->reason_count; i++) {
+        const struct policy_reason *reason = &answer->reasons[i];
+        bool known = false;
+
+        /* That nothing passed at all is so because of these jobs. */
+        if (reason->effect != POLICY_BLOCK ||
+            (reason->kind == POLICY_MISSING && reason->job[0] == '\0'))
+            continue;
+        if ((reason->kind != POLICY_FAILED &&
+             reason->kind != POLICY_ERRORED) || reason->job[0] == '\0' ||
+            strncmp(reason->job, "build-", 6) == 0)
+            return NULL;
+        for (size_t k = 0; k < count && !known; k++)
+            known = strcmp(jobs[k], reason->job) == 0;
+        if (!known)
+            jobs[count++] = reason->job;
+    }
+    return count == 1 || (count > 0 && count * RETEST_PART <= all) ? jobs
+                                                                   : NULL;
+}
+
+static bool
+wants_retest(const struct work *w, const struct ruling *ruling)
+{
+    return w->branch.retest && w->run.purpose == POLICY_CANDIDATE &&
+           w->run.retest_flight == 0 && !ruling->answer.clean &&
+           ruling->answer.verdict == POLICY_HELD;
+}
+
+static bool
+make_retest(struct work *w, const char *const *jobs, struct fault *why)
+{
+    struct plan plan;
+
+    return flight_plan_read(w->gate->db, w->run.flight, &w->arena, &plan,
+                            why) &&
+           plan_retest(&plan, &w->arena, w->run.flight, jobs, why) &&
+           create_flight(w, &plan, GATE_RETEST, why);
 }
 
 /* Decisions ---------------------------------------------------------------- */
@@ -383,6 +446,12 @@ judge(struct work *w, enum gate_stage stage, struct fault *why)
         say(w, "smoke: %s", ruling.answer.text);
         return make_flight(w, GATE_STAGE_FULL, why);
     }
+    if (stage == GATE_STAGE_FULL && wants_retest(w, &ruling)) {
+        const char **jobs = retest_jobs(w, &input, &ruling);
+
+        if (jobs != NULL)
+            return make_retest(w, jobs, why);
+    }
     return write_decision(w, &input, &ruling, why);
 }
 
@@ -400,21 +469,34 @@ do_begun(struct work *w, struct fault *why)
                                         : GATE_STAGE_FULL, why);
 }
 
+/* Starts 'flight' if that was not done. '*ended_out' false: it runs. */
+static bool
+flight_ended(struct work *w, int64_t flight, struct flight_state *state,
+             bool *ended_out, struct fault *why)
+{
+    if (!flight_state_read(w->gate->db, flight, &w->arena, state, why))
+        return false;
+    *ended_out = state->finished;
+    if (state->finished)
+        return true;
+    w->next = GATE_WAIT;
+    w->flight = flight;
+    return flight_db_start(w->gate->db, flight, why) ||
+           why->kind == FAULT_CONFLICT;         /* it has just ended */
+}
+
 static bool
 do_flight(struct work *w, enum gate_stage stage, struct fault *why)
 {
     int64_t flight = stage == GATE_STAGE_SMOKE ? w->run.smoke_flight
                                                : w->run.flight;
     struct flight_state state;
+    bool ended = false;
 
-    if (!flight_state_read(w->gate->db, flight, &w->arena, &state, why))
+    if (!flight_ended(w, flight, &state, &ended, why))
         return false;
-    if (!state.finished) {
-        w->next = GATE_WAIT;
-        w->flight = flight;
-        return flight_db_start(w->gate->db, flight, why) ||
-               why->kind == FAULT_CONFLICT;     /* it has just ended */
-    }
+    if (!ended)
+        return true;
     if (state.outcome == OUTCOME_ABORTED)
         return finish(w, GATE_ABORTED,
                       arena_printf(&w->arena, "flight %" PRId64 " was "
@@ -433,6 +515,18 @@ static bool
 do_full(struct work *w, struct fault *why)
 {
     return do_flight(w, GATE_STAGE_FULL, why);
+}
+
+/* However it ended, it is the flight that is judged. */
+static bool
+do_retest(struct work *w, struct fault *why)
+{
+    struct flight_state state;
+    bool ended = false;
+
+    if (!flight_ended(w, w->run.retest_flight, &state, &ended, why))
+        return false;
+    return !ended || judge(w, GATE_STAGE_FULL, why);
 }
 
 /* The push ----------------------------------------------------------------- */
@@ -569,7 +663,7 @@ typedef bool state_fn(struct work *w, struct fault *why);
 /* What has no function is an end. */
 static state_fn *const states[GATE_STATE_COUNT] = {
     [GATE_BEGUN] = do_begun, [GATE_SMOKE] = do_smoke, [GATE_FULL] = do_full,
-    [GATE_DECIDED] = do_decided,
+    [GATE_RETEST] = do_retest, [GATE_DECIDED] = do_decided,
 };
 
 bool

@@ -253,6 +253,7 @@ take_last(struct begin *b, const struct gate_run *last, bool again,
     b->run.candidate = last->candidate;
     b->run.smoke_flight = last->smoke_flight;
     b->run.flight = last->flight;
+    b->run.retest_flight = last->retest_flight;
     b->run.trees = last->trees;
     b->run.state = last->flight != 0 ? GATE_FULL : GATE_SMOKE;
     return true;

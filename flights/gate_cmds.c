@@ -377,6 +377,7 @@ run_json(const struct gate_run *run)
     json_put_text(out, "baseline", run->baseline);
     json_put_int(out, "smoke_flight", run->smoke_flight);
     json_put_int(out, "flight", run->flight);
+    json_put_int(out, "retest_flight", run->retest_flight);
     json_put_text(out, "result", run->result);
     json_put_text(out, "summary", run->summary);
     json_put_text(out, "ruling", run->ruling);

@@ -19,7 +19,7 @@
 static const char *const state_names[] = {
     [GATE_STATE_NONE] = "none", [GATE_BEGUN] = "begun",
     [GATE_SMOKE] = "smoke", [GATE_FULL] = "full",
-    [GATE_DECIDED] = "decided", [GATE_PUSHED] = "pushed",
+    [GATE_RETEST] = "retest", [GATE_DECIDED] = "decided", [GATE_PUSHED] = "pushed",
     [GATE_HELD] = "held", [GATE_TESTED] = "tested", [GATE_LOST] = "lost",
     [GATE_ABORTED] = "aborted", [GATE_FAILED] = "failed",
 };
@@ -72,24 +72,26 @@ text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
 static const struct query Q_BEGIN = { "gate-begin",
     "insert into assay.gate_run (branch, purpose, state, source, definition,"
     " tree, revision, old, baseline, trees, candidate, smoke_flight, flight,"
-    " again, author, harness)"
+    " retest_flight, again, author, harness)"
     " values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text,"
     " $7::text, $8::text, $9::text, $10::jsonb, $11::bigint, $12::bigint,"
-    " $13::bigint, $14::bigint, $15::text, $16::text) returning run",
-    16, 1 };
+    " $13::bigint, $14::bigint, $15::bigint, $16::text, $17::text)"
+    " returning run",
+    17, 1 };
 
 bool
 gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
               struct fault *why)
 {
     char candidate[INT_TEXT_BYTES], smoke[INT_TEXT_BYTES];
-    char flight[INT_TEXT_BYTES], again[INT_TEXT_BYTES];
+    char flight[INT_TEXT_BYTES], retest[INT_TEXT_BYTES];
+    char again[INT_TEXT_BYTES];
     const char *params[] = {
         run->branch, purpose_names[run->purpose], state_names[run->state],
         run->source, run->definition, run->tree, run->revision, run->old,
         run->baseline, run->trees, int_text(candidate, run->candidate),
         int_text(smoke, run->smoke_flight), int_text(flight, run->flight),
-        int_text(again, run->again), run->author, harness_revision(),
+        int_text(retest, run->retest_flight), int_text(again, run->again), run->author, harness_revision(),
     };
     struct db_rows *rows = NULL;
 
@@ -105,10 +107,10 @@ gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
 #define RUN_COLUMNS \
     "r.run, r.branch, r.purpose, r.state, r.source, r.definition, r.tree," \
     " r.revision, r.old, r.baseline, r.trees::text, r.candidate," \
-    " r.smoke_flight, r.flight, r.again, r.result, r.summary, r.ruling," \
-    " r.ruling_sha256, r.author, " AT_MS("r.begun_at") ", " \
+    " r.smoke_flight, r.flight, r.retest_flight, r.again, r.result," \
+    " r.summary, r.ruling, r.ruling_sha256, r.author, " AT_MS("r.begun_at") ", " \
     AT_MS("r.decided_at") ", " AT_MS("r.finished_at")
-#define RUN_COLUMN_COUNT 23
+#define RUN_COLUMN_COUNT 24
 
 static const struct query Q_READ = { "gate-run",
     "select " RUN_COLUMNS " from assay.gate_run r where r.run = $1::bigint",
@@ -145,15 +147,16 @@ read_run(struct arena *arena, const struct db_rows *rows, int i,
         .candidate = db_int(rows, i, 11, 0),
         .smoke_flight = db_int(rows, i, 12, 0),
         .flight = db_int(rows, i, 13, 0),
-        .again = db_int(rows, i, 14, 0),
-        .result = text_in(arena, rows, i, 15),
-        .summary = text_in(arena, rows, i, 16),
-        .ruling = text_in(arena, rows, i, 17),
-        .ruling_sha256 = text_in(arena, rows, i, 18),
-        .author = text_in(arena, rows, i, 19),
-        .begun_ms = db_int(rows, i, 20, -1),
-        .decided_ms = db_int(rows, i, 21, -1),
-        .finished_ms = db_int(rows, i, 22, -1),
+        .retest_flight = db_int(rows, i, 14, 0),
+        .again = db_int(rows, i, 15, 0),
+        .result = text_in(arena, rows, i, 16),
+        .summary = text_in(arena, rows, i, 17),
+        .ruling = text_in(arena, rows, i, 18),
+        .ruling_sha256 = text_in(arena, rows, i, 19),
+        .author = text_in(arena, rows, i, 20),
+        .begun_ms = db_int(rows, i, 21, -1),
+        .decided_ms = db_int(rows, i, 22, -1),
+        .finished_ms = db_int(rows, i, 23, -1),
     };
 }
 
@@ -250,7 +253,9 @@ static const struct query Q_FLIGHT_SET = { "gate-flight-set",
     " smoke_flight = case when $3::text = 'smoke' then $4::bigint"
     "  else smoke_flight end,"
     " flight = case when $3::text = 'full' then $4::bigint"
-    "  else flight end"
+    "  else flight end,"
+    " retest_flight = case when $3::text = 'retest' then $4::bigint"
+    "  else retest_flight end"
     " where run = $1::bigint and state = $2::text", 4, 0 };
 
 bool
@@ -261,7 +266,7 @@ gate_db_set_flight(struct db *db, int64_t run, enum gate_state from,
     const char *params[] = { int_text(number, run), state_names[from],
                              state_names[to], int_text(text, flight) };
 
-    must(to == GATE_SMOKE || to == GATE_FULL);
+    must(to == GATE_SMOKE || to == GATE_FULL || to == GATE_RETEST);
     return step(db, &Q_FLIGHT_SET, params, why);
 }
 

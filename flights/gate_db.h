@@ -18,6 +18,7 @@ enum gate_state {
     GATE_BEGUN,                 /* what is tested is fixed */
     GATE_SMOKE,                 /* the smoke flight is made */
     GATE_FULL,                  /* the flight is made */
+    GATE_RETEST,                /* some of it is run once more */
     GATE_DECIDED,               /* to push */
     GATE_PUSHED,                /* these and the rest are ends */
     GATE_HELD,
@@ -39,7 +40,7 @@ struct gate_run {
     const char *source, *definition;
     const char *tree, *revision, *old, *baseline;
     const char *trees;          /* JSON: {"xen": REVISION, ...} */
-    int64_t candidate, smoke_flight, flight, again;
+    int64_t candidate, smoke_flight, flight, retest_flight, again;
     const char *result, *summary, *ruling, *ruling_sha256;
     const char *author;
     int64_t begun_ms, decided_ms, finished_ms;
@@ -65,7 +66,7 @@ MUST_CHECK bool gate_db_runs(struct db *db, const char *branch, int limit,
  * where the step begins, because another process has taken it. */
 MUST_CHECK bool gate_db_set_candidate(struct db *db, int64_t run,
                                       int64_t candidate, struct fault *why);
-/* To GATE_SMOKE or GATE_FULL. */
+/* To GATE_SMOKE, GATE_FULL or GATE_RETEST. */
 MUST_CHECK bool gate_db_set_flight(struct db *db, int64_t run,
                                    enum gate_state from, enum gate_state to,
                                    int64_t flight, struct fault *why);

@@ -245,6 +245,55 @@ plan_reuse_builds(struct plan *plan, struct arena *arena,
     return count - kept;
 }
 
+/* Retests ----------------------------------------------------------------- */
+
+static bool
+is_one_of(const char *const *jobs, const char *job)
+{
+    for (size_t i = 0; jobs[i] != NULL; i++)
+        if (strcmp(jobs[i], job) == 0)
+            return true;
+    return false;
+}
+
+static void
+drop_results(struct plan_job *job, struct arena *arena)
+{
+    struct plan_runvar *vars =
+        arena_alloc(arena, job->runvar_count * sizeof *vars + 1);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < job->runvar_count; i++)
+        if (!job->runvars[i].result)
+            vars[kept++] = job->runvars[i];
+    job->runvars = vars;
+    job->runvar_count = kept;
+}
+
+bool
+plan_retest(struct plan *plan, struct arena *arena, int64_t flight,
+            const char *const *jobs, struct fault *why)
+{
+    size_t count = plan->job_count, kept = 0;
+
+    for (size_t i = 0; jobs[i] != NULL; i++)
+        if (plan_job_named(plan, jobs[i]) == NULL)
+            return fault_set(why, FAULT_USAGE, "flight %" PRId64 " has no job"
+                             " '%s'", flight, jobs[i]);
+    for (size_t i = 0; i < count; i++)
+        if (!is_one_of(jobs, plan->jobs[i].job))
+            need_of_flight(plan, arena, plan->jobs[i].job, flight);
+    for (size_t i = 0; i < count; i++)
+        if (is_one_of(jobs, plan->jobs[i].job))
+            plan->jobs[kept++] = plan->jobs[i];
+    plan->job_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        drop_results(&plan->jobs[i], arena);
+    plan->intended = arena_printf(arena, "%s-retest", plan->intended);
+    plan->source = arena_printf(arena, "retest of flight %" PRId64, flight);
+    return true;
+}
+
 /* Dump -------------------------------------------------------------------- */
 
 static int

@@ -89,6 +89,13 @@ size_t plan_reuse_builds(struct plan *plan, struct arena *arena,
                          const struct plan *done, int64_t flight,
                          const char *const *passed);
 
+/* Makes the plan of 'flight', read back, one that runs 'jobs' (NULL-ended) once
+ * more: all else that they need is what that flight has. FAULT_USAGE for a name
+ * that is not in it. */
+MUST_CHECK bool plan_retest(struct plan *plan, struct arena *arena,
+                            int64_t flight, const char *const *jobs,
+                            struct fault *why);
+
 /* The table of jobs and runvars that people compare with diff(1): one line a
  * value, sorted by job and name, what is not a runvar under ":name". */
 void plan_dump(const struct plan *plan, struct buf *out);

@@ -88,6 +88,16 @@ find_failures(struct found *f, const struct decision *decision)
     }
 }
 
+/* Not here, nor in a run of the same version that excuses what failed here. */
+static bool
+nothing_passed(const struct decision *decision)
+{
+    for (size_t i = 0; i < decision->failure_count; i++)
+        if (decision->failures[i].passed_in != 0)
+            return false;
+    return decision->result == DECIDE_RESULT_EMPTY;
+}
+
 /* What did not run --------------------------------------------------------- */
 
 static const struct decide_job *
@@ -291,7 +301,7 @@ ruling_make(const struct ruling_input *input, struct arena *arena,
                       strlen(input->policy_text), arena, &out->policy, why))
         return false;
     decide(&input->evidence, arena, &out->decision);
-    if (out->decision.result == DECIDE_RESULT_EMPTY)
+    if (nothing_passed(&out->decision))
         add(&f, POLICY_MISSING, "", "", "nothing passed");
     if (!out->decision.baseline_tested &&
         input->about.purpose == POLICY_CANDIDATE)

@@ -58,7 +58,7 @@ reads(void)
     is_str(b.allow[0], "/site/allow.all", "an allow file beside the file");
     is_str(b.allow[1], "/etc/allow.more", "and one elsewhere");
     is_str(b.policy, "/site/strict.yaml", "a policy beside the file");
-    ok(b.always && !b.rewind, "the flags");
+    ok(b.always && !b.rewind && b.retest, "the flags");
     is_str(branch_fill(&b, &arena, b.candidate, REV, NULL),
            "xen-0123456789ab", "the name of a candidate");
     is_str(branch_fill(&b, &arena, "{branch}/{tree} {candidate} {revision}",
@@ -212,6 +212,31 @@ trees(void)
     is_str(plan.jobs[0].runvars[3].value, "/x.git", "with where they are");
 }
 
+static void
+retests(void)
+{
+    static const struct plan_need on_smoke[] = { { 0, "build-x86" },
+                                                 { 0, "smoke" } };
+    struct plan_job jobs[] = { job("build-x86", done_r1, 2, NULL, 0),
+                               job("smoke", done_r1, 2, on_builds, 2),
+                               job("pair", r1, 1, on_smoke, 2) };
+    struct plan plan = { .jobs = jobs, .job_count = 3, .intended = "real" };
+    struct fault why = FAULT_INIT;
+
+    not_ok_fault(plan_retest(&plan, &arena, 7,
+                             (const char *const[]){ "x", NULL }, &why), &why,
+                 FAULT_USAGE, "flight 7 has no job 'x'", "no such job");
+    ok_fault(plan_retest(&plan, &arena, 7,
+                         (const char *const[]){ "pair", "smoke", NULL },
+                         &why), &why, "two jobs once more");
+    is_int((int64_t)plan.job_count, 2, "and no others");
+    is_int((int64_t)plan.jobs[0].runvar_count, 1, "without old results");
+    is_int(plan.jobs[1].needs[0].flight, 0, "a need of both is here");
+    is_int(plan.jobs[1].needs[1].flight, 7, "another is of the old flight");
+    is_str(plan.intended, "real-retest", "it is worth a retest");
+    is_str(plan.source, "retest of flight 7", "and says of what");
+}
+
 int
 main(void)
 {
@@ -220,6 +245,7 @@ main(void)
     finds();
     reuses();
     trees();
+    retests();
     arena_free(&arena);
     return tap_done();
 }

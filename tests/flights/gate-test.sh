@@ -206,6 +206,13 @@ gate what-if --policy "$ASSAY_HOME/lax.yaml" sim
 echo "$out" | grep -q '^1 of 3 decisions would be others'
 ok 'a lax one would have pushed it'
 
+is "$(sql "select f.blessing || ' ' || f.source || ' ' ||
+    string_agg(j.job, ' ') from assay.flight f join assay.job j
+    on j.flight = f.flight join assay.gate_run r
+    on r.retest_flight = f.flight group by f.flight")" \
+    'real-retest retest of flight 6 migrate'
+ok 'before it was decided, the job was run once more'
+
 # Levers -------------------------------------------------------------------
 before=$(flights)
 gate waive sim migrate two --passes 2
@@ -289,6 +296,15 @@ echo broken:migrate/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
 is $? 1 && grep -q ': 1 errored' "$ASSAY_HOME/out"
 ok "the lab's fault holds it as errored, not as failed"
+commit luck
+echo once:migrate/one >"$ASSAY_HOME/bad-$rev"
+gate run sim
+is $? 0 && is "$(output)" "$rev"
+ok 'what fails by chance, and passes when run again, is pushed'
+gate verify "$(ruling)"
+echo "$out" | grep -q 'excused  migrate one  fail, pass in [0-9]'
+ok 'and the decision says so'
+pushed=$rev
 git -C "$work" checkout -q "$base"
 commit elsewhere
 gate run sim

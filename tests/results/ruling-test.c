@@ -106,6 +106,13 @@ findings(void)
               "10 B: pair=pass boot=pass migrate=pass\npassed pair boot\n"
               "21 TR: pair=pass boot=pass migrate=pass\n",
               "push: nothing blocks", "what another run excuses");
+    is_ruling("20 T: pair=fail boot=fail\n"
+              "10 B: pair=pass boot=pass migrate=pass\npassed pair boot\n"
+              "21 TR: pair=pass boot=pass migrate=pass\n",
+              "push: nothing blocks", "also when nothing passed but there");
+    is_ruling("20 T: pair=fail boot=fail\n10 B: pair=fail boot=fail\n"
+              "passed pair boot\n",
+              "hold: 1 missing", "but not when nothing passed anywhere");
     is_ruling("20 T: pair=pass boot=pass migrate=pass\n",
               "hold: 1 untested", "a baseline without a run");
     is_ruling("20 T: pair=skip boot=skip\n"

@@ -5,6 +5,7 @@
 
 #include "bisector/bisector_cmds.h"
 #include "flights/flights_cmds.h"
+#include "flights/retest_cmds.h"
 #include "flights/gate_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
@@ -45,6 +46,7 @@ static const struct cmd *const tables[] = {
     on_cmds,
     pattern_cmds,
     recipes_cmds,
+    retest_cmds,
     results_cmds,
     service_cmds,
     sim_cmds,

@@ -15,13 +15,17 @@
 #include <string.h>
 
 /* The odds at which it ends: P(product) outside [CLEARED, CONVICTED]. */
-static const double CONVICTED = 0.9999, CLEARED = 0.01;
+static const double CONVICTED = 0.9995, CLEARED = 0.015;
 /* When nothing more can be run, lesser certainty must do. */
 static const double LIKELY = 0.995, UNLIKELY = 0.2;
+/* Who it was instead is worth some runs too, that a host may get its mark. */
+static const double NAMED = 0.7;
+#define NAMED_RUNS 4
 /* Bits a run must be expected to give. */
 static const double LEAST_GAIN = 0.002;
+#define BLOCK 5
 /* Bits about which of the innocent it was, beside those about the product. */
-static const double DETAIL = 0.1;
+static const double DETAIL = 0.2;
 
 const char *
 blame_cause_name(enum blame_cause cause)
@@ -92,7 +96,7 @@ static const double SEEN_ELSEWHERE = 0.2;
  * met as often as a fault of the product. */
 #define PER_MILLE_PRODUCT 20.0
 #define PER_MILLE_HOST 5.0
-#define PER_MILLE_HARNESS 20.0
+#define PER_MILLE_HARNESS 25.0
 #define PER_MILLE_BOTH 0.1
 
 /* Chances that have nothing to do with the cause looked for. */
@@ -315,6 +319,34 @@ gain(const struct ways *ways, const double now[BLAME_CAUSE_COUNT],
     return doubt(now) - left;
 }
 
+/* The same for each of BLOCK runs that are looked at together: did one of them
+ * not pass? What comes now and then is told by many passes, of which the first
+ * says next to nothing. */
+static double
+gain_of_block(const struct ways *ways,
+              const double now[BLAME_CAUSE_COUNT], enum blame_cell cell)
+{
+    double split[2][BLAME_CAUSE_COUNT] = { { 0 } }, total[2] = { 0 };
+    double left = 0;
+
+    for (size_t i = 0; i < ways->count; i++) {
+        double all = pow(chance(&ways->list[i], cell, RESULT_PASS), BLOCK);
+        const double p[] = { ways->list[i].weight * all,
+                             ways->list[i].weight * (1 - all) };
+
+        for (int r = 0; r < 2; r++) {
+            split[r][ways->list[i].cause] += p[r];
+            total[r] += p[r];
+        }
+    }
+    for (int r = 0; r < 2; r++) {
+        for (int k = 0; k < BLAME_CAUSE_COUNT && total[r] > 0; k++)
+            split[r][k] /= total[r];
+        left += total[r] * doubt(split[r]);
+    }
+    return (doubt(now) - left) / BLOCK;
+}
+
 static bool
 is_open(const struct blame_facts *facts, enum blame_cell cell)
 {
@@ -357,13 +389,15 @@ blame_judge(const struct blame_facts *facts, const struct blame_budget *budget,
     normalise(&ways);
     split_of(&ways, out->split);
     decide(out, CONVICTED, CLEARED);
-    if (out->cause != BLAME_NONE) {
+    if (out->cause != BLAME_NONE
+        && (out->split[out->cause] >= NAMED || facts->runs >= NAMED_RUNS)) {
         out->end = BLAME_END_DECIDED;
         return;
     }
     for (int c = 0; c < BLAME_CELL_COUNT; c++) {
         bits = is_open(facts, (enum blame_cell)c)
-            ? gain(&ways, out->split, (enum blame_cell)c) : 0;
+            ? fmax(gain(&ways, out->split, (enum blame_cell)c),
+                   gain_of_block(&ways, out->split, (enum blame_cell)c)) : 0;
         if (bits > best) {
             best = bits;
             out->end = BLAME_END_NONE;

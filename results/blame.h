@@ -59,7 +59,8 @@ struct blame_budget {
     int runs;                   /* at most, for one failure */
     int64_t host_ms;            /* 0: no limit */
 };
-#define BLAME_BUDGET_INIT { .runs = 12, .host_ms = 0 }
+#define BLAME_RUNS_MAX 12
+#define BLAME_BUDGET_INIT { .runs = BLAME_RUNS_MAX, .host_ms = 0 }
 
 enum blame_end {
     BLAME_END_NONE = 0,         /* run 'next' */

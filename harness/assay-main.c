@@ -20,6 +20,7 @@
 #include "hypervisor/hypervisor_cmds.h"
 #include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
+#include "results/flake_cmds.h"
 #include "results/issue_cmds.h"
 #include "results/history_cmds.h"
 #include "results/pattern_cmds.h"
@@ -33,6 +34,7 @@ static const struct cmd *const tables[] = {
     ctl_cmds,
     db_cmds,
     doctor_cmds,
+    flake_cmds,
     flights_cmds,
     flights_show_cmds,
     gate_cmds,

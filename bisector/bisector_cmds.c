@@ -13,6 +13,7 @@
 #include "bisector/graph.h"
 #include "bisector/journal.h"
 #include "bisector/posterior.h"
+#include "bisector/sample.h"
 #include "bisector/search.h"
 #include "bisector/setup.h"
 #include "harness/buf.h"
@@ -33,6 +34,7 @@ struct session {
     struct setup setup;
     struct journal journal, replay;
     struct search *search;
+    struct samples samples;     /* of a metric, or empty */
     char *log;
 };
 #define SESSION_INIT { .setup = SETUP_INIT, .journal = JOURNAL_INIT, \
@@ -42,6 +44,7 @@ static void
 session_fini(struct session *session)
 {
     search_free(session->search);
+    samples_fini(&session->samples);
     journal_close(&session->journal);
     journal_close(&session->replay);
     setup_fini(&session->setup);
@@ -62,6 +65,40 @@ number(struct cmd_call *call, const char *name, double least, double most,
     return true;
 }
 
+static void
+text_option(struct cmd_call *call, const char *name, char **out)
+{
+    if (cmd_text(call, name) != NULL)
+        *out = xstrdup(cmd_text(call, name));
+}
+
+/* --metric, and what goes with it. */
+static bool
+metric_options(struct cmd_call *call, struct setup *setup, struct fault *why)
+{
+    const char *worse = cmd_text(call, "worse");
+
+    text_option(call, "metric", &setup->metric);
+    text_option(call, "metric-file", &setup->metric_file);
+    if (setup->metric == NULL)
+        return (worse == NULL && setup->metric_file == NULL)
+            || fault_set(why, FAULT_USAGE, "--worse and --metric-file go "
+                         "with --metric");
+    if (worse == NULL || (strcmp(worse, "higher") != 0
+                          && strcmp(worse, "lower") != 0))
+        return fault_set(why, FAULT_USAGE, "--metric %s wants --worse higher "
+                         "or --worse lower", setup->metric);
+    if (setup->opts.fixed)
+        return fault_set(why, FAULT_USAGE, "--metric finds what made a number "
+                         "better by the other --worse, without --fixed");
+    setup->lower_is_worse = strcmp(worse, "lower") == 0;
+    if (setup->opts.flake_good < 0)
+        setup->opts.flake_good = SAMPLE_FLAKE_GOOD;
+    if (setup->opts.flake_bad < 0)
+        setup->opts.flake_bad = SAMPLE_FLAKE_BAD;
+    return true;
+}
+
 static bool
 setup_from_call(struct cmd_call *call, struct setup *setup,
                 struct fault *why)
@@ -74,8 +111,9 @@ setup_from_call(struct cmd_call *call, struct setup *setup,
     for (i = 0; (text = cmd_list(call, "paths", i)) != NULL; i++)
         strv_add(&setup->paths, text);
     setup->first_parent = cmd_flag(call, "first-parent");
-    if (cmd_text(call, "cost") != NULL)
-        setup->cost_file = xstrdup(cmd_text(call, "cost"));
+    setup->opts.fixed = cmd_flag(call, "fixed");
+    text_option(call, "cost", &setup->cost_file);
+    text_option(call, "history", &setup->past_file);
     setup->opts.trust_ends = cmd_flag(call, "trust-ends");
     if (setup->opts.trust_ends)
         setup->opts.none = setup->opts.already = .001;
@@ -90,7 +128,7 @@ setup_from_call(struct cmd_call *call, struct setup *setup,
             || fault_set(why, FAULT_USAGE, "good must fail less often than "
                          "bad: --flake-good %g, --flake-bad %g",
                          setup->opts.flake_good, setup->opts.flake_bad))
-        && setup_load(setup, why);
+        && metric_options(call, setup, why) && setup_load(setup, why);
 }
 
 /* Beside the objects of the first tree: same question, same file. */
@@ -129,21 +167,31 @@ default_log(const struct setup *setup, const char *const *cmd, char **out,
     return ok;
 }
 
-/* Trees, ends, paths and first-parent make a graph; the rest may be changed
- * from one call to the next. */
+/* Trees, ends, paths and first-parent make a graph, and what a result means is
+ * part of the question; the rest may be changed from one call to the next. */
 static bool
 same_question(const json_t *a, const json_t *b)
 {
+    static const char *const whole[] = { "paths", "metric" };
     static const char *const keys[] = { "good", "bad", "name" };
-    const json_t *trees = json_object_get(a, "trees"), *tree, *other;
+    const json_t *trees = json_object_get(a, "trees"), *tree, *other, *mine;
     size_t i, k;
 
     if (json_array_size(trees) != json_array_size(json_object_get(b, "trees"))
         || json_flag(a, "first-parent", false)
            != json_flag(b, "first-parent", false)
-        || !json_equal(json_object_get(a, "paths"),
-                       json_object_get(b, "paths")))
+        || json_flag(a, "fixed", false) != json_flag(b, "fixed", false)
+        || json_flag(a, "lower-is-worse", false)
+           != json_flag(b, "lower-is-worse", false))
         return false;
+    for (k = 0; k < ARRAY_LEN(whole); k++) {
+        mine = json_object_get(a, whole[k]);
+        other = json_object_get(b, whole[k]);
+        if (json_is_null(mine) || mine == NULL
+            ? !json_is_null(other) && other != NULL
+            : !json_equal(mine, other))
+            return false;
+    }
     json_array_foreach(trees, i, tree) {
         other = json_array_get(json_object_get(b, "trees"), i);
         for (k = 0; k < ARRAY_LEN(keys); k++)
@@ -159,10 +207,13 @@ session_replay(struct session *session, const char *replay,
                struct fault *why)
 {
     struct setup *setup = &session->setup;
+    struct samples *samples;
     json_t *about;
     bool ok = true;
 
     session->search = search_new(&setup->graph, &setup->opts);
+    samples_init(&session->samples, &setup->graph, setup->lower_is_worse);
+    samples = setup->metric != NULL ? &session->samples : NULL;
     about = setup_json(setup);
     if (!same_question(about, session->journal.setup)) {
         ok = fault_set(why, FAULT_CONFIG, "%s is the journal of another "
@@ -170,14 +221,14 @@ session_replay(struct session *session, const char *replay,
         fault_hint(why, "give another --log, or the same trees and ends");
     }
     ok = ok && journal_replay(&session->journal, &setup->graph,
-                              session->search, why);
+                              session->search, samples, why);
     if (ok && replay != NULL) {
         ok = journal_read(&session->replay, replay, why);
         if (ok && !same_question(about, session->replay.setup))
             ok = fault_set(why, FAULT_CONFIG, "%s is the journal of another "
                            "search", replay);
         ok = ok && journal_replay(&session->replay, &setup->graph,
-                                  session->search, why);
+                                  session->search, samples, why);
     }
     json_decref(about);
     return ok;
@@ -275,6 +326,7 @@ run_run(struct cmd_call *call, struct fault *why)
     ok = session_begin(call, &session, cmd, why);
     opts.setup = &session.setup;
     opts.search = session.search;
+    opts.samples = session.setup.metric != NULL ? &session.samples : NULL;
     opts.journal = &session.journal;
     opts.parallel = (int)cmd_int(call, "parallel");
     opts.limit_ms = cmd_int(call, "limit");
@@ -450,6 +502,19 @@ run_graph(struct cmd_call *call, struct fault *why)
       .help = "how often good revisions fail (default: learned)" }, \
     { .name = "flake-bad", .type = CMD_OPT_TEXT, .arg = "P", \
       .help = "how often bad revisions fail (default: learned)" }, \
+    { .name = "history", .type = CMD_OPT_TEXT, .arg = "FILE", \
+      .help = "how often runs failed before: lines \"good|bad FAILED " \
+              "RUNS\"" }, \
+    { .name = "fixed", .type = CMD_OPT_FLAG, \
+      .help = "GOOD..BAD is BROKEN..FIXED: find the commit that fixed " \
+              "it" }, \
+    { .name = "metric", .type = CMD_OPT_TEXT, .arg = "NAME", \
+      .help = "compare the number that CMD prints for NAME with those of " \
+              "good" }, \
+    { .name = "worse", .type = CMD_OPT_TEXT, .arg = "higher|lower", \
+      .help = "which way a number of --metric gets worse" }, \
+    { .name = "metric-file", .type = CMD_OPT_TEXT, .arg = "FILE", \
+      .help = "where CMD leaves its numbers (default: its output)" }, \
     { .name = "trust-ends", .type = CMD_OPT_FLAG, \
       .help = "do not test good and bad themselves first" }, \
     { .name = "max-tests", .type = CMD_OPT_INT, .arg = "N", \

@@ -89,7 +89,7 @@ static void
 culprit_add(const struct graph *graph, const struct search_answer *answer,
             struct buf *out)
 {
-    buf_adds(out, "culprit: ");
+    buf_adds(out, answer->fixed ? "fixed by: " : "culprit: ");
     name_add(graph, answer->suspects[0].node, out);
     buf_addc(out, '\n');
     git_show(graph, answer->suspects[0].node,
@@ -118,18 +118,24 @@ culprit_text(const struct graph *graph, struct search *search UNUSED,
         suspects_add(graph, answer, out);
         break;
     case SEARCH_FLAKE:
-        buf_addf(out, "not reproducible: bad does not fail more often than "
-                 "good (about %.1f %% of runs); no commit is to blame\n",
+        buf_addf(out, answer->fixed
+                 ? "not fixed: the new end fails as the old one does (%.1f "
+                   "%% of runs)\n"
+                 : "not reproducible: bad does not fail more often than good "
+                   "(%.1f %% of runs); no commit is to blame\n",
                  100 * answer->rate_good);
         break;
     case SEARCH_GOOD_FAILS:
-        buf_adds(out, "the good end fails too: the cause is older, or not in "
-                 "these trees\n");
+        buf_adds(out, answer->fixed
+                 ? "the old end passes too: it was fixed before, or never "
+                   "failed\n"
+                 : "the good end fails too: the cause is older, or not in "
+                   "these trees\n");
         break;
     case SEARCH_END_BLOCKED:
-        buf_addf(out, "bad %s, so that nothing can be said\n",
-                 different > 0 ? "fails in another way"
-                               : "cannot be tested");
+        buf_addf(out, "%s %s, so that nothing can be said\n",
+                 answer->fixed ? "the new end" : "bad", different > 0
+                 ? "fails in another way" : "cannot be tested");
         break;
     case SEARCH_GAVE_UP:
         buf_addf(out, "stopped after %lld runs; %zu commits with a chance of "
@@ -143,8 +149,10 @@ culprit_text(const struct graph *graph, struct search *search UNUSED,
     if (answer->verdict == SEARCH_CULPRIT)
         buf_addf(out, "  confidence %.4f after %lld runs; fails in %.0f %% "
                  "of runs with it, %.0f %% without\n", answer->chance,
-                 (long long)answer->runs, 100 * answer->rate_bad,
-                 100 * answer->rate_good);
+                 (long long)answer->runs,
+                 100 * (answer->fixed ? answer->rate_good : answer->rate_bad),
+                 100 * (answer->fixed ? answer->rate_bad
+                                      : answer->rate_good));
     else if (answer->verdict != SEARCH_MORE
              && answer->verdict != SEARCH_END_BLOCKED)
         buf_addf(out, "  confidence %.4f after %lld runs\n", answer->chance,
@@ -189,10 +197,10 @@ culprit_json(const struct graph *graph, struct search *search,
             "{s:o, s:i, s:i, s:i}", "at", at, "bad", (int)seen.fails, "good",
             (int)seen.passes, "cannot-tell", (int)seen.cannots));
     }
-    json = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, "
-                     "s:I, s:o, s:o}",
+    json = json_pack("{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, "
+                     "s:I, s:I, s:o, s:o}",
                      "verdict", search_verdict_name(answer->verdict),
-                     "chance", answer->chance, "chance-flake", answer->none,
+                     "fixed", answer->fixed, "chance", answer->chance, "chance-flake", answer->none,
                      "chance-already", answer->already,
                      "rate-bad", answer->rate_bad,
                      "rate-good", answer->rate_good,

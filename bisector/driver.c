@@ -15,10 +15,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "bisector/journal.h"
+#include "bisector/sample.h"
 #include "bisector/search.h"
 #include "bisector/setup.h"
 #include "harness/buf.h"
@@ -43,6 +45,8 @@ struct worker {
     int number;
     bool busy;
     struct search_test test;
+    struct search_test at;      /* what is run: 'test', or the good end to
+                                 * compare it with */
     size_t tree;                /* being checked out; tree_count: running */
     bool cleaned;               /* of what the last run left in that tree */
     bool made[GRAPH_TREES_MAX]; /* the worktree exists */
@@ -94,6 +98,13 @@ worker_idle(struct worker *worker)
 {
     worker->busy = false;
     search_cancel(worker->driver->opts->search, &worker->test);
+}
+
+static void
+worker_begin(struct worker *worker)
+{
+    worker->tree = 0;
+    worker->cleaned = false;
 }
 
 static char *
@@ -195,12 +206,10 @@ judge(struct worker *worker, struct proc_status status,
     return true;
 }
 
-static void
-record(struct worker *worker, enum search_result result, int code,
-       const char *reason)
+/* What a line of the journal says of a run beside its result. */
+static json_t *
+run_details(const struct worker *worker, int code, const char *reason)
 {
-    struct driver *driver = worker->driver;
-    struct fault why = FAULT_INIT;
     json_t *more = json_object();
 
     json_put_int(more, "ms", clock_mono_ms(clock_system())
@@ -211,8 +220,18 @@ record(struct worker *worker, enum search_result result, int code,
         json_put_int(more, "exit", code);
     if (reason[0] != '\0')
         json_put_text(more, "reason", reason);
+    return more;
+}
+
+static void
+record(struct worker *worker, enum search_result result, int code,
+       const char *reason)
+{
+    struct driver *driver = worker->driver;
+    struct fault why = FAULT_INIT;
+
     if (!journal_result(driver->opts->journal, driver->graph, &worker->test,
-                        result, more, &why)) {
+                        result, run_details(worker, code, reason), &why)) {
         worker_idle(worker);
         give_up(driver, &why);
         return;
@@ -221,6 +240,79 @@ record(struct worker *worker, enum search_result result, int code,
     search_record(driver->opts->search, &worker->test, result);
     progress(driver, worker, result, reason);
     fill(driver);
+}
+
+/* The last thing a run at worker->at said for the metric. */
+static bool
+metric_read(const struct worker *worker, double *value_out, bool *found_out,
+            struct fault *why)
+{
+    const struct setup *setup = worker->driver->opts->setup;
+    struct buf text = BUF_INIT;
+    char *dir = tree_dir(worker, 0), *path;
+    bool ok = true;
+
+    path = setup->metric_file == NULL ? xstrdup(worker->output)
+        : setup->metric_file[0] == '/' ? xstrdup(setup->metric_file)
+        : xasprintf("%s/%s", dir, setup->metric_file);
+    *found_out = false;
+    if (fs_exists(path)) {
+        ok = fs_read_file(path, MATCH_BYTES, &text, why);
+        *found_out = ok && sample_parse(buf_text(&text), setup->metric,
+                                        value_out);
+    }
+    buf_free(&text);
+    xfree_str(&path);
+    xfree_str(&dir);
+    return ok;
+}
+
+/* A number came, or none did: then nothing can be said of worker->test, and
+ * nothing at all if it was the good end's. */
+static void
+on_metric(struct worker *worker, int code)
+{
+    struct driver *driver = worker->driver;
+    const struct driver_opts *opts = driver->opts;
+    struct fault why = FAULT_INIT;
+    enum search_result result;
+    char reason[80];
+    double value;
+    bool found, other;
+
+    other = !search_test_same(driver->graph, &worker->at, &worker->test);
+    if (!metric_read(worker, &value, &found, &why))
+        goto failed;
+    if (code != 0 || !found) {
+        snprintf(reason, sizeof(reason), code != 0 ? "exit status %d"
+                 : "no number for the metric", code);
+        if (!other) {
+            record(worker, SEARCH_CANNOT, code, reason);
+            return;
+        }
+        fault_set(&why, FAULT_PEER, "the good end, with which all is "
+                  "compared: %s", reason);
+        fault_hint(&why, "its output is in %s", worker->output);
+        goto failed;
+    }
+    if (!journal_value(opts->journal, driver->graph, &worker->at, value,
+                       run_details(worker, code, ""), &why))
+        goto failed;
+    samples_add(opts->samples, &worker->at, value);
+    result = samples_judge(opts->samples, &worker->test, &worker->at);
+    if (result == SEARCH_RESULT_NONE) {
+        worker_begin(worker);
+        worker_go_on(worker);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "median %g",
+             samples_median(opts->samples, &worker->test));
+    samples_judged(opts->samples, &worker->test);
+    record(worker, result, code, reason);
+    return;
+failed:
+    worker_idle(worker);
+    give_up(driver, &why);
 }
 
 static void
@@ -233,6 +325,10 @@ on_run_end(struct proc *proc UNUSED, void *owner, struct proc_status status)
 
     if (worker->driver->stopping) {
         worker_idle(worker);
+    } else if (worker->driver->opts->samples != NULL
+               && !worker->proc.timed_out && status.end == PROC_END_EXIT
+               && status.code <= EXIT_BAD_MAX) {
+        on_metric(worker, status.code);
     } else if (!judge(worker, status, &result, &reason, &why)) {
         worker_idle(worker);
         give_up(worker->driver, &why);
@@ -254,7 +350,7 @@ run_env(const struct worker *worker)
         text = xasprintf("ASSAY_TREE_%s=%s", g->trees[t].name, dir);
         strv_add(&env, text);
         xfree_str(&text);
-        graph_hex(g, t, worker->test.at[t], hex);
+        graph_hex(g, t, worker->at.at[t], hex);
         text = xasprintf("ASSAY_REVISION_%s=%s", g->trees[t].name, hex);
         strv_add(&env, text);
         xfree_str(&text);
@@ -264,13 +360,6 @@ run_env(const struct worker *worker)
     strv_add(&env, text);
     xfree_str(&text);
     return env;
-}
-
-/* A command that the revisions bring along need not be in all of them. */
-static bool
-cmd_is_in_tree(const char *const *cmd)
-{
-    return cmd[0][0] != '/' && strchr(cmd[0], '/') != NULL;
 }
 
 static void
@@ -296,7 +385,7 @@ run_start(struct worker *worker)
     spec.cwd = cwd;
     spec.fds[1] = spec.fds[2] = out;
     spec.die_with_parent = true;
-    if (ok && cmd_is_in_tree(spec.argv)) {
+    if (ok && driver_cmd_is_in_tree(spec.argv)) {
         char *path = xasprintf("%s/%s", cwd, spec.argv[0]);
 
         if (access(path, X_OK) != 0) {
@@ -338,6 +427,9 @@ on_git_end(struct proc *proc UNUSED, void *owner, struct proc_status status)
         (void)!fs_read_file(path, 1 << 20, &text, &ignored);
         fault_set(&why, FAULT_PEER, "git checkout in %s %s", worker->dir,
                   end);
+        fault_hint(&why, "was the history of %s rewritten? what is known is "
+                   "kept: with its commits back, the same command goes on",
+                   driver->graph->trees[worker->tree].dir);
         fault_detail(&why, buf_text(&text), text.len);
         worker_idle(worker);
         give_up(driver, &why);
@@ -371,8 +463,7 @@ worker_go_on(struct worker *worker)
         run_start(worker);
         return;
     }
-    graph_hex(driver->graph, worker->tree, worker->test.at[worker->tree],
-              hex);
+    graph_hex(driver->graph, worker->tree, worker->at.at[worker->tree], hex);
     dir = tree_dir(worker, worker->tree);
     if (worker->cleaned) {
         argv[n++] = dir;
@@ -442,9 +533,8 @@ fill(struct driver *driver)
     want = want > 0 ? search_next(opts->search, want, tests) : 0;
     for (i = 0; i < want; i++) {
         idle[i]->busy = true;
-        idle[i]->test = tests[i];
-        idle[i]->tree = 0;
-        idle[i]->cleaned = false;
+        idle[i]->test = idle[i]->at = tests[i];
+        worker_begin(idle[i]);
         search_start(opts->search, &tests[i]);
     }
     for (i = 0; i < want && !driver->stopping; i++)
@@ -465,6 +555,31 @@ on_signal(uv_signal_t *handle, int number UNUSED)
     stop_all(driver);
 }
 
+/* One that was killed while git made it is locked, and would stay. */
+static void
+worktrees_unlock(const char *dir, const char *scratch)
+{
+    const char *list[] = { "git", "-C", dir, "worktree", "list",
+                           "--porcelain", NULL };
+    struct fault ignored = FAULT_INIT;
+    struct buf text = BUF_INIT;
+    const char *key = "worktree ";
+    size_t len = strlen(scratch);
+    char *rest, *line;
+
+    if (proc_run(list, NULL, 0, 0, &text, &ignored))
+        for (rest = text.data; (line = strsep(&rest, "\n")) != NULL;) {
+            const char *path = line + strlen(key);
+            const char *argv[] = { "git", "-C", dir, "worktree", "unlock",
+                                   path, NULL };
+
+            if (strncmp(line, key, strlen(key)) == 0
+                && strncmp(path, scratch, len) == 0 && path[len] == '/')
+                (void)!proc_run(argv, NULL, 0, 0, NULL, &ignored);
+        }
+    buf_free(&text);
+}
+
 static bool
 worktrees_remove(const struct graph *graph, const char *scratch,
                  struct fault *why)
@@ -478,6 +593,7 @@ worktrees_remove(const struct graph *graph, const char *scratch,
         const char *argv[] = { "git", "-C", graph->trees[t].dir, "worktree",
                                "prune", NULL };
 
+        worktrees_unlock(graph->trees[t].dir, scratch);
         (void)!proc_run(argv, NULL, 0, 0, NULL, &ignored);
     }
     return ok;
@@ -495,7 +611,6 @@ leftovers_remove(const struct driver *driver, struct fault *why)
     json_array_foreach(driver->opts->journal->lines, i, line) {
         dir = json_text(line, "scratch");
         if (dir != NULL && strstr(dir, "/assay-bisect-") != NULL
-            && fs_exists(dir)
             && !worktrees_remove(driver->graph, dir, why))
             return false;
     }
@@ -508,20 +623,26 @@ scratch_make(struct driver *driver, struct fault *why)
     const char *top = getenv("TMPDIR");
     struct worker *w;
     json_t *line;
+    char *name;
     bool ok;
     int i;
 
-    driver->scratch = xasprintf("%s/assay-bisect-XXXXXX",
-                                top != NULL && top[0] == '/' ? top : "/tmp");
-    if (mkdtemp(driver->scratch) == NULL) {
-        fault_errno(why, FAULT_SYSTEM, "make a directory %s",
-                    driver->scratch);
-        xfree_str(&driver->scratch);
-        return false;
-    }
-    line = json_pack("{s:s}", "scratch", driver->scratch);
+    /* In the journal before it is there, so that a kill leaves nothing that
+     * nobody knows of. */
+    name = xasprintf("%s/assay-bisect-%lld-%lld",
+                     top != NULL && top[0] == '/' ? top : "/tmp",
+                     (long long)getpid(),
+                     (long long)clock_wall_ms(clock_system()));
+    line = json_pack("{s:s}", "scratch", name);
     ok = journal_line(driver->opts->journal, line, why);
     json_decref(line);
+    if (ok && mkdir(name, 0700) != 0)
+        ok = fault_errno(why, FAULT_SYSTEM, "make a directory %s", name);
+    if (!ok) {
+        xfree_str(&name);
+        return false;
+    }
+    driver->scratch = name;
     driver->outputs = xasprintf("%s.d", driver->opts->journal->path);
     ok = ok && fs_mkdirs(driver->outputs, 0755, why);
     driver->workers = xcalloc((size_t)driver->opts->parallel,
@@ -577,20 +698,30 @@ loop_run(struct driver *driver, struct fault *why)
     return ok;
 }
 
+/* Runs whose output is kept: the next one's gets the next number. */
+static int64_t
+outputs_count(const struct journal *journal)
+{
+    const json_t *line;
+    int64_t n = 0;
+    size_t i;
+
+    json_array_foreach(journal->lines, i, line)
+        n += json_text(line, "output") != NULL;
+    return n;
+}
+
 bool
 driver_run(const struct driver_opts *opts, int64_t *different_out,
            struct fault *why)
 {
     struct driver driver = { .opts = opts, .graph = &opts->setup->graph };
     struct fault local = FAULT_INIT;
-    struct search_answer answer;
     bool matching = false, ok;
     int i;
 
     must(opts->parallel > 0 && opts->parallel <= 64);
-    search_answer(opts->search, &answer);
-    driver.runs = answer.runs;
-    search_answer_fini(&answer);
+    driver.runs = outputs_count(opts->journal);
     if (opts->match != NULL) {
         matching = regcomp(&driver.match, opts->match,
                            REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0;
@@ -624,58 +755,5 @@ out:
     xfree_str(&driver.outputs);
     if (matching)
         regfree(&driver.match);
-    return ok;
-}
-
-static bool
-on_path(const char *name)
-{
-    char *path = xstrdup(getenv("PATH") != NULL ? getenv("PATH") : ""), *rest;
-    char *part, *file;
-    bool found = false;
-
-    for (rest = path; !found && (part = strsep(&rest, ":")) != NULL;) {
-        file = xasprintf("%s/%s", part[0] != '\0' ? part : ".", name);
-        found = access(file, X_OK) == 0;
-        xfree_str(&file);
-    }
-    xfree_str(&path);
-    return found;
-}
-
-bool
-driver_check(const struct driver_opts *opts, struct fault *why)
-{
-    const struct graph_tree *tree = &opts->setup->graph.trees[0];
-    const char *name = opts->cmd[0];
-    char *object = NULL, *cwd;
-    bool ok = true;
-
-    if (name[0] == '/') {
-        ok = access(name, X_OK) == 0
-            || fault_errno(why, FAULT_USAGE, "command %s", name);
-    } else if (!cmd_is_in_tree(opts->cmd)) {
-        ok = on_path(name)
-            || fault_set(why, FAULT_USAGE, "no command '%s' on PATH", name);
-    } else {
-        object = xasprintf("%s:%s%s", tree->bad,
-                           strncmp(name, "../", 3) == 0 ? "./" : "",
-                           strncmp(name, "./", 2) == 0 ? name + 2 : name);
-        const char *argv[] = { "git", "-C", tree->dir, "cat-file", "-e",
-                               object, NULL };
-
-        ok = proc_run(argv, NULL, 0, 0, NULL, why);
-        if (!ok && why->kind == FAULT_PEER) {
-            fault_set(why, FAULT_USAGE, "revision %.12s has no command '%s'",
-                      tree->bad, name);
-            fault_detail(why, "", 0);
-            cwd = realpath(name, NULL);
-            if (cwd != NULL)
-                fault_hint(why, "tests run in worktrees of their own: give "
-                           "the absolute name, %s", cwd);
-            free(cwd);
-        }
-    }
-    xfree_str(&object);
     return ok;
 }

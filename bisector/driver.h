@@ -9,12 +9,14 @@
 
 struct fault;
 struct journal;
+struct samples;
 struct search;
 struct setup;
 
 struct driver_opts {
     const struct setup *setup;
     struct search *search;
+    struct samples *samples;    /* NULL: the command says good or bad */
     struct journal *journal;
     const char *const *cmd;     /* NULL-ended */
     int parallel;
@@ -22,6 +24,9 @@ struct driver_opts {
     const char *match;          /* only a failure that says this; or NULL */
     bool clean;                 /* git clean before each run */
 };
+
+/* A command that the revisions bring along need not be in all of them. */
+bool driver_cmd_is_in_tree(const char *const *cmd);
 
 /* What a user should know before the first run: FAULT_USAGE if the command
  * cannot be started. */

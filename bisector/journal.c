@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bisector/graph.h"
+#include "bisector/sample.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
@@ -146,13 +147,13 @@ journal_line(struct journal *journal, const json_t *line, struct fault *why)
     return ok;
 }
 
-bool
-journal_result(struct journal *journal, const struct graph *graph,
-               const struct search_test *test, enum search_result result,
-               json_t *more, struct fault *why)
+/* Names the revisions in 'line', which is released, and adds it. */
+static bool
+run_line(struct journal *journal, const struct graph *graph,
+         const struct search_test *test, json_t *line, struct fault *why)
 {
-    json_t *line = more != NULL ? more : json_object(), *run = json_object();
     char hex[GRAPH_HEX_BYTES];
+    json_t *run = json_object();
     size_t t;
     bool ok;
 
@@ -161,30 +162,46 @@ journal_result(struct journal *journal, const struct graph *graph,
         json_put_text(run, graph->trees[t].name, hex);
     }
     json_object_set_new(line, "run", run);
-    json_put_text(line, "result", search_result_name(result));
     ok = journal_line(journal, line, why);
     json_decref(line);
     return ok;
 }
 
+bool
+journal_result(struct journal *journal, const struct graph *graph,
+               const struct search_test *test, enum search_result result,
+               json_t *more, struct fault *why)
+{
+    json_t *line = more != NULL ? more : json_object();
+
+    json_put_text(line, "result", search_result_name(result));
+    return run_line(journal, graph, test, line, why);
+}
+
+bool
+journal_value(struct journal *journal, const struct graph *graph,
+              const struct search_test *test, double value, json_t *more,
+              struct fault *why)
+{
+    json_t *line = more != NULL ? more : json_object();
+
+    json_object_set_new(line, "value", json_real(value));
+    return run_line(journal, graph, test, line, why);
+}
+
 static bool
 line_replay(const struct graph *graph, struct search *search,
-            const json_t *line, struct fault *why)
+            struct samples *samples, const json_t *line, struct fault *why)
 {
     const json_t *run = json_object_get(line, "run");
     const char *name = json_text(line, "result"), *hex;
+    const json_t *value = json_object_get(line, "value");
     struct search_test test = { { 0 } };
     enum search_result result;
     size_t t;
 
     if (run == NULL)
         return true;            /* a scratch directory */
-    for (result = SEARCH_PASS; result < SEARCH_RESULT_COUNT; result++)
-        if (name != NULL && strcmp(name, search_result_name(result)) == 0)
-            break;
-    if (result == SEARCH_RESULT_COUNT)
-        return fault_set(why, FAULT_DATA, "result '%s' is unknown",
-                         name != NULL ? name : "");
     for (t = 0; t < graph->tree_count; t++) {
         hex = json_text(run, graph->trees[t].name);
         if (hex == NULL || !graph_find(graph, t, hex, &test.at[t]))
@@ -192,19 +209,32 @@ line_replay(const struct graph *graph, struct search *search,
                              "in this search", hex != NULL ? hex : "",
                              graph->trees[t].name);
     }
+    if (json_is_number(value) && samples != NULL) {
+        samples_add(samples, &test, json_number_value(value));
+        return true;
+    }
+    for (result = SEARCH_PASS; result < SEARCH_RESULT_COUNT; result++)
+        if (name != NULL && strcmp(name, search_result_name(result)) == 0)
+            break;
+    if (result == SEARCH_RESULT_COUNT)
+        return fault_set(why, FAULT_DATA, "result '%s' is unknown",
+                         name != NULL ? name : "");
     search_record(search, &test, result);
+    if (samples != NULL)
+        samples_judged(samples, &test);
     return true;
 }
 
 bool
 journal_replay(const struct journal *journal, const struct graph *graph,
-               struct search *search, struct fault *why)
+               struct search *search, struct samples *samples,
+               struct fault *why)
 {
     const json_t *line;
     size_t i;
 
     json_array_foreach(journal->lines, i, line)
-        if (!line_replay(graph, search, line, why))
+        if (!line_replay(graph, search, samples, line, why))
             return fault_context(why, "%s:%zu", journal->path, i + 2);
     return true;
 }

@@ -1,6 +1,7 @@
 /* bisector/journal.h - the state of a search: a file to which each result is
  * added and synced. One JSON object a line: first the setup, then
  *   {"run": {"TREE": COMMIT, ...}, "result": "good|bad|cannot-tell", ...}
+ * {"run": ..., "value": NUMBER} for a measurement that decides nothing yet,
  * and {"scratch": DIR} for worktrees that a killed process leaves behind. A
  * last line that was cut off by a crash is dropped: its run is made again. */
 #ifndef BISECTOR_JOURNAL_H
@@ -13,6 +14,7 @@
 
 struct fault;
 struct graph;
+struct samples;
 
 struct journal {
     char *path;
@@ -32,10 +34,12 @@ MUST_CHECK bool journal_read(struct journal *journal, const char *path,
                              struct fault *why);
 void journal_close(struct journal *journal);
 
-/* Gives the results of the lines to 'search'. */
+/* Gives the results of the lines to 'search', and the values to 'samples'
+ * (NULL: there must be none). */
 MUST_CHECK bool journal_replay(const struct journal *journal,
                                const struct graph *graph,
-                               struct search *search, struct fault *why);
+                               struct search *search, struct samples *samples,
+                               struct fault *why);
 /* Adds a result; on return it is on the disk. Steals 'more' (or NULL), whose
  * members go into the same line. */
 MUST_CHECK bool journal_result(struct journal *journal,
@@ -43,6 +47,10 @@ MUST_CHECK bool journal_result(struct journal *journal,
                                const struct search_test *test,
                                enum search_result result, json_t *more,
                                struct fault *why);
+MUST_CHECK bool journal_value(struct journal *journal,
+                              const struct graph *graph,
+                              const struct search_test *test, double value,
+                              json_t *more, struct fault *why);
 MUST_CHECK bool journal_line(struct journal *journal, const json_t *line,
                              struct fault *why);
 

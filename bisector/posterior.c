@@ -17,7 +17,7 @@ struct rate {
  * is one fact and not two; the rest is spread out. Less belief in certainty
  * costs clean tests a run or two; more of it makes flaky ones name the wrong
  * commit. */
-#define BOTH_CERTAIN .15         /* beside the 1 that the others sum to */
+#define BOTH_CERTAIN .15        /* beside the 1 that the others sum to */
 static const struct rate learn_bad[] = {
     { .9995, .20 }, { .97, .06 }, { .9, .10 }, { .8, .12 }, { .7, .07 },
     { .6, .07 }, { .5, .07 }, { .4, .06 }, { .3, .05 }, { .2, .03 },
@@ -86,11 +86,24 @@ normalise(struct posterior_point *points, int count)
     for (i = 0; i < count; i++)
         sum += points[i].prior;
     for (i = 0; i < count; i++)
-        points[i].prior /= sum;
+        points[i].prior = sum > 0 ? points[i].prior / sum : 1. / count;
+}
+
+/* How well a rate explains 'fails' of 'runs', beside the rate that explains
+ * them best: counts may be large. */
+static double
+past_like(double rate, uint32_t fails, uint32_t runs)
+{
+    double seen = clamp(runs > 0 ? (double)fails / runs : .5);
+
+    rate = clamp(rate);
+    return exp(fails * log(rate / seen)
+               + (runs - fails) * log((1 - rate) / (1 - seen)));
 }
 
 void
-posterior_init(struct posterior *posterior, double good, double bad)
+posterior_init(struct posterior *posterior, double good, double bad,
+               const struct posterior_past *past)
 {
     const struct rate one_good = { good, 1 }, one_bad = { bad, 1 };
     const struct rate *goods = good < 0 ? learn_good : &one_good;
@@ -112,6 +125,9 @@ posterior_init(struct posterior *posterior, double good, double bad)
             prior = bads[i].prior * goods[k].prior;
             if (i == 0 && k == 0 && good < 0 && bad < 0)
                 prior += BOTH_CERTAIN;
+            prior *= past_like(bads[i].rate, past->bad_fails, past->bad_runs)
+                * past_like(goods[k].rate, past->good_fails,
+                            past->good_runs);
             point_add(posterior->joint, &posterior->joint_count, prior,
                       bads[i].rate, goods[k].rate);
         }
@@ -120,7 +136,10 @@ posterior_init(struct posterior *posterior, double good, double bad)
                   bad < 0 ? 1 : bad, good < 0 ? 0 : good);
     for (i = 0; i < flake_count; i++)
         point_add(posterior->flake, &posterior->flake_count,
-                  flakes[i].prior, flakes[i].rate, flakes[i].rate);
+                  flakes[i].prior * past_like(flakes[i].rate,
+                                              past->good_fails,
+                                              past->good_runs),
+                  flakes[i].rate, flakes[i].rate);
     normalise(posterior->joint, posterior->joint_count);
     normalise(posterior->flake, posterior->flake_count);
 }

@@ -30,8 +30,15 @@ struct posterior {
     int joint_count, flake_count;
 };
 
-/* Rates in [0, 1], or POSTERIOR_LEARN each. */
-void posterior_init(struct posterior *posterior, double good, double bad);
+/* How often runs failed before this search, of how many. */
+struct posterior_past {
+    uint32_t good_fails, good_runs, bad_fails, bad_runs;
+};
+
+/* Rates in [0, 1], or POSTERIOR_LEARN each: then they begin with what 'past'
+ * says of them. */
+void posterior_init(struct posterior *posterior, double good, double bad,
+                    const struct posterior_past *past);
 
 /* A culprit: of 'fails' and 'passes' runs in all, 'fails_with' and
  * 'passes_with' had it. */

@@ -45,6 +45,32 @@ search_verdict_name(enum search_verdict verdict)
     return verdict_names[verdict];
 }
 
+bool
+search_test_same(const struct graph *graph, const struct search_test *a,
+                 const struct search_test *b)
+{
+    size_t t;
+
+    for (t = 0; t < graph->tree_count; t++)
+        if (a->at[t] != b->at[t])
+            return false;
+    return true;
+}
+
+void
+search_test_ends(const struct graph *graph, struct search_test *good_out,
+                 struct search_test *bad_out)
+{
+    size_t t;
+
+    *good_out = *bad_out = (struct search_test){ { 0 } };
+    for (t = 0; t < graph->tree_count; t++) {
+        bad_out->at[t] = graph_top(graph, t);
+        good_out->at[t] = graph->trees[t].count == 0
+            ? bad_out->at[t] : GRAPH_GOOD;
+    }
+}
+
 /* The main line of each tree: first parents from its bad end. */
 static void
 lines_make(struct search *search)
@@ -82,6 +108,30 @@ lines_make(struct search *search)
     }
 }
 
+/* Within, a run "fails" if it shows the commit that is searched for: for one
+ * that mended something, by passing. */
+static void
+rates_init(struct search *search)
+{
+    const struct search_opts *opts = &search->opts;
+    const struct posterior_past *past = &opts->past;
+    const struct posterior_past mended = {
+        .good_fails = past->bad_runs - past->bad_fails,
+        .good_runs = past->bad_runs,
+        .bad_fails = past->good_runs - past->good_fails,
+        .bad_runs = past->good_runs,
+    };
+
+    if (opts->fixed)
+        posterior_init(&search->posterior,
+                       opts->flake_bad < 0 ? -1 : 1 - opts->flake_bad,
+                       opts->flake_good < 0 ? -1 : 1 - opts->flake_good,
+                       &mended);
+    else
+        posterior_init(&search->posterior, opts->flake_good,
+                       opts->flake_bad, past);
+}
+
 struct search *
 search_new(const struct graph *graph, const struct search_opts *opts)
 {
@@ -90,7 +140,7 @@ search_new(const struct graph *graph, const struct search_opts *opts)
 
     search->graph = graph;
     search->opts = *opts;
-    posterior_init(&search->posterior, opts->flake_good, opts->flake_bad);
+    rates_init(search);
     cannot_init(&search->cannot, graph->count);
     search->fails_with = xcalloc(n, sizeof(*search->fails_with));
     search->passes_with = xcalloc(n, sizeof(*search->passes_with));
@@ -123,39 +173,13 @@ search_free(struct search *search)
     free(search);
 }
 
-void
-search_ends(const struct search *search, struct search_test *good_out,
-            struct search_test *bad_out)
-{
-    size_t t;
-
-    *good_out = *bad_out = (struct search_test){ { 0 } };
-    for (t = 0; t < search->graph->tree_count; t++) {
-        bad_out->at[t] = graph_top(search->graph, t);
-        good_out->at[t] = search->graph->trees[t].count == 0
-            ? bad_out->at[t] : GRAPH_GOOD;
-    }
-}
-
-bool
-search_same(const struct search *search, const struct search_test *a,
-            const struct search_test *b)
-{
-    size_t t;
-
-    for (t = 0; t < search->graph->tree_count; t++)
-        if (a->at[t] != b->at[t])
-            return false;
-    return true;
-}
-
 struct search_point *
 search_point_find(const struct search *search, const struct search_test *test)
 {
     size_t i;
 
     for (i = 0; i < search->point_count; i++)
-        if (search_same(search, &search->points[i].test, test))
+        if (search_test_same(search->graph, &search->points[i].test, test))
             return &search->points[i];
     return NULL;
 }
@@ -239,7 +263,7 @@ neighbours(const struct search *search, const struct search_test *test,
     for (i = 0; i < search->point_count; i++) {
         p = &search->points[i];
         if (p->fails + p->passes + p->cannots == 0
-            || search_same(search, &p->test, test))
+            || search_test_same(search->graph, &p->test, test))
             continue;
         if (is_after(search, test, &p->test, p->above, test))
             nearer(search, test, &p->test, p->fails + p->passes == 0, below);
@@ -247,7 +271,7 @@ neighbours(const struct search *search, const struct search_test *test,
             nearer(search, test, &p->test, p->fails + p->passes == 0, above);
     }
     if (search->opts.trust_ends) {      /* they could tell, others say */
-        search_ends(search, &good, &bad);
+        search_test_ends(search->graph, &good, &bad);
         nearer(search, test, &good, false, below);
         nearer(search, test, &bad, false, above);
     }
@@ -296,6 +320,8 @@ search_record(struct search *search, const struct search_test *test,
     size_t i;
 
     must(result > SEARCH_RESULT_NONE && result < SEARCH_RESULT_COUNT);
+    if (search->opts.fixed && result != SEARCH_CANNOT)
+        result = result == SEARCH_PASS ? SEARCH_FAIL : SEARCH_PASS;
     if (p->running > 0)
         search_cancel(search, test);
     if (p->fails + p->passes + p->cannots == 0) {
@@ -411,7 +437,7 @@ cell_of(const struct search *search, uint32_t top, bool *cell)
     struct search_test test, good, bad;
     size_t other;
 
-    search_ends(search, &good, &bad);
+    search_test_ends(search->graph, &good, &bad);
     graph_add_descendants(g, t, top, above);
     for (i = first; i < end; i++) {
         /* Alone in its tree, other trees at either end: if neither way can
@@ -472,7 +498,7 @@ ends_known(const struct search *search)
 
     if (search->opts.trust_ends)
         return true;
-    search_ends(search, &good, &bad);
+    search_test_ends(search->graph, &good, &bad);
     p = search_point_find(search, &good);
     q = search_point_find(search, &bad);
     return p != NULL && p->fails + p->passes + p->cannots > 0 && q != NULL
@@ -485,7 +511,7 @@ bad_is_blocked(const struct search *search)
     struct search_test good, bad;
     const struct search_point *p;
 
-    search_ends(search, &good, &bad);
+    search_test_ends(search->graph, &good, &bad);
     p = search_point_find(search, &bad);
     return p != NULL && p->cannots > 0 && p->fails + p->passes == 0;
 }
@@ -526,12 +552,13 @@ search_answer(struct search *search, struct search_answer *out)
     const struct graph *g = search->graph;
     const struct posterior_view *view;
     struct search_test test;
-    double top = 0;
+    double top = 0, rate;
     bool flake;
     size_t i;
 
     search_update(search);
     *out = (struct search_answer){ .verdict = SEARCH_MORE,
+        .fixed = search->opts.fixed,
         .none = search->none, .already = search->already,
         .entropy = search->entropy, .runs = search->runs };
     out->suspects = xcalloc(g->count + 1, sizeof(*out->suspects));
@@ -575,8 +602,14 @@ search_answer(struct search *search, struct search_answer *out)
         else if (search_next(search, 1, &test) == 0 && search->running == 0)
             out->verdict = SEARCH_SUSPECTS;
     }
-    out->runs_left = out->verdict == SEARCH_MORE && search->best_info > 0
-        ? ceil(search->entropy / search->best_info) : 0;
+    if (search->opts.fixed) {
+        rate = out->rate_bad;
+        out->rate_bad = 1 - out->rate_good;
+        out->rate_good = 1 - rate;
+    }
+    out->runs_left = out->verdict != SEARCH_MORE ? 0
+        : ceil(search->entropy
+               / (search->best_info > 0 ? search->best_info : 1));
 }
 
 void
@@ -598,8 +631,10 @@ search_seen_get(const struct search *search, size_t i, struct search_seen *out)
     const struct search_point *p = &search->points[i];
 
     must(i < search->point_count);
-    *out = (struct search_seen){ .test = p->test, .fails = p->fails,
-        .passes = p->passes, .cannots = p->cannots, .running = p->running };
+    *out = (struct search_seen){ .test = p->test,
+        .fails = search->opts.fixed ? p->passes : p->fails,
+        .passes = search->opts.fixed ? p->fails : p->passes,
+        .cannots = p->cannots, .running = p->running };
 }
 
 double

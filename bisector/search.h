@@ -1,8 +1,9 @@
 /* bisector/search.h - the search itself, without I/O: what is known after the
  * runs so far, what to run next, and when to stop.
  *
- * A test is one revision for each tree. The culprit is one commit of any tree,
- * or there is none: the failure is a flake, or was there at good. */
+ * A test is one revision for each tree. What is searched for is called the
+ * culprit, also when it is the commit that fixed something. It is one commit of
+ * any tree, or there is none: the failure is a flake, or was there at good. */
 #ifndef BISECTOR_SEARCH_H
 #define BISECTOR_SEARCH_H
 
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "bisector/graph.h"
+#include "bisector/posterior.h"
 #include "harness/attr.h"
 
 struct search;
@@ -37,9 +39,19 @@ struct search_test {
     uint32_t at[GRAPH_TREES_MAX];       /* commit, GRAPH_GOOD or GRAPH_BAD */
 };
 
+/* The same revision of each tree? */
+bool search_test_same(const struct graph *graph, const struct search_test *a,
+                      const struct search_test *b);
+/* All good, and all bad. */
+void search_test_ends(const struct graph *graph, struct search_test *good_out,
+                      struct search_test *bad_out);
+
 struct search_opts {
     double confidence;          /* in (0.5, 1) */
     double flake_good, flake_bad;       /* or POSTERIOR_LEARN */
+    struct posterior_past past; /* what is known of rates to be learned */
+    bool fixed;                 /* runs fail without the commit, and pass
+                                 * with it: which one mended it? */
     double none, already;       /* prior chance of no culprit; of "at good" */
     bool trust_ends;            /* do not run good and bad first */
     int64_t max_runs;           /* 0: no limit */
@@ -55,6 +67,7 @@ struct search_suspect {
 };
 struct search_answer {
     enum search_verdict verdict;
+    bool fixed;                 /* opts.fixed: the culprit mended it */
     double chance;              /* of what the verdict says */
     double none, already;
     double entropy;             /* bits still missing */

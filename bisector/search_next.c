@@ -118,7 +118,7 @@ bracket(const struct search *search, struct search_test *low,
     const struct search_point *p;
     size_t i;
 
-    search_ends(search, low, high);
+    search_test_ends(search->graph, low, high);
     for (i = 0; i < search->point_count; i++) {
         p = &search->points[i];
         if (p->passes > p->fails
@@ -174,7 +174,7 @@ tests_list(struct choice *choice)
     choice->cost = xcalloc(most, sizeof(*choice->cost));
     choice->info = xcalloc(most, sizeof(*choice->info));
     bracket(search, &low, &high);
-    search_ends(search, &good, &bad);
+    search_test_ends(search->graph, &good, &bad);
     test_add(choice, &good, 1);
     test_add(choice, &bad, 1);
     for (t = 0; t < search->graph->tree_count; t++)
@@ -367,7 +367,7 @@ ends_first(const struct search *search, size_t want, struct search_test *out)
 
     if (search->opts.trust_ends)
         return 0;
-    search_ends(search, &ends[1], &ends[0]);
+    search_test_ends(search->graph, &ends[1], &ends[0]);
     for (i = 0; i < ARRAY_LEN(ends) && n < want; i++) {
         p = search_point_find(search, &ends[i]);
         if (p == NULL || p->fails + p->passes + p->cannots + p->running == 0)

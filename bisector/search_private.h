@@ -59,9 +59,5 @@ void search_update(struct search *search);
 double search_can(const struct search *search, const struct search_test *test);
 struct search_point *search_point_find(const struct search *search,
                                        const struct search_test *test);
-bool search_same(const struct search *search, const struct search_test *a,
-                 const struct search_test *b);
-void search_ends(const struct search *search, struct search_test *good_out,
-                 struct search_test *bad_out);
 
 #endif

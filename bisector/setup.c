@@ -14,7 +14,8 @@
 #include "harness/mem.h"
 #include "harness/strv.h"
 
-#define COST_FILE_BYTES (64u << 20)
+#define FILE_BYTES (64u << 20)
+#define PAST_MOST 1000000000
 #define COST_LEAST 1e-3
 #define COST_MOST 1e6
 
@@ -24,6 +25,9 @@ setup_fini(struct setup *setup)
     strv_free(setup->specs);
     strv_free(setup->paths);
     xfree_str(&setup->cost_file);
+    xfree_str(&setup->past_file);
+    xfree_str(&setup->metric);
+    xfree_str(&setup->metric_file);
     free(setup->cost);
     graph_fini(&setup->graph);
     *setup = (struct setup)SETUP_INIT;
@@ -61,28 +65,76 @@ cost_line(struct setup *setup, int number, char *line, struct fault *why)
     return true;
 }
 
+/* "good|bad FAILED RUNS". */
 static bool
-costs_load(struct setup *setup, struct fault *why)
+past_line(struct setup *setup, int number, char *line, struct fault *why)
+{
+    struct posterior_past *past = &setup->opts.past;
+    char *words[3] = { NULL }, *word;
+    int64_t failed = 0, runs = 0;
+    size_t n = 0;
+    bool good;
+
+    line[strcspn(line, "#\r")] = '\0';
+    while ((word = strsep(&line, " \t")) != NULL)
+        if (word[0] != '\0' && n++ < ARRAY_LEN(words))
+            words[n - 1] = word;
+    if (n == 0)
+        return true;
+    good = words[0] != NULL && strcmp(words[0], "good") == 0;
+    if (n != ARRAY_LEN(words) || (!good && strcmp(words[0], "bad") != 0)
+        || !parse_int64(words[1], 0, PAST_MOST, &failed)
+        || !parse_int64(words[2], failed, PAST_MOST, &runs))
+        return fault_set(why, FAULT_CONFIG, "%s:%d: not \"good FAILED RUNS\" "
+                         "or \"bad FAILED RUNS\"", setup->past_file, number);
+    if (good) {
+        past->good_fails += (uint32_t)failed;
+        past->good_runs += (uint32_t)runs;
+    } else {
+        past->bad_fails += (uint32_t)failed;
+        past->bad_runs += (uint32_t)runs;
+    }
+    return true;
+}
+
+/* Calls 'take' with each line of a file that the user named. */
+static bool
+lines_load(struct setup *setup, const char *path,
+           bool (*take)(struct setup *setup, int number, char *line,
+                        struct fault *why),
+           struct fault *why)
 {
     struct buf text = BUF_INIT;
     char *rest, *line;
     int number = 0;
-    size_t i;
     bool ok;
 
-    if (setup->cost_file == NULL)
-        return true;
-    ok = fs_read_file(setup->cost_file, COST_FILE_BYTES, &text, why);
+    ok = fs_read_file(path, FILE_BYTES, &text, why);
     if (!ok && why->kind == FAULT_SYSTEM)
         why->kind = FAULT_USAGE;
+    for (rest = text.data; ok && (line = strsep(&rest, "\n")) != NULL;)
+        ok = take(setup, ++number, line, why);
+    buf_free(&text);
+    return ok;
+}
+
+static bool
+files_load(struct setup *setup, struct fault *why)
+{
+    size_t i;
+
+    if (setup->past_file != NULL) {
+        setup->opts.past = (struct posterior_past){ 0 };
+        if (!lines_load(setup, setup->past_file, past_line, why))
+            return false;
+    }
+    if (setup->cost_file == NULL)
+        return true;
     setup->cost = xcalloc(setup->graph.count + 1, sizeof(*setup->cost));
     for (i = 0; i < setup->graph.count; i++)
         setup->cost[i] = 1;
-    for (rest = text.data; ok && (line = strsep(&rest, "\n")) != NULL;)
-        ok = cost_line(setup, ++number, line, why);
     setup->opts.cost = setup->cost;
-    buf_free(&text);
-    return ok;
+    return lines_load(setup, setup->cost_file, cost_line, why);
 }
 
 bool
@@ -105,7 +157,7 @@ setup_load(struct setup *setup, struct fault *why)
                                                 : "");
         return fault_hint(why, "they may be the same commit");
     }
-    return costs_load(setup, why);
+    return files_load(setup, why);
 }
 
 static json_t *
@@ -132,7 +184,7 @@ setup_json(const struct setup *setup)
             g->trees[i].dir, "good", g->trees[i].good, "bad",
             g->trees[i].bad));
     return json_pack("{s:i, s:o, s:b, s:o, s:f, s:f, s:f, s:f, s:f, s:b, "
-                     "s:I, s:I, s:s?}",
+                     "s:I, s:I, s:s?, s:s?, s:b, s:s?, s:s?, s:b}",
                      "assay-bisect", 1, "trees", trees,
                      "first-parent", setup->first_parent,
                      "paths", list_json(setup->paths),
@@ -144,7 +196,12 @@ setup_json(const struct setup *setup)
                      "trust-ends", setup->opts.trust_ends,
                      "max-runs", (json_int_t)setup->opts.max_runs,
                      "seed", (json_int_t)setup->opts.seed,
-                     "cost", setup->cost_file);
+                     "cost", setup->cost_file,
+                     "history", setup->past_file,
+                     "fixed", setup->opts.fixed,
+                     "metric", setup->metric,
+                     "metric-file", setup->metric_file,
+                     "lower-is-worse", setup->lower_is_worse);
 }
 
 static double
@@ -153,6 +210,13 @@ real(const json_t *json, const char *key, double missing)
     const json_t *value = json_object_get(json, key);
 
     return json_is_number(value) ? json_number_value(value) : missing;
+}
+
+static void
+text_take(const json_t *json, const char *key, char **out)
+{
+    if (json_text(json, key) != NULL)
+        *out = xstrdup(json_text(json, key));
 }
 
 bool
@@ -179,8 +243,12 @@ setup_from_json(const json_t *json, struct setup *setup, struct fault *why)
     json_array_foreach(json_object_get(json, "paths"), i, path)
         strv_add(&setup->paths, json_string_value(path));
     setup->first_parent = json_flag(json, "first-parent", false);
-    if (json_text(json, "cost") != NULL)
-        setup->cost_file = xstrdup(json_text(json, "cost"));
+    text_take(json, "cost", &setup->cost_file);
+    text_take(json, "history", &setup->past_file);
+    text_take(json, "metric", &setup->metric);
+    text_take(json, "metric-file", &setup->metric_file);
+    setup->lower_is_worse = json_flag(json, "lower-is-worse", false);
+    setup->opts.fixed = json_flag(json, "fixed", false);
     setup->opts.confidence = real(json, "confidence", missing.confidence);
     setup->opts.flake_good = real(json, "flake-good", missing.flake_good);
     setup->opts.flake_bad = real(json, "flake-bad", missing.flake_bad);

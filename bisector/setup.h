@@ -17,6 +17,10 @@ struct setup {
     char **paths;
     bool first_parent;
     char *cost_file;            /* or NULL */
+    char *past_file;            /* or NULL: fills opts.past */
+    char *metric;               /* NULL: runs pass or fail */
+    char *metric_file;          /* in the first worktree; NULL: the output */
+    bool lower_is_worse;
     struct search_opts opts;    /* 'cost' borrows the below */
     double *cost;
     struct graph graph;         /* loaded by setup_load() */

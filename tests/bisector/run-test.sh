@@ -1,78 +1,8 @@
 #!/bin/sh
 # tests/bisector/run-test.sh - assay bisect on repositories made here: answers,
 # bad input, and what is left after a kill.
-set -u
-n=0
-bad=0
-dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-test.XXXXXX") || exit 1
-TMPDIR=$dir
-GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org
-GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@example.org
-export TMPDIR GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
-export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-
-# is NAME WANT GOT
-is()
-{
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        echo "# wanted '$2', got '$3'"
-    fi
-}
-
-# has NAME PART: in what the last command said.
-has()
-{
-    n=$((n + 1))
-    if grep -qF -e "$2" "$dir/out"; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$dir/out"
-    fi
-}
-
-# A history by fast-import: stdin "NUMBER FROM [MERGED]" makes commit NUMBER
-# whose file "n" says so.
-history()
-{
-    git init -q -b main "$1"
-    i=0
-    while read -r number from merged; do
-        i=$((i + 1))
-        echo "commit refs/heads/main"
-        echo "mark :$number"
-        echo "author a <a@example.org> $((1000000 + i * 60)) +0000"
-        echo "committer c <c@example.org> $((1000000 + i * 60)) +0000"
-        text="commit $number"
-        printf 'data %d\n%s\n' ${#text} "$text"
-        if [ "$from" != - ]; then echo "from :$from"; fi
-        if [ -n "$merged" ]; then echo "merge :$merged"; fi
-        printf 'M 644 inline n\ndata %d\n%s\n' ${#number} "$number"
-    done | (cd "$1" && git fast-import --quiet --export-marks="$1/.git/marks")
-}
-
-commit() # REPO NUMBER
-{
-    sed -n "s/^:$2 //p" "$1/.git/marks"
-}
-
-run()
-{
-    timeout 120 assay bisect "$@" >"$dir/out" 2>&1
-    status=$?
-}
-
-line=$dir/line
-seq 1 65 | awk '{ print $1, ($1 > 1 ? $1 - 1 : "-") }' | history "$line"
-good=$(commit "$line" 1)
-tree="$line:$good..main"
+# shellcheck source-path=SCRIPTDIR source=histfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/bisector/histfix.sh"
 
 run run --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
 is 'a clean culprit: exit status' 0 $status
@@ -247,10 +177,4 @@ run run --fresh --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
 has 'a dirty worktree does not matter' "culprit: $(commit "$line" 37)"
 is 'and stays as it was' dirt "$(cat "$line/n")"
 
-if [ $bad -eq 0 ]; then
-    rm -rf "$dir"
-else
-    echo "# kept $dir"
-fi
-echo "1..$n"
-[ $bad -eq 0 ]
+finish

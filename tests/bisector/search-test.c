@@ -198,7 +198,7 @@ test_choice(double bad, double good)
 
 /* With tests that do not err, the culprit is found wherever it is. */
 static void
-test_all_culprits(void)
+test_all_culprits(bool fixed)
 {
     struct search_opts opts = SEARCH_OPTS_INIT;
     int wrong = 0, runs, most = 0;
@@ -211,6 +211,7 @@ test_all_culprits(void)
 
     opts.flake_bad = 1;
     opts.flake_good = 0;
+    opts.fixed = fixed;
     random_history(&g, 120);
     for (culprit = 0; culprit < g.count; culprit++) {
         if (!g.is_suspect[culprit])
@@ -223,7 +224,7 @@ test_all_culprits(void)
             search_answer_fini(&answer);
             must(search_next(search, 1, &test) == 1);
             has = has_of(&g, test.at[0]);
-            search_record(search, &test, graph_bit(has, culprit)
+            search_record(search, &test, graph_bit(has, culprit) != fixed
                           ? SEARCH_FAIL : SEARCH_PASS);
             free(has);
         }
@@ -233,7 +234,8 @@ test_all_culprits(void)
         search_answer_fini(&answer);
         search_free(search);
     }
-    is_int(wrong, 0, "every culprit is found");
+    is_int(wrong, 0, "every commit that %s is found",
+           fixed ? "mends" : "breaks");
     diag("%d runs at most, with the ends", most);
     graph_fini(&g);
 }
@@ -250,6 +252,7 @@ main(void)
         test_choice(.5, .02);
         test_choice(.999, .001);
     }
-    test_all_culprits();
+    test_all_culprits(false);
+    test_all_culprits(true);
     return tap_done();
 }

@@ -15,6 +15,7 @@
 #include "harness/sim_cmds.h"
 #include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
+#include "hosts/dhcp_cmds.h"
 #include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
@@ -33,6 +34,7 @@ static const struct cmd *const tables[] = {
     console_cmds,
     ctl_cmds,
     db_cmds,
+    dhcp_cmds,
     doctor_cmds,
     flake_cmds,
     flights_cmds,

@@ -103,6 +103,7 @@ reply_page(struct web *web, const struct web_route *route,
     case WEB_HEALTH:
     case WEB_SCRIPT:
     case WEB_PART:
+    case WEB_LOADER:
     case WEB_UP:
     case WEB_KIND_COUNT:
         must(false);                    /* others answer these */
@@ -167,6 +168,7 @@ handle(void *owner, const struct http_request *request,
     case WEB_HEALTH:
     case WEB_SCRIPT:
     case WEB_PART:
+    case WEB_LOADER:
     case WEB_UP:
     case WEB_FLIGHTS:
     case WEB_FLIGHT:

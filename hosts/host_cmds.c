@@ -24,9 +24,11 @@
 #include "hosts/host_yaml.h"
 #include "hosts/power.h"
 #include "hosts/power_drivers.h"
+#include "hosts/served_db.h"
 
 #define EXIT_BROKEN 75
 #define RECORDS_FD 3
+#define SERVED_SHOWN 5          /* lines of what netboot gave */
 
 /* -- host list, show, add, state ------------------------------------------ */
 
@@ -139,12 +141,14 @@ boot_json(const struct boot *boot)
 }
 
 static void
-print_host(const struct host *host, const struct boot *boot)
+print_host(const struct host *host, const struct boot *boot,
+           const json_t *served)
 {
     const char *key;
-    json_t *value, *object;
+    json_t *value, *object, *one;
     struct buf flags = BUF_INIT;
     char *text;
+    size_t i;
 
     add_flags(host, &flags);
     printf("host       %s\nsite       %s\narch       %s\nfirmware   %s\n"
@@ -165,6 +169,10 @@ print_host(const struct host *host, const struct boot *boot)
         printf("last boot  %s %s%s%s\n", boot->nonce,
                boot_status_name(boot->status),
                boot->reason[0] == '\0' ? "" : ": ", boot->reason);
+    json_array_foreach(served, i, one)
+        printf("was given  %s %s by %s to %s\n", json_text(one, "at"),
+               json_text(one, "file"), json_text(one, "way"),
+               json_text(one, "vendor"));
     buf_free(&flags);
 }
 
@@ -174,20 +182,23 @@ run_show(struct cmd_call *call, struct fault *why)
     struct host *host = NULL;
     struct boot *boot = NULL;
     struct db *db = NULL;
-    json_t *object;
+    json_t *object, *served = NULL;
     bool ok;
 
     ok = db_open("assay", &db, why)
         && host_db_get(db, cmd_arg(call, 0), &host, why)
-        && boot_last(db, host->name, &boot, why);
+        && boot_last(db, host->name, &boot, why)
+        && served_db_last(db, host->name, SERVED_SHOWN, &served, why);
     if (ok && cmd_json(call)) {
         object = host_json(host);
-        must(json_object_set_new(object, "last_boot", boot_json(boot)) == 0);
+        must(json_object_set_new(object, "last_boot", boot_json(boot)) == 0
+             && json_object_set(object, "served", served) == 0);
         ok = json_print(object, stdout, why);
         json_decref(object);
     } else if (ok) {
-        print_host(host, boot);
+        print_host(host, boot, served);
     }
+    json_decref(served);
     boot_free(boot);
     host_free(host);
     db_close(db);

@@ -3,13 +3,18 @@
 
 #include "hosts/netboot_web.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
+#include "harness/buf.h"
 #include "harness/fault.h"
+#include "harness/fs.h"
 #include "harness/json.h"
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "hosts/boot_db.h"
+#include "hosts/dhcp_conf.h"
 #include "hosts/http_server.h"
 #include "hosts/netboot.h"
 #include "hosts/web_files.h"
@@ -450,13 +455,44 @@ handle_up(struct netboot_web *web, struct db *db,
     reply->token = record_new(route->nonce, request->peer, "up");
 }
 
+/* The first loader, for firmware that fetches it by HTTP. It needs neither a
+ * boot nor the database: what it then asks for does. */
+static void
+handle_loader(const struct web_route *route,
+              const struct http_request *request, struct http_reply *reply)
+{
+    struct stat info;
+    int fd = -1;
+
+    for (size_t i = 0; dhcp_loaders[i] != NULL && fd < 0; i++) {
+        if (strcmp(strrchr(dhcp_loaders[i], '/') + 1, route->name) == 0)
+            fd = open(dhcp_loaders[i], O_RDONLY | O_CLOEXEC);
+    }
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        fd_close(&fd);
+        reply->status = 404;
+        buf_adds(&reply->text, "there is no loader of that name\n");
+        return;
+    }
+    log_info("%s fetches the loader %s", request->peer, route->name);
+    reply->status = 200;
+    reply->type = "application/efi";
+    reply->parts[reply->part_count++] = (struct http_part){
+        fd, 0, info.st_size };
+}
+
 void
 netboot_web_handle(struct netboot_web *web, const struct web_route *route,
                    const struct http_request *request,
                    struct http_reply *reply)
 {
-    struct db *db = web_session_db(web->session);
+    struct db *db;
 
+    if (route->kind == WEB_LOADER) {
+        handle_loader(route, request, reply);
+        return;
+    }
+    db = web_session_db(web->session);
     if (db == NULL) {
         no_database(reply);
         return;

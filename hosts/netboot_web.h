@@ -24,7 +24,7 @@ struct web_session;
 /* Borrows 'session' for its life. */
 MUST_CHECK struct netboot_web *netboot_web_new(uv_loop_t *loop,
                                                struct web_session *session);
-/* Answers WEB_SCRIPT, WEB_PART and WEB_UP. */
+/* Answers WEB_SCRIPT, WEB_PART, WEB_UP and WEB_LOADER. */
 void netboot_web_handle(struct netboot_web *web,
                         const struct web_route *route,
                         const struct http_request *request,

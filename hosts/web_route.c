@@ -180,7 +180,7 @@ parse_artefact(const char *path, struct web_route *out)
 static void
 parse_named(enum web_kind kind, const char *path, struct web_route *out)
 {
-    out->side = WEB_SIDE_PAGES;
+    out->side = kind == WEB_LOADER ? WEB_SIDE_BOOT : WEB_SIDE_PAGES;
     out->kind = kind;
     if (!take_part(&path, out->name, sizeof out->name) || *path != '\0'
         || !is_name(out->name))
@@ -224,6 +224,8 @@ web_route_parse(const char *target, struct web_route *out)
         parse_script(path[1] == 'i' ? "ipxe" : "grub", query, out);
     else if (strncmp(path, "/b/", 3) == 0)
         parse_boot(path + 3, out);
+    else if (strncmp(path, "/loader/", 8) == 0)
+        parse_named(WEB_LOADER, path + 8, out);
     else if (strncmp(path, "/flight/", 8) == 0)
         parse_flight(path + 8, out);
     else if (strncmp(path, "/host/", 6) == 0)

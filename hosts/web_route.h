@@ -17,6 +17,7 @@ enum web_kind {
     WEB_SCRIPT,                 /* /ipxe?mac=M, /grub?mac=M */
     WEB_PART,                   /* /b/NONCE/NAME */
     WEB_UP,                     /* POST /b/NONCE/up */
+    WEB_LOADER,                 /* /loader/NAME: UEFI's HTTP boot */
     WEB_FLIGHTS,                /* / and /flights */
     WEB_FLIGHT,                 /* /flight/N */
     WEB_FLIGHT_JSON,            /* /flight/N.json */
@@ -41,8 +42,8 @@ struct web_route {
     const char *loader;         /* SCRIPT: "ipxe" or "grub" */
     char mac[18];               /* "52:54:00:aa:00:11" */
     char nonce[33];             /* 32 lower-case hexadecimal digits */
-    char name[WEB_NAME_MAX + 1];        /* PART, LOG (the job), ARTEFACT,
-                                         * HOST, JOB */
+    char name[WEB_NAME_MAX + 1];        /* PART, LOADER, LOG (the job),
+                                         * ARTEFACT, HOST, JOB */
     int64_t flight;             /* >= 1 */
     int step;                   /* >= 1 */
 };

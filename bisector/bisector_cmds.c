@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bisector/account.h"
 #include "bisector/culprit.h"
 #include "bisector/driver.h"
 #include "bisector/graph.h"
@@ -273,44 +274,61 @@ session_begin(struct cmd_call *call, struct session *session,
     return ok;
 }
 
-static bool
-answer_print(struct cmd_call *call, struct session *session,
-             int64_t different, struct fault *why)
-{
-    const struct graph *graph = &session->setup.graph;
+/* What is told of a search, with the runs that its journal has by now. */
+struct telling {
     struct search_answer answer;
-    struct buf text = BUF_INIT;
-    json_t *json;
-    bool ok = true;
+    struct journal journal;
+    struct account account;
+    struct culprit culprit;
+};
 
-    search_answer(session->search, &answer);
-    if (cmd_json(call)) {
-        json = culprit_json(graph, session->search, &answer, different);
-        json_put_text(json, "log", session->journal.path);
-        ok = json_print(json, stdout, why);
-        json_decref(json);
-    } else {
-        culprit_text(graph, session->search, &answer, different, &text);
-        fputs(buf_text(&text), stdout);
-    }
-    cmd_exit_status(call, culprit_exit_status(answer.verdict));
-    search_answer_fini(&answer);
-    buf_free(&text);
-    return ok;
+static bool
+telling_begin(struct telling *telling, struct session *session,
+              struct fault *why)
+{
+    *telling = (struct telling){ .journal = JOURNAL_INIT };
+    search_answer(session->search, &telling->answer);
+    telling->culprit = (struct culprit){
+        .graph = &session->setup.graph, .search = session->search,
+        .answer = &telling->answer, .account = &telling->account,
+        .journal = session->journal.path,
+    };
+    return journal_read(&telling->journal, session->journal.path, why)
+        && account_read(&telling->journal, &session->setup.graph,
+                        &telling->account, why);
 }
 
-/* Runs that failed in another way, in this call and before. */
-static int64_t
-different_count(const struct session *session)
+static void
+telling_end(struct telling *telling)
 {
-    const json_t *line;
-    int64_t n = 0;
-    size_t i;
+    account_fini(&telling->account);
+    journal_close(&telling->journal);
+    search_answer_fini(&telling->answer);
+}
 
-    json_array_foreach(session->journal.lines, i, line)
-        n += json_text(line, "reason") != NULL
-            && strcmp(json_text(line, "reason"), "another failure") == 0;
-    return n;
+static bool
+answer_print(struct cmd_call *call, struct session *session,
+             struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    struct telling telling;
+    json_t *json;
+    bool ok;
+
+    ok = telling_begin(&telling, session, why);
+    if (ok && cmd_json(call)) {
+        json = culprit_json(&telling.culprit);
+        ok = json_print(json, stdout, why);
+        json_decref(json);
+    } else if (ok) {
+        culprit_text(&telling.culprit, &text);
+        fputs(buf_text(&text), stdout);
+    }
+    if (ok)
+        cmd_exit_status(call, culprit_exit_status(telling.answer.verdict));
+    telling_end(&telling);
+    buf_free(&text);
+    return ok;
 }
 
 static bool
@@ -320,7 +338,6 @@ run_run(struct cmd_call *call, struct fault *why)
     struct session session = SESSION_INIT;
     struct driver_opts opts = { .cmd = cmd };
     struct search_answer answer;
-    int64_t different = 0;
     bool ok;
 
     ok = session_begin(call, &session, cmd, why);
@@ -340,11 +357,9 @@ run_run(struct cmd_call *call, struct fault *why)
     fprintf(stderr, "%zu commits, %lld runs known; journal %s\n",
             session.setup.graph.suspect_count, (long long)answer.runs,
             session.log);
-    ok = answer.verdict != SEARCH_MORE
-        || driver_run(&opts, &different, why);
+    ok = answer.verdict != SEARCH_MORE || driver_run(&opts, why);
     search_answer_fini(&answer);
-    ok = ok && answer_print(call, &session,
-                            different + different_count(&session), why);
+    ok = ok && answer_print(call, &session, why);
 out:
     session_fini(&session);
     return ok;
@@ -466,26 +481,58 @@ run_show(struct cmd_call *call, struct fault *why)
     bool ok;
 
     ok = session_open(&session, cmd_arg(call, 0), false, why)
-        && answer_print(call, &session, different_count(&session), why);
+        && answer_print(call, &session, why);
     session_fini(&session);
     return ok;
+}
+
+static bool
+text_out(const struct buf *text, const char *path, struct fault *why)
+{
+    if (path != NULL)
+        return fs_write_file(path, 0644, text->data, text->len, why);
+    fputs(buf_text(text), stdout);
+    return true;
 }
 
 static bool
 run_graph(struct cmd_call *call, struct fault *why)
 {
     struct session session = SESSION_INIT;
-    struct search_answer answer;
     struct buf text = BUF_INIT;
+    struct telling telling;
     bool ok;
 
     ok = session_open(&session, cmd_arg(call, 0), false, why);
     if (ok) {
-        search_answer(session.search, &answer);
-        culprit_dot(&session.setup.graph, session.search, &answer, DOT_MOST,
-                   &text);
-        fputs(buf_text(&text), stdout);
-        search_answer_fini(&answer);
+        ok = telling_begin(&telling, &session, why);
+        if (ok && cmd_flag(call, "svg"))
+            ok = culprit_svg(&telling.culprit, DOT_MOST, &text, why);
+        else if (ok)
+            culprit_dot(&telling.culprit, DOT_MOST, &text);
+        ok = ok && text_out(&text, NULL, why);
+        telling_end(&telling);
+    }
+    buf_free(&text);
+    session_fini(&session);
+    return ok;
+}
+
+static bool
+run_report(struct cmd_call *call, struct fault *why)
+{
+    struct session session = SESSION_INIT;
+    struct buf text = BUF_INIT;
+    struct telling telling;
+    bool ok;
+
+    ok = session_open(&session, cmd_arg(call, 0), false, why);
+    if (ok) {
+        ok = telling_begin(&telling, &session, why);
+        if (ok)
+            culprit_html(&telling.culprit, &text);
+        ok = ok && text_out(&text, cmd_text(call, "output"), why);
+        telling_end(&telling);
     }
     buf_free(&text);
     session_fini(&session);
@@ -557,6 +604,17 @@ static const struct cmd_opt next_opts[] = {
     { .name = NULL },
 };
 
+static const struct cmd_opt graph_opts[] = {
+    { .name = "svg", .type = CMD_OPT_FLAG,
+      .help = "draw it here, with Graphviz" },
+    { .name = NULL },
+};
+static const struct cmd_opt report_opts[] = {
+    { .name = "output", .type = CMD_OPT_TEXT, .arg = "FILE",
+      .help = "write the page there, at once as a whole" },
+    { .name = NULL },
+};
+
 const struct cmd bisector_cmds[] = {
     { .path = "bisect run", .args = "-- CMD [ARG...]", .args_min = 1,
       .args_max = -1, .opts = run_opts, .run = run_run, .access = CMD_WRITES,
@@ -585,7 +643,14 @@ const struct cmd bisector_cmds[] = {
       .run = run_show, .help = "say what a search knows so far",
       .text = "Exit status as of bisect run; 8: it is not at its end." },
     { .path = "bisect graph", .args = "JOURNAL", .args_min = 1,
-      .args_max = 1, .run = run_graph,
+      .args_max = 1, .opts = graph_opts, .run = run_graph,
       .help = "draw the search for dot(1)" },
+    { .path = "bisect report", .args = "JOURNAL", .args_min = 1,
+      .args_max = 1, .opts = report_opts, .run = run_report,
+      .help = "make a page of what a search found, or knows so far",
+      .text = "The commit with author, subject and what it changed, the "
+              "runs of both sides, all\nruns with their outputs, and a "
+              "picture: Graphviz draws it. May be asked while the\nsearch "
+              "runs." },
     { .path = NULL },
 };

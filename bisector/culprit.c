@@ -1,12 +1,16 @@
-/* bisector/culprit.c - what a search found, as text, JSON and a graph. */
+/* bisector/culprit.c - what a search found, as text and JSON. The graph is in
+ * culprit_graph.c, the page in culprit_html.c. */
 #include <config.h>
 
 #include "bisector/culprit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "bisector/account.h"
 #include "bisector/graph.h"
 #include "harness/buf.h"
+#include "harness/clock.h"
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/mem.h"
@@ -32,28 +36,29 @@ culprit_exit_status(enum search_verdict verdict)
     return exits[verdict];
 }
 
-/* What git says of a commit; nothing if it does not know it any more. */
-static void
-git_show(const struct graph *graph, uint32_t node, const char *format,
-         struct buf *out)
+void
+culprit_git(const struct graph *graph, uint32_t node, const char *option,
+            struct buf *out)
 {
-    size_t t = graph_tree_of(graph, node);
-    char hex[GRAPH_HEX_BYTES], *pretty = xasprintf("--pretty=%s", format);
+    size_t t = graph_tree_of(graph, node), start, len;
+    bool stat = strcmp(option, "--stat") == 0;
+    char hex[GRAPH_HEX_BYTES];
+    const char *argv[] = { "git", "-C", graph->trees[t].dir, "show",
+                           "--no-show-signature", "--no-color",
+                           stat ? "--pretty=" : "-s", option, hex, NULL };
     struct fault ignored = FAULT_INIT;
-    const char *argv[] = { "git", "-C", graph->trees[t].dir, "show", "-s",
-                           "--no-show-signature", pretty, hex, NULL };
     struct buf raw = BUF_INIT;
-    size_t start, len;
 
     graph_hex(graph, t, node, hex);
     if (proc_run(argv, NULL, 0, 0, &raw, &ignored))
         for (start = 0; start < raw.len; start += len + 1) {
             len = strcspn(raw.data + start, "\n");
-            buf_add_escaped(out, raw.data + start, len);
-            buf_addc(out, '\n');
+            if (len > 0 || !stat) {
+                buf_add_escaped(out, raw.data + start, len);
+                buf_addc(out, '\n');
+            }
         }
     buf_free(&raw);
-    xfree_str(&pretty);
 }
 
 static void
@@ -78,89 +83,163 @@ suspects_add(const struct graph *graph, const struct search_answer *answer,
         buf_adds(out, "  ");
         name_add(graph, answer->suspects[i].node, out);
         buf_addf(out, " %.3f ", answer->suspects[i].chance);
-        git_show(graph, answer->suspects[i].node, "format:%s%n", out);
+        culprit_git(graph, answer->suspects[i].node, "--pretty=%s", out);
     }
     if (answer->suspect_count > LIST_MOST)
         buf_addf(out, "  and %zu more (--json has all)\n",
                  answer->suspect_count - LIST_MOST);
 }
 
-static void
-culprit_add(const struct graph *graph, const struct search_answer *answer,
-            struct buf *out)
-{
-    buf_adds(out, answer->fixed ? "fixed by: " : "culprit: ");
-    name_add(graph, answer->suspects[0].node, out);
-    buf_addc(out, '\n');
-    git_show(graph, answer->suspects[0].node,
-             "format:  author: %an <%ae>%n  date: %ad%n  subject: %s%n", out);
-}
-
 void
-culprit_text(const struct graph *graph, struct search *search UNUSED,
-            const struct search_answer *answer, int64_t different,
-            struct buf *out)
+culprit_headline(const struct culprit *culprit, struct buf *out)
 {
+    const struct search_answer *answer = culprit->answer;
+    const char *new_end = answer->fixed ? "the new end" : "bad";
+
     switch (answer->verdict) {
     case SEARCH_VERDICT_NONE:
     case SEARCH_MORE:
         buf_addf(out, "not at the end: %zu of %zu commits left, about %.0f "
-                 "more runs\n", answer->suspect_count, graph->suspect_count,
-                 answer->runs_left);
-        suspects_add(graph, answer, out);
+                 "more runs", answer->suspect_count,
+                 culprit->graph->suspect_count, answer->runs_left);
         break;
     case SEARCH_CULPRIT:
-        culprit_add(graph, answer, out);
+        buf_adds(out, answer->fixed ? "fixed by: " : "culprit: ");
+        name_add(culprit->graph, answer->suspects[0].node, out);
         break;
     case SEARCH_SUSPECTS:
-        buf_addf(out, "one of %zu commits; no test can tell which:\n",
+        buf_addf(out, "one of %zu commits; no test can tell which",
                  answer->suspect_count);
-        suspects_add(graph, answer, out);
         break;
     case SEARCH_FLAKE:
         buf_addf(out, answer->fixed
                  ? "not fixed: the new end fails as the old one does (%.1f "
-                   "%% of runs)\n"
+                   "%% of runs)"
                  : "not reproducible: bad does not fail more often than good "
-                   "(%.1f %% of runs); no commit is to blame\n",
+                   "(%.1f %% of runs); no commit is to blame",
                  100 * answer->rate_good);
         break;
     case SEARCH_GOOD_FAILS:
         buf_adds(out, answer->fixed
                  ? "the old end passes too: it was fixed before, or never "
-                   "failed\n"
+                   "failed"
                  : "the good end fails too: the cause is older, or not in "
-                   "these trees\n");
+                   "these trees");
         break;
     case SEARCH_END_BLOCKED:
-        buf_addf(out, "%s %s, so that nothing can be said\n",
-                 answer->fixed ? "the new end" : "bad", different > 0
-                 ? "fails in another way" : "cannot be tested");
+        buf_addf(out, "%s %s, so that nothing can be said", new_end,
+                 culprit->account->different > 0 ? "fails in another way"
+                                                 : "cannot be tested");
         break;
     case SEARCH_GAVE_UP:
         buf_addf(out, "stopped after %lld runs; %zu commits with a chance of "
-                 "%.3f:\n", (long long)answer->runs, answer->suspect_count,
+                 "%.3f", (long long)answer->runs, answer->suspect_count,
                  answer->chance);
-        suspects_add(graph, answer, out);
         break;
     case SEARCH_VERDICT_COUNT:
         must_never("not a verdict");
     }
+}
+
+void
+culprit_sides(const struct culprit *culprit,
+              const struct account_run **bad_out,
+              const struct account_run **good_out)
+{
+    const struct graph *g = culprit->graph;
+    uint32_t node = culprit->answer->suspects[0].node, parent = GRAPH_GOOD;
+    size_t t = graph_tree_of(g, node);
+    bool fixed = culprit->answer->fixed;
+
+    if (g->parent_at[node] < g->parent_at[node + 1])
+        parent = g->parents[g->parent_at[node]];
+    *bad_out = account_last(culprit->account, SEARCH_FAIL, t,
+                            fixed ? parent : node);
+    *good_out = account_last(culprit->account, SEARCH_PASS, t,
+                             fixed ? node : parent);
+}
+
+static void
+side_add(const struct culprit *culprit, const char *name,
+         const struct account_run *run, struct buf *out)
+{
+    char hex[GRAPH_HEX_BYTES];
+    size_t t;
+
+    if (run == NULL)
+        return;
+    buf_addf(out, "  %s at", name);
+    for (t = 0; t < culprit->graph->tree_count; t++) {
+        graph_hex(culprit->graph, t, run->at.at[t], hex);
+        buf_addf(out, " %.12s", hex);
+    }
+    if (run->output != NULL) {
+        buf_adds(out, ": ");
+        buf_add_escaped(out, run->output, strlen(run->output));
+    }
+    buf_addc(out, '\n');
+}
+
+static void
+culprit_add(const struct culprit *culprit, struct buf *out)
+{
+    const struct search_answer *answer = culprit->answer;
+    const struct account_run *bad, *good;
+    struct buf stat = BUF_INIT;
+    char *rest, *line;
+
+    culprit_git(culprit->graph, answer->suspects[0].node, "--pretty=  author: "
+                "%an <%ae>%n  date: %ad%n  subject: %s", out);
+    culprit_git(culprit->graph, answer->suspects[0].node, "--stat", &stat);
+    for (rest = stat.data; (line = strsep(&rest, "\n")) != NULL;)
+        if (line[0] != '\0')
+            buf_addf(out, "    %s\n", line);
+    buf_free(&stat);
+    buf_addf(out, "  confidence %.4f after %lld runs; fails in %.0f %% of "
+             "runs with it, %.0f %% without\n", answer->chance,
+             (long long)answer->runs,
+             100 * (answer->fixed ? answer->rate_good : answer->rate_bad),
+             100 * (answer->fixed ? answer->rate_bad : answer->rate_good));
+    culprit_sides(culprit, &bad, &good);
+    side_add(culprit, "bad", bad, out);
+    side_add(culprit, "good", good, out);
+}
+
+void
+culprit_text(const struct culprit *culprit, struct buf *out)
+{
+    const struct search_answer *answer = culprit->answer;
+    const struct account *account = culprit->account;
+    char text[32];
+
+    culprit_headline(culprit, out);
+    if (answer->verdict == SEARCH_MORE
+        && account_left_ms(account, answer->runs_left) >= 0) {
+        clock_human(account_left_ms(account, answer->runs_left), text);
+        buf_addf(out, ", %s", text);
+    }
+    buf_adds(out, answer->verdict == SEARCH_SUSPECTS
+             || answer->verdict == SEARCH_GAVE_UP ? ":\n" : "\n");
     if (answer->verdict == SEARCH_CULPRIT)
-        buf_addf(out, "  confidence %.4f after %lld runs; fails in %.0f %% "
-                 "of runs with it, %.0f %% without\n", answer->chance,
-                 (long long)answer->runs,
-                 100 * (answer->fixed ? answer->rate_good : answer->rate_bad),
-                 100 * (answer->fixed ? answer->rate_bad
-                                      : answer->rate_good));
-    else if (answer->verdict != SEARCH_MORE
-             && answer->verdict != SEARCH_END_BLOCKED)
+        culprit_add(culprit, out);
+    else if (answer->verdict == SEARCH_MORE
+             || answer->verdict == SEARCH_SUSPECTS
+             || answer->verdict == SEARCH_GAVE_UP)
+        suspects_add(culprit->graph, answer, out);
+    if (answer->verdict != SEARCH_CULPRIT && answer->verdict != SEARCH_MORE
+        && answer->verdict != SEARCH_END_BLOCKED)
         buf_addf(out, "  confidence %.4f after %lld runs\n", answer->chance,
                  (long long)answer->runs);
-    if (different > 0)
+    if (account->timed > 0) {
+        clock_human(account->ms, text);
+        buf_addf(out, "  %lld runs took %s\n", (long long)account->timed,
+                 text);
+    }
+    if (account->different > 0)
         buf_addf(out, "  %lld run%s failed in another way, and count%s as "
-                 "cannot tell\n", (long long)different,
-                 different > 1 ? "s" : "", different > 1 ? "" : "s");
+                 "cannot tell\n", (long long)account->different,
+                 account->different > 1 ? "s" : "",
+                 account->different > 1 ? "" : "s");
 }
 
 static json_t *
@@ -175,9 +254,10 @@ commit_json(const struct graph *graph, uint32_t node, double chance)
 }
 
 json_t *
-culprit_json(const struct graph *graph, struct search *search,
-            const struct search_answer *answer, int64_t different)
+culprit_json(const struct culprit *culprit)
 {
+    const struct search_answer *answer = culprit->answer;
+    const struct graph *graph = culprit->graph;
     json_t *suspects = json_array(), *tests = json_array(), *at, *json;
     char hex[GRAPH_HEX_BYTES];
     struct search_seen seen;
@@ -186,8 +266,8 @@ culprit_json(const struct graph *graph, struct search *search,
     for (i = 0; i < answer->suspect_count; i++)
         json_array_append_new(suspects, commit_json(graph,
             answer->suspects[i].node, answer->suspects[i].chance));
-    for (i = 0; i < search_seen_count(search); i++) {
-        search_seen_get(search, i, &seen);
+    for (i = 0; i < search_seen_count(culprit->search); i++) {
+        search_seen_get(culprit->search, i, &seen);
         at = json_object();
         for (t = 0; t < graph->tree_count; t++) {
             graph_hex(graph, t, seen.test.at[t], hex);
@@ -198,15 +278,21 @@ culprit_json(const struct graph *graph, struct search *search,
             (int)seen.passes, "cannot-tell", (int)seen.cannots));
     }
     json = json_pack("{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, "
-                     "s:I, s:I, s:o, s:o}",
+                     "s:I, s:I, s:s, s:I, s:I, s:o, s:o}",
                      "verdict", search_verdict_name(answer->verdict),
-                     "fixed", answer->fixed, "chance", answer->chance, "chance-flake", answer->none,
+                     "fixed", answer->fixed, "chance", answer->chance,
+                     "chance-flake", answer->none,
                      "chance-already", answer->already,
                      "rate-bad", answer->rate_bad,
                      "rate-good", answer->rate_good,
                      "runs-left", answer->runs_left,
                      "runs", (json_int_t)answer->runs,
-                     "other-failures", (json_int_t)different,
+                     "other-failures",
+                     (json_int_t)culprit->account->different,
+                     "ms", (json_int_t)culprit->account->ms,
+                     "ms-left", (json_int_t)account_left_ms(
+                         culprit->account, answer->runs_left),
+                     "log", culprit->journal,
                      "commits", (json_int_t)graph->suspect_count,
                      "commits-left", (json_int_t)answer->suspect_count,
                      "suspects", suspects, "tests", tests);
@@ -214,106 +300,4 @@ culprit_json(const struct graph *graph, struct search *search,
         json_object_set_new(json, "culprit", commit_json(graph,
             answer->suspects[0].node, answer->suspects[0].chance));
     return json;
-}
-
-/* Which commits the picture shows: tested ones and the likeliest. */
-static void
-shown_mark(const struct graph *graph, struct search *search,
-           const struct search_answer *answer, size_t most, bool *shown)
-{
-    struct search_seen seen;
-    size_t i, t, n = 0;
-
-    for (i = 0; i < search_seen_count(search); i++) {
-        search_seen_get(search, i, &seen);
-        for (t = 0; t < graph->tree_count; t++)
-            if (seen.test.at[t] < graph->count && !shown[seen.test.at[t]]) {
-                shown[seen.test.at[t]] = true;
-                n++;
-            }
-    }
-    for (i = 0; i < answer->live_count && n < most; i++)
-        if (!shown[answer->suspects[i].node]) {
-            shown[answer->suspects[i].node] = true;
-            n++;
-        }
-}
-
-static const char *
-color_of(struct search *search, const struct graph *graph, uint32_t node)
-{
-    size_t i, t = graph_tree_of(graph, node);
-    struct search_seen seen;
-    const char *color = "black";
-
-    for (i = 0; i < search_seen_count(search); i++) {
-        search_seen_get(search, i, &seen);
-        if (seen.test.at[t] != node)
-            continue;
-        color = seen.fails > 0 && seen.passes > 0 ? "orange"
-            : seen.fails > 0 ? "red" : seen.passes > 0 ? "green"
-            : seen.cannots > 0 ? "blue" : color;
-    }
-    return color;
-}
-
-/* The nearest shown ancestors of each shown commit, by one walk back. */
-static void
-edges_add(const struct graph *graph, const bool *shown, uint32_t node,
-          uint32_t *mark, struct buf *out)
-{
-    uint32_t *stack = xcalloc(graph->count + 1, sizeof(*stack)), at, p;
-    size_t n = 0, k;
-
-    stack[n++] = node;
-    while (n > 0) {
-        at = stack[--n];
-        for (k = graph->parent_at[at]; k < graph->parent_at[at + 1]; k++) {
-            p = graph->parents[k];
-            if (mark[p] == node + 1)
-                continue;
-            mark[p] = node + 1;
-            if (shown[p])
-                buf_addf(out, "  n%u -> n%u%s;\n", p, node,
-                         at == node ? "" : " [style=dashed]");
-            else
-                stack[n++] = p;
-        }
-    }
-    free(stack);
-}
-
-void
-culprit_dot(const struct graph *graph, struct search *search,
-           const struct search_answer *answer, size_t most, struct buf *out)
-{
-    bool *shown = xcalloc(graph->count + 1, sizeof(*shown));
-    uint32_t *mark = xcalloc(graph->count + 1, sizeof(*mark)), i;
-    char hex[GRAPH_HEX_BYTES];
-    double top = answer->live_count > 0 ? answer->suspects[0].chance : 1;
-    double chance;
-    size_t t;
-
-    shown_mark(graph, search, answer, most, shown);
-    buf_adds(out, "digraph bisect {\n  rankdir=BT;\n"
-             "  node [shape=box, style=filled, fontname=monospace];\n");
-    for (i = 0; i < graph->count; i++) {
-        if (!shown[i])
-            continue;
-        t = graph_tree_of(graph, i);
-        graph_hex(graph, t, i, hex);
-        chance = search_chance(search, i);
-        buf_addf(out, "  n%u [label=\"%s%s%.12s\\n%.3f\", color=%s, "
-                 "fillcolor=\"0 %.3f 1\"%s];\n", i,
-                 graph->tree_count > 1 ? graph->trees[t].name : "",
-                 graph->tree_count > 1 ? " " : "", hex, chance,
-                 color_of(search, graph, i),
-                 top > 0 ? .6 * chance / top : 0,
-                 answer->verdict == SEARCH_CULPRIT
-                 && i == answer->suspects[0].node ? ", peripheries=2" : "");
-        edges_add(graph, shown, i, mark, out);
-    }
-    buf_adds(out, "}\n");
-    free(mark);
-    free(shown);
 }

@@ -1,4 +1,4 @@
-/* bisector/culprit.h - what a search found, as text, JSON and a graph. */
+/* bisector/culprit.h - what a search found, as text, JSON, graph and page. */
 #ifndef BISECTOR_CULPRIT_H
 #define BISECTOR_CULPRIT_H
 
@@ -9,6 +9,7 @@
 #include "bisector/search.h"
 #include "harness/attr.h"
 
+struct account;
 struct buf;
 struct fault;
 struct graph;
@@ -25,19 +26,41 @@ enum culprit_exit {
 };
 int culprit_exit_status(enum search_verdict verdict);
 
-/* 'different': runs that failed in another way. Asks git for the culprit's
- * author and subject; does without if git has none. */
-void culprit_text(const struct graph *graph, struct search *search,
-                 const struct search_answer *answer, int64_t different,
+/* What all of these tell of. */
+struct culprit {
+    const struct graph *graph;
+    struct search *search;
+    const struct search_answer *answer;
+    const struct account *account;
+    const char *journal;        /* its name */
+};
+
+/* One sentence, without a full stop. */
+void culprit_headline(const struct culprit *culprit, struct buf *out);
+/* Lines that "git show" prints of a commit with 'option' ("--stat",
+ * "--pretty=..."), harmless; nothing if git does not know it any more. */
+void culprit_git(const struct graph *graph, uint32_t node, const char *option,
                  struct buf *out);
-MUST_CHECK json_t *culprit_json(const struct graph *graph,
-                               struct search *search,
-                               const struct search_answer *answer,
-                               int64_t different);
+/* The runs that say it best: 'bad_out' at the culprit and 'good_out' at a
+ * parent, or the last ones. NULL: none. */
+struct account_run;
+void culprit_sides(const struct culprit *culprit,
+                   const struct account_run **bad_out,
+                   const struct account_run **good_out);
+
+void culprit_text(const struct culprit *culprit, struct buf *out);
+MUST_CHECK json_t *culprit_json(const struct culprit *culprit);
+
 /* For dot(1): tested commits, and the suspects with their chance as shade. At
  * most 'most' commits; what lies between is one dashed edge. */
-void culprit_dot(const struct graph *graph, struct search *search,
-                const struct search_answer *answer, size_t most,
-                struct buf *out);
+void culprit_dot(const struct culprit *culprit, size_t most,
+                 struct buf *out);
+/* The same, drawn: <svg>...</svg>. FAULT_SYSTEM without Graphviz. */
+MUST_CHECK bool culprit_svg(const struct culprit *culprit, size_t most,
+                            struct buf *out, struct fault *why);
+
+/* A page that stands alone. It loads itself again as long as the search is
+ * not at its end. */
+void culprit_html(const struct culprit *culprit, struct buf *out);
 
 #endif

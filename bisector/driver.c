@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "bisector/account.h"
 #include "bisector/journal.h"
 #include "bisector/sample.h"
 #include "bisector/search.h"
@@ -63,7 +64,7 @@ struct driver {
     uv_signal_t signals[ARRAY_LEN(stop_signals)];
     struct worker *workers;
     char *scratch, *outputs;
-    int64_t runs, different;
+    int64_t runs;               /* whose output is kept */
     regex_t match;
     bool stopping, failed, cancelled;
     struct fault why;
@@ -199,9 +200,8 @@ judge(struct worker *worker, struct proc_status status,
     if (!is_our_failure(driver, worker->output, &ours, why))
         return false;
     if (!ours) {
-        driver->different++;
         *result_out = SEARCH_CANNOT;
-        *reason_out = "another failure";
+        *reason_out = ACCOUNT_DIFFERENT;
     }
     return true;
 }
@@ -712,8 +712,7 @@ outputs_count(const struct journal *journal)
 }
 
 bool
-driver_run(const struct driver_opts *opts, int64_t *different_out,
-           struct fault *why)
+driver_run(const struct driver_opts *opts, struct fault *why)
 {
     struct driver driver = { .opts = opts, .graph = &opts->setup->graph };
     struct fault local = FAULT_INIT;
@@ -740,7 +739,6 @@ driver_run(const struct driver_opts *opts, int64_t *different_out,
         ok = fault_set(why, FAULT_CANCELLED, "stopped before the answer");
     }
 out:
-    *different_out = driver.different;
     if (driver.scratch != NULL
         && !worktrees_remove(driver.graph, driver.scratch, &local) && ok) {
         *why = local;

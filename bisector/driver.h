@@ -35,8 +35,7 @@ MUST_CHECK bool driver_check(const struct driver_opts *opts,
 
 /* Blocks; progress goes to standard error. Removes its worktrees, and those
  * that a killed driver of the same journal left. FAULT_CANCELLED when asked to
- * stop. 'different_out': how many runs failed in another way. */
-MUST_CHECK bool driver_run(const struct driver_opts *opts,
-                           int64_t *different_out, struct fault *why);
+ * stop. */
+MUST_CHECK bool driver_run(const struct driver_opts *opts, struct fault *why);
 
 #endif

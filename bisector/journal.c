@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,39 +191,43 @@ journal_value(struct journal *journal, const struct graph *graph,
 }
 
 static bool
-line_replay(const struct graph *graph, struct search *search,
-            struct samples *samples, const json_t *line, struct fault *why)
+line_run(const json_t *line, const struct graph *graph,
+         struct journal_run *out, struct fault *why)
 {
-    const json_t *run = json_object_get(line, "run");
+    const json_t *run = json_object_get(line, "run"), *value;
     const char *name = json_text(line, "result"), *hex;
-    const json_t *value = json_object_get(line, "value");
-    struct search_test test = { { 0 } };
-    enum search_result result;
     size_t t;
 
+    *out = (struct journal_run){ .value = NAN };
     if (run == NULL)
         return true;            /* a scratch directory */
+    out->is_run = true;
     for (t = 0; t < graph->tree_count; t++) {
         hex = json_text(run, graph->trees[t].name);
-        if (hex == NULL || !graph_find(graph, t, hex, &test.at[t]))
+        if (hex == NULL || !graph_find(graph, t, hex, &out->at.at[t]))
             return fault_set(why, FAULT_DATA, "commit '%s' of tree %s is not "
                              "in this search", hex != NULL ? hex : "",
                              graph->trees[t].name);
     }
-    if (json_is_number(value) && samples != NULL) {
-        samples_add(samples, &test, json_number_value(value));
+    value = json_object_get(line, "value");
+    if (json_is_number(value)) {
+        out->value = json_number_value(value);
         return true;
     }
-    for (result = SEARCH_PASS; result < SEARCH_RESULT_COUNT; result++)
-        if (name != NULL && strcmp(name, search_result_name(result)) == 0)
-            break;
-    if (result == SEARCH_RESULT_COUNT)
-        return fault_set(why, FAULT_DATA, "result '%s' is unknown",
-                         name != NULL ? name : "");
-    search_record(search, &test, result);
-    if (samples != NULL)
-        samples_judged(samples, &test);
-    return true;
+    for (out->result = SEARCH_PASS; out->result < SEARCH_RESULT_COUNT;
+         out->result++)
+        if (name != NULL && strcmp(name, search_result_name(out->result)) == 0)
+            return true;
+    return fault_set(why, FAULT_DATA, "result '%s' is unknown",
+                     name != NULL ? name : "");
+}
+
+bool
+journal_run(const struct journal *journal, const struct graph *graph,
+            size_t i, struct journal_run *out, struct fault *why)
+{
+    return line_run(json_array_get(journal->lines, i), graph, out, why)
+        || fault_context(why, "%s:%zu", journal->path, i + 2);
 }
 
 bool
@@ -230,11 +235,18 @@ journal_replay(const struct journal *journal, const struct graph *graph,
                struct search *search, struct samples *samples,
                struct fault *why)
 {
-    const json_t *line;
+    struct journal_run run;
     size_t i;
 
-    json_array_foreach(journal->lines, i, line)
-        if (!line_replay(graph, search, samples, line, why))
-            return fault_context(why, "%s:%zu", journal->path, i + 2);
+    for (i = 0; i < json_array_size(journal->lines); i++) {
+        if (!journal_run(journal, graph, i, &run, why))
+            return false;
+        if (run.result != SEARCH_RESULT_NONE)
+            search_record(search, &run.at, run.result);
+        if (samples != NULL && run.result != SEARCH_RESULT_NONE)
+            samples_judged(samples, &run.at);
+        else if (samples != NULL && run.is_run)
+            samples_add(samples, &run.at, run.value);
+    }
     return true;
 }

@@ -34,6 +34,17 @@ MUST_CHECK bool journal_read(struct journal *journal, const char *path,
                              struct fault *why);
 void journal_close(struct journal *journal);
 
+/* Line 'i' of journal->lines, understood. */
+struct journal_run {
+    bool is_run;                /* else it is about something else */
+    struct search_test at;
+    enum search_result result;  /* SEARCH_RESULT_NONE for a value */
+    double value;               /* NAN: none */
+};
+MUST_CHECK bool journal_run(const struct journal *journal,
+                            const struct graph *graph, size_t i,
+                            struct journal_run *out, struct fault *why);
+
 /* Gives the results of the lines to 'search', and the values to 'samples'
  * (NULL: there must be none). */
 MUST_CHECK bool journal_replay(const struct journal *journal,

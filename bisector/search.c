@@ -522,7 +522,7 @@ static double
 cut(const struct search *search, struct search_answer *out)
 {
     bool *cell = xcalloc(search->graph->count + 1, sizeof(*cell));
-    double chance = 0;
+    double chance = 0, enough;
     size_t i, n = 0;
 
     if (search->cannot_seen && out->live_count > 1) {
@@ -537,8 +537,10 @@ cut(const struct search *search, struct search_answer *out)
                 out->suspects[n++] = out->suspects[i];
         out->verdict = SEARCH_SUSPECTS;
     } else {
-        for (chance = 0; n < out->live_count
-             && chance < search->opts.confidence; n++)
+        /* Of what falls to commits: nobody's share is told apart. */
+        enough = search->opts.confidence
+            * (1 - search->none - search->already);
+        for (chance = 0; n < out->live_count && chance < enough; n++)
             chance += out->suspects[n].chance;
     }
     out->suspect_count = n;

@@ -57,6 +57,7 @@ static const struct part {
     { "/usr/lib/postgresql/*/bin/initdb", "postgresql", true,
       "the private cluster" },
     { "dnsmasq", "dnsmasq-base", true, "DHCP and TFTP in the lab" },
+    { "dot", "graphviz", false, "pictures of bisections" },
     { "dpkg-deb", "dpkg", true, "unpacks candidates" },
     { "expect", "expect", true, "console dialogues" },
     { "git", "git", false, "candidates from a tree" },

@@ -142,6 +142,43 @@ run show --json "$log"
 has 'in JSON' "\"commit\": \"$(commit "$line" 37)\""
 run graph "$log"
 has 'as a graph' 'peripheries=2'
+run show "$log"
+has 'what it changed' '1 file changed'
+run report "$log" --output "$dir/page.html"
+is 'as a page: exit status' 0 $status
+page() # NAME PART
+{
+    cp "$dir/page.html" "$dir/out"
+    has "$1" "$2"
+}
+page 'which names it' "<h1>culprit: $(commit "$line" 37)"
+page 'with its author, harmless' 'a &lt;a@example.org&gt;'
+page 'and what it changed' '1 file changed'
+page 'and all tests' '<b class="chip pass">good'
+is 'without a script' 0 "$(grep -c '<script' "$dir/page.html")"
+if command -v dot >/dev/null; then
+    page 'with a picture' '<svg '
+    run graph --svg "$log"
+    has 'which can be had alone' '</svg>'
+else
+    page 'without Graphviz it says so' 'There is no picture'
+fi
+(
+mkdir "$dir/bin"
+for tool in git sh; do ln -s "$(command -v $tool)" "$dir/bin/"; done
+PATH=$(dirname "$(command -v assay)"):$dir/bin
+assay bisect report "$log") >"$dir/out" 2>&1
+has 'a page without Graphviz' 'There is no picture'
+run report "$dir/nothing.log"
+is 'no such journal: exit status' 2 $status
+
+log2=$(assay bisect start --tree "$merges:$(commit "$merges" 1)..")
+run report "$log2"
+has 'a page of a search that has begun' 'http-equiv="refresh"'
+run run --max-tests 4 --tree "$tree" --log "$dir/part.log" -- \
+    sh -c 'test $(cat n) -lt 37'
+run show --json "$dir/part.log"
+has 'time so far' '"ms": '
 run run --flake-good 0 --flake-bad 1 --tree "$tree" --log "$dir/replay.log" \
     --replay "$log" -- false
 is 'results of another journal: nothing is run' 0 "$(grep -c '^run ' "$dir/out")"

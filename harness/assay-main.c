@@ -16,6 +16,7 @@
 #include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
 #include "hosts/dhcp_cmds.h"
+#include "hosts/health_cmds.h"
 #include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
@@ -42,6 +43,7 @@ static const struct cmd *const tables[] = {
     gate_cmds,
     gate_lever_cmds,
     gate_ruling_cmds,
+    health_cmds,
     history_cmds,
     host_cmds,
     hypervisor_cmds,

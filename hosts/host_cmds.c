@@ -19,6 +19,7 @@
 #include "harness/table.h"
 #include "hosts/boot.h"
 #include "hosts/boot_db.h"
+#include "hosts/health_db.h"
 #include "hosts/host_check.h"
 #include "hosts/host_db.h"
 #include "hosts/host_yaml.h"
@@ -30,7 +31,7 @@
 #define RECORDS_FD 3
 #define SERVED_SHOWN 5          /* lines of what netboot gave */
 
-/* -- host list, show, add, state ------------------------------------------ */
+/* -- host list, show, add -------------------------------------------- */
 
 static json_t *
 host_json(const struct host *host)
@@ -227,26 +228,6 @@ run_add(struct cmd_call *call, struct fault *why)
 }
 
 static bool
-run_state(struct cmd_call *call, struct fault *why)
-{
-    static const char *const states[] = { "good", "suspect", "bad",
-                                          "maintenance", "retired" };
-    const char *state = cmd_arg(call, 1);
-    struct db *db = NULL;
-    bool known = false, ok;
-
-    for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        known = known || strcmp(states[i], state) == 0;
-    if (!known)
-        return fault_set(why, FAULT_USAGE, "'%s' is none of good, suspect, "
-                         "bad, maintenance, retired", state);
-    ok = db_open("assay", &db, why)
-        && host_db_set_state(db, cmd_arg(call, 0), state, why);
-    db_close(db);
-    return ok;
-}
-
-static bool
 run_check(struct cmd_call *call, struct fault *why)
 {
     struct host *host = NULL;
@@ -303,6 +284,23 @@ power_verb(const struct host *host, const char *verb, bool json,
     return ok;
 }
 
+/* A power command that failed for good takes the host out of use; not one that
+ * was a mistake, nor a person's, nor the virtual lab's, whose power is ours. */
+static void
+note_power(struct db *db, const struct host *host, const struct fault *failed)
+{
+    const char *driver = json_text(json_object_get(host->config, "power"),
+                                   "driver");
+    struct fault why = FAULT_INIT;
+
+    if ((failed->kind != FAULT_PEER && failed->kind != FAULT_TIMEOUT)
+        || driver == NULL || strcmp(driver, "manual") == 0
+        || strcmp(driver, "libvirt") == 0)
+        return;
+    if (!health_power_failed(db, host->name, failed->text, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "take the host out of use");
+}
+
 static bool
 run_power(struct cmd_call *call, struct fault *why)
 {
@@ -333,6 +331,8 @@ run_power(struct cmd_call *call, struct fault *why)
         ok = ok && (strcmp(verb, "status") == 0 || cmd_flag(call, "force")
                     || host_check_ours(host, why))
             && power_verb(host, verb, cmd_json(call), why);
+    if (!ok && host != NULL && strcmp(verb, "status") != 0)
+        note_power(db, host, why);
 out:
     host_free(host);
     db_close(db);
@@ -478,9 +478,6 @@ const struct cmd host_cmds[] = {
       "For hosts that a person switches, \"confirm\" says that it was done." },
     { "host show", "HOST", 1, 1, CMD_READS, NULL, run_show,
       "all about one host", NULL },
-    { "host state", "HOST good|suspect|bad|maintenance|retired", 2, 2,
-      CMD_WRITES, NULL, run_state,
-      "say whether a host may be used", NULL },
     { "power", "HOST on|off|cycle|status", 2, 3, CMD_WRITES, force_opts,
       run_power, "as \"assay host power\"; in a step, HOST may be a role",
       NULL },

@@ -82,12 +82,6 @@ static const struct query Q_NAMES = {
     "select coalesce(string_agg(host, ', ' order by host), '')"
     " from assay.host", 0, 1
 };
-static const struct query Q_STATE = {
-    "host_db_set_state",
-    "update assay.host set state = $2::text, updated_at = now()"
-    " where host = $1::text", 2, 0
-};
-
 struct load {
     struct host_file *const *files;
     size_t count;
@@ -269,21 +263,6 @@ host_db_list(struct db *db, struct host ***hosts_out, size_t *count_out,
         host_free(hosts[i]);
     free(hosts);
     return false;
-}
-
-bool
-host_db_set_state(struct db *db, const char *name, const char *state,
-                  struct fault *why)
-{
-    const char *params[] = { name, state };
-    struct db_rows *rows = NULL;
-    bool ok;
-
-    ok = db_run(db, &Q_STATE, params, &rows, why);
-    if (ok && db_rows_affected(rows) == 0)
-        ok = say_unknown(db, name, why);
-    db_rows_free(rows);
-    return ok;
 }
 
 bool

@@ -33,8 +33,6 @@ MUST_CHECK bool host_db_get(struct db *db, const char *name,
 /* All hosts by name. 'hosts_out' is malloc'ed, each element host_free()d. */
 MUST_CHECK bool host_db_list(struct db *db, struct host ***hosts_out,
                              size_t *count_out, struct fault *why);
-MUST_CHECK bool host_db_set_state(struct db *db, const char *name,
-                                  const char *state, struct fault *why);
 /* Whether this process may change the host: nobody has it, or the job that
  * started us (ASSAY_TASK). FAULT_CONFLICT says who has it. */
 MUST_CHECK bool host_check_ours(const struct host *host, struct fault *why);

@@ -9,6 +9,7 @@
 #include "harness/db.h"
 #include "harness/fs.h"
 #include "hosts/boot_db.h"
+#include "hosts/health_db.h"
 #include "hosts/host_db.h"
 #include "hosts/host_yaml.h"
 #include "tests/tap.h"
@@ -113,7 +114,9 @@ check_hosts(struct db *db)
                   &why), &why, "a host is loaded");
     ok_fault(load(db, "h2", "xen", "52:54:00:aa:00:12", "10.0.0.2", &why),
              &why, "another");
-    ok_fault(host_db_set_state(db, "h1", "suspect", &why), &why,
+    ok_fault(health_set(db, &(struct health_order){
+                            .host = "h1", .state = "suspect", .who = "me",
+                            .why = "it smokes" }, NULL, &why), &why,
              "its state is set");
     ok_fault(load(db, "h1", "xen, hap", "52:54:00:AA:00:11", "10.0.0.1",
                   &why), &why, "the first again, changed");

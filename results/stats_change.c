@@ -12,6 +12,7 @@
 #include "results/stats.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,37 +65,125 @@ u_at(const double *x, size_t at, size_t width)
     return u;
 }
 
-/* z[t] for every t that has 'width' values on both sides; else 0. The window
- * pair moves by one: four rows of comparisons instead of 'width'. */
+/* How each value stands to its neighbours, summed over distances: ahead[i] is
+ * the number of later values above x[i] less that of those below it, up to some
+ * distance, behind[i] the number of earlier values below x[i] less that of
+ * those above it. All widths need no more than these sums at a few distances,
+ * so that each pair of values is compared once. */
+struct sums {
+    int16_t *ahead[2 * ARRAY_LEN(WIDTHS)], *behind[2 * ARRAY_LEN(WIDTHS)];
+    int16_t *memory;
+};
+
 static void
-scan(const double *x, size_t count, size_t width, double *z)
+sums_make(const double *x, size_t count, struct sums *sums)
 {
-    size_t t;
-    double u, w = (double)width, moved;
+    size_t rows = 4 * ARRAY_LEN(WIDTHS), row = 0, d, i;
+    int16_t *memory = xcalloc((rows + 2) * count, sizeof(*memory));
+    int16_t *ahead = memory, *behind = memory + count;
+    int above;
+
+    sums->memory = memory;
+    memory += 2 * count;
+    for (d = 1; d < 2 * WIDEST && d < count; d++) {
+        for (i = 0; i + d < count; i++) {
+            above = (x[i + d] > x[i]) - (x[i + d] < x[i]);
+            ahead[i] = (int16_t)(ahead[i] + above);
+            behind[i + d] = (int16_t)(behind[i + d] + above);
+        }
+        for (row = 0; row < ARRAY_LEN(sums->ahead); row++) {
+            if (d != (row % 2 + 1) * WIDTHS[row / 2] - 1)
+                continue;
+            memcpy(memory, ahead, count * sizeof(*ahead));
+            memcpy(memory + count, behind, count * sizeof(*behind));
+            sums->ahead[row] = memory;
+            sums->behind[row] = memory + count;
+            memory += 2 * count;
+        }
+    }
+}
+
+/* z[t] for every t that has 'width' values on both sides; else 0. The window
+ * pair moves by one: what leaves and joins is in the sums. */
+static void
+scan(const double *x, size_t count, size_t which, const struct sums *sums,
+     double *z)
+{
+    const int16_t *ahead = sums->ahead[2 * which];
+    const int16_t *far_ahead = sums->ahead[2 * which + 1];
+    const int16_t *behind = sums->behind[2 * which];
+    const int16_t *far_behind = sums->behind[2 * which + 1];
+    size_t width = WIDTHS[which], t;
+    double w = (double)width;
+    double scale = 1 / (2 * sqrt(w * w * (2 * w + 1) / 12));
+    int64_t sum;
 
     memset(z, 0, count * sizeof(*z));
     if (count < 2 * width)
         return;
-    u = u_at(x, width, width);
-    z[width] = z_of(u, width);
+    /* Twice U less its mean, an integer. */
+    sum = llround(2 * u_at(x, width, width) - w * w);
+    z[width] = (double)sum * scale;
     for (t = width; t + width < count; t++) {
-        moved = x[t];
-        /* The oldest leaves the left side. */
-        u -= w - above(x[t - width], x + t, width);
-        /* The middle one changes sides. */
-        u -= above(moved, x + t - width + 1, width - 1);
-        u += w - 1 - above(moved, x + t + 1, width - 1);
-        /* The newest joins the right side. */
-        u += above(x[t + width], x + t - width + 1, width);
-        z[t + 1] = z_of(u, width);
+        /* The oldest leaves the left side, the middle one changes sides, the
+         * newest joins the right side. */
+        sum += ahead[t] - behind[t]
+            - (far_ahead[t - width] - ahead[t - width])
+            + (far_behind[t + width] - behind[t + width]);
+        z[t + 1] = (double)sum * scale;
     }
+}
+
+/* The value that would stand at 'k' if they were sorted (Hoare's FIND, Comm.
+ * ACM 4, 1961); those below it are left before it. */
+static double
+value_at(double *values, size_t count, size_t k)
+{
+    size_t low = 0, high = count - 1, i, j;
+    double pivot, swap;
+
+    while (low < high) {
+        pivot = values[low + (high - low) / 2];
+        i = low;
+        j = high;
+        for (;;) {
+            while (values[i] < pivot)
+                i++;
+            while (pivot < values[j])
+                j--;
+            if (i >= j)
+                break;
+            swap = values[i];
+            values[i++] = values[j];
+            values[j--] = swap;
+        }
+        if (k <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return values[k];
+}
+
+/* As stats_median(), which sorts. */
+static double
+median(double *values, size_t count)
+{
+    double upper = value_at(values, count, count / 2), lower = -INFINITY;
+    size_t i;
+
+    if (count % 2 == 1)
+        return upper;
+    for (i = 0; i < count / 2; i++)
+        lower = fmax(lower, values[i]);
+    return lower + (upper - lower) / 2;
 }
 
 static double
 median_of(const double *x, size_t count, double *scratch)
 {
     memcpy(scratch, x, count * sizeof(*x));
-    return stats_median(scratch, count);
+    return median(scratch, count);
 }
 
 /* Robust standard deviation from first differences: steps do not enlarge it.
@@ -107,7 +196,7 @@ noise_of(const double *x, size_t count, double *scratch)
     for (i = 1; i < count; i++)
         if (x[i] != x[i - 1])   /* exact: equal means no information */
             scratch[n++] = fabs(x[i] - x[i - 1]);
-    return n > 0 ? stats_median(scratch, n) / 0.9539 : 0;
+    return n > 0 ? median(scratch, n) / 0.9539 : 0;
 }
 
 /* All of one side beyond all of the other, by CLEAR times the noise. */
@@ -234,15 +323,40 @@ inflation(const struct finder *finder, double *rest)
 }
 
 static void
-describe(const double *x, size_t from, size_t at, size_t to, double *scratch,
-         struct stats_change *out)
+weigh(const double *x, size_t from, size_t at, size_t to,
+      struct stats_change *out)
 {
     size_t width = smaller(WIDEST, smaller(at - from, to - at));
 
-    out->at = at;
-    out->before = median_of(x + from, at - from, scratch);
-    out->after = median_of(x + at, to - at, scratch);
     out->z = width > 0 ? z_of(u_at(x, at, width), width) : 0;
+}
+
+static size_t
+begin_of(const struct stats_changes *changes, size_t i)
+{
+    return i > 0 ? changes->list[i - 1].at : 0;
+}
+
+static size_t
+end_of(const struct finder *finder, const struct stats_changes *changes,
+       size_t i)
+{
+    return i + 1 < changes->count ? changes->list[i + 1].at : finder->count;
+}
+
+static void
+find_levels(const struct finder *finder, double *scratch,
+            struct stats_changes *out)
+{
+    size_t i, at;
+
+    for (i = 0; i < out->count; i++) {
+        at = out->list[i].at;
+        out->list[i].before = i > 0 ? out->list[i - 1].after
+            : median_of(finder->x, at, scratch);
+        out->list[i].after = median_of(finder->x + at,
+                                       end_of(finder, out, i) - at, scratch);
+    }
 }
 
 /* What was found is judged once more against its neighbours as they now are;
@@ -266,9 +380,9 @@ settle(struct finder *finder, double limit, double *scratch,
         least = INFINITY;
         weakest = out->count;
         for (i = 0; i < out->count; i++) {
-            from = i > 0 ? out->list[i - 1].at : 0;
-            to = i + 1 < out->count ? out->list[i + 1].at : finder->count;
-            describe(x, from, out->list[i].at, to, scratch, &out->list[i]);
+            from = begin_of(out, i);
+            to = end_of(finder, out, i);
+            weigh(x, from, out->list[i].at, to, &out->list[i]);
             side = smaller(out->list[i].at - from, to - out->list[i].at);
             stands = side >= WIDTHS[0] - 1
                 && is_clear(x, out->list[i].at, WIDTHS[0] - 1,
@@ -280,11 +394,12 @@ settle(struct finder *finder, double limit, double *scratch,
             }
         }
         if (weakest == out->count)
-            return;
+            break;
         memmove(out->list + weakest, out->list + weakest + 1,
                 (out->count - weakest - 1) * sizeof(*out->list));
         out->count--;
     }
+    find_levels(finder, scratch, out);
 }
 
 void
@@ -292,6 +407,7 @@ stats_changepoints(const double *values, size_t count,
                    struct stats_changes *out)
 {
     struct finder finder = { .x = values, .count = count };
+    struct sums sums = { .memory = NULL };
     double *z, *scratch, factor;
     size_t i;
 
@@ -303,13 +419,15 @@ stats_changepoints(const double *values, size_t count,
     finder.taken = xcalloc(count + 1, sizeof(*finder.taken));
     finder.noise = noise_of(values, count, scratch);
     finder.limit = threshold(count);
+    sums_make(values, count, &sums);
     for (i = 0; i < ARRAY_LEN(WIDTHS); i++) {
-        scan(values, count, WIDTHS[i], z);
+        scan(values, count, i, &sums, z);
         find_at_width(&finder, WIDTHS[i], z);
     }
     factor = inflation(&finder, scratch);
     settle(&finder, finder.limit * factor, scratch, out);
     out->noise = finder.noise;
+    free(sums.memory);
     free(finder.taken);
     free(scratch);
     free(z);

@@ -7,9 +7,13 @@
 
 #include "harness/buf.h"
 #include "harness/json.h"
+#include "harness/mem.h"
 #include "results/decide_json.h"
 #include "results/html.h"
+#include "results/perf.h"
 #include "results/plain.h"
+#include "results/plot.h"
+#include "results/series.h"
 #include "results/verdict.h"
 
 #define SHOWN 30                /* of a category; what blocks is never cut */
@@ -137,6 +141,24 @@ text_category(const struct decision *decision, enum decide_category category,
     }
 }
 
+static bool
+is_change(const struct perf *perf)
+{
+    return perf->change == PERF_WORSE || perf->change == PERF_BETTER;
+}
+
+static void
+text_perf(const struct perf *perf, struct buf *out)
+{
+    if (!is_change(perf))
+        return;
+    buf_adds(out, perf->change == PERF_WORSE ? "  slower: " : "  better: ");
+    add_plain(out, perf->series->job);
+    buf_addc(out, ' ');
+    add_plain(out, perf->text);
+    buf_addc(out, '\n');
+}
+
 void
 report_decision_text(const struct verdict *verdict, struct buf *out)
 {
@@ -151,6 +173,8 @@ report_decision_text(const struct verdict *verdict, struct buf *out)
     buf_addc(out, '\n');
     for (int i = 0; i < DECIDE_CATEGORY_COUNT; i++)
         text_category(&verdict->decision, (enum decide_category)i, out);
+    for (size_t i = 0; i < verdict->perf_count; i++)
+        text_perf(&verdict->perfs[i], out);
 }
 
 /* HTML --------------------------------------------------------------------- */
@@ -212,9 +236,42 @@ html_category(const struct verdict *verdict, enum decide_category category,
                  count - shown);
 }
 
+static void
+html_perfs(const struct verdict *verdict, struct buf *out)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < verdict->perf_count; i++) {
+        const struct perf *perf = &verdict->perfs[i];
+        const struct series *series = perf->series;
+        double *values;
+
+        if (!is_change(perf))
+            continue;
+        if (shown++ == 0)
+            buf_adds(out, "<h2 id=\"measured\">Measurements that changed"
+                     "</h2>\n");
+        values = xcalloc(series->count, sizeof(*values));
+        for (size_t k = 0; k < series->count; k++)
+            values[k] = series->points[k].value;
+        buf_adds(out, "<p>");
+        html_text(out, series->job);
+        buf_adds(out, ": ");
+        html_text(out, perf->text);
+        buf_adds(out, "</p>\n");
+        plot_svg(&(struct plot){ .values = values, .count = series->count,
+                                 .changes = (const size_t[]){
+                                     series->count - 1 },
+                                 .change_count = 1, .title = perf->testid,
+                                 .unit = series->unit }, out);
+        free(values);
+    }
+}
+
 void
 report_decision_html(const struct verdict *verdict, struct buf *out)
 {
+    html_perfs(verdict, out);
     if (verdict->basis == NULL || verdict->decision.failure_count == 0)
         return;
     buf_adds(out, "<h2 id=\"decision\">Failures, compared with the baseline"
@@ -286,6 +343,35 @@ coverage_json(const struct coverage *coverage)
     return out;
 }
 
+/* Those that are worse or better; what is as it was says nothing. */
+static json_t *
+perfs_json(const struct verdict *verdict)
+{
+    static const char *const WORDS[] = {
+        [PERF_UNKNOWN] = "unknown", [PERF_SAME] = "same",
+        [PERF_WORSE] = "worse", [PERF_BETTER] = "better",
+    };
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < verdict->perf_count; i++) {
+        const struct perf *perf = &verdict->perfs[i];
+        json_t *one;
+
+        if (!is_change(perf))
+            continue;
+        one = json_object();
+        json_put_text(one, "job", perf->series->job);
+        json_put_text(one, "testid", perf->testid);
+        json_put_text(one, "change", WORDS[perf->change]);
+        json_put_text(one, "text", perf->text);
+        put(one, "before", json_real(perf->before));
+        put(one, "value", json_real(perf->value));
+        put(one, "noise", json_real(perf->noise));
+        must(json_array_append_new(list, one) == 0);
+    }
+    return list;
+}
+
 json_t *
 report_decision_json(const struct verdict *verdict)
 {
@@ -300,5 +386,6 @@ report_decision_json(const struct verdict *verdict)
         put_fact(json_array_get(failures, i), &verdict->facts[i]);
     put_some(out, "baseline", verdict->baseline);
     put(out, "coverage", coverage_json(&verdict->coverage));
+    put(out, "measurements", perfs_json(verdict));
     return out;
 }

@@ -4,29 +4,36 @@
 
 #include "results/stats_cmds.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/cmd.h"
+#include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/json.h"
 #include "harness/mem.h"
+#include "results/plot.h"
+#include "results/series.h"
 #include "results/stats.h"
 
 #define SERIES_BYTES (64u << 20)
 #define EXIT_CHANGED 1
 #define EXIT_MORE 3
 
-struct series {
+struct numbers {
     double *values;
     size_t count, cap;
+    int64_t *flights;           /* of each; NULL: they are lines of a file */
+    char unit[64];
 };
 
 static bool
-series_line(struct series *series, const char *file, int line, char *text,
+series_line(struct numbers *series, const char *file, int line, char *text,
             struct fault *why)
 {
     size_t end;
@@ -50,7 +57,7 @@ series_line(struct series *series, const char *file, int line, char *text,
 /* One number a line; blank lines and what follows '#' do not count. "-" is
  * standard input. */
 static bool
-series_read(const char *file, struct series *series, struct fault *why)
+numbers_read(const char *file, struct numbers *series, struct fault *why)
 {
     struct buf text = BUF_INIT;
     bool is_stdin = strcmp(file, "-") == 0;
@@ -79,7 +86,7 @@ number(double value)
 static bool
 run_compare(struct cmd_call *call, struct fault *why)
 {
-    struct series a = { .values = NULL }, b = { .values = NULL };
+    struct numbers a = { .values = NULL }, b = { .values = NULL };
     struct stats_comparison cmp;
     double margin = 0;
     json_t *json;
@@ -89,8 +96,8 @@ run_compare(struct cmd_call *call, struct fault *why)
         || (parse_double(cmd_text(call, "margin"), &margin) && margin > 0)
         || fault_set(why, FAULT_USAGE, "--margin '%s' is no positive number",
                      cmd_text(call, "margin"));
-    ok = ok && series_read(cmd_arg(call, 0), &a, why)
-        && series_read(cmd_arg(call, 1), &b, why);
+    ok = ok && numbers_read(cmd_arg(call, 0), &a, why)
+        && numbers_read(cmd_arg(call, 1), &b, why);
     if (!ok)
         goto out;
     stats_compare(a.values, a.count, b.values, b.count, margin, &cmp);
@@ -120,28 +127,111 @@ out:
     return ok;
 }
 
+/* "JOB/TESTID/NAME", which is no file: the last place's values. */
+static bool
+stored_read(struct cmd_call *call, const char *text, struct numbers *numbers,
+            struct fault *why)
+{
+    const char *testid = strchr(text, '/'), *name = strrchr(text, '/');
+    struct arena arena = ARENA_INIT;
+    struct series_request request = {
+        .branch = cmd_text(call, "branch"),
+        .flights = (int)cmd_int(call, "flights"),
+    };
+    struct series *all = NULL, last;
+    struct db *db = NULL;
+    size_t count = 0;
+    bool ok;
+
+    request.job = arena_printf(&arena, "%.*s", (int)(testid - text), text);
+    request.testid = arena_printf(&arena, "%.*s", (int)(name - testid - 1),
+                                  testid + 1);
+    request.name = name + 1;
+    ok = db_open("assay", &db, why)
+        && series_read(db, &request, &arena, &all, &count, why)
+        && (count > 0 || fault_set(why, FAULT_NOT_FOUND, "'%s' is neither a "
+                                   "file nor a series of measurements",
+                                   text));
+    if (ok) {
+        series_of_last_place(&all[0], &arena, &last);
+        numbers->flights = xcalloc(last.count + 1, sizeof(int64_t));
+        for (size_t i = 0; i < last.count; i++) {
+            numbers->values = xgrow(numbers->values, &numbers->cap,
+                                    numbers->count,
+                                    sizeof(*numbers->values));
+            numbers->flights[numbers->count] = last.points[i].flight;
+            numbers->values[numbers->count++] = last.points[i].value;
+        }
+        (void)snprintf(numbers->unit, sizeof(numbers->unit), "%s",
+                       last.unit);
+    }
+    db_close(db);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+numbers_get(struct cmd_call *call, struct numbers *numbers,
+            struct fault *why)
+{
+    const char *arg = cmd_arg(call, 0), *slash = strchr(arg, '/');
+
+    if (strcmp(arg, "-") != 0 && slash != NULL && slash != arg
+        && strchr(slash + 1, '/') != NULL && !fs_exists(arg))
+        return stored_read(call, arg, numbers, why);
+    return numbers_read(arg, numbers, why);
+}
+
+static bool
+write_plot(const char *file, const char *title, const struct numbers *numbers,
+           const struct stats_changes *changes, struct fault *why)
+{
+    size_t *at = xcalloc(changes->count + 1, sizeof(*at));
+    struct plot plot = {
+        .values = numbers->values, .count = numbers->count, .changes = at,
+        .change_count = changes->count, .title = title,
+        .unit = numbers->unit,
+    };
+    struct buf out = BUF_INIT;
+    bool ok;
+
+    for (size_t i = 0; i < changes->count; i++)
+        at[i] = changes->list[i].at;
+    plot_svg(&plot, &out);
+    ok = fs_write_file(file, 0644, out.data, out.len, why);
+    buf_free(&out);
+    free(at);
+    return ok;
+}
+
 static bool
 run_changepoint(struct cmd_call *call, struct fault *why)
 {
-    struct series series = { .values = NULL };
+    struct numbers series = { .values = NULL };
     struct stats_changes changes = { .list = NULL };
     const struct stats_change *c;
     json_t *json, *list;
     size_t i;
     bool ok;
 
-    ok = series_read(cmd_arg(call, 0), &series, why);
+    ok = numbers_get(call, &series, why);
     if (!ok)
         goto out;
     stats_changepoints(series.values, series.count, &changes);
+    if (cmd_text(call, "plot") != NULL)
+        ok = write_plot(cmd_text(call, "plot"), cmd_arg(call, 0), &series,
+                        &changes, why);
+    if (!ok)
+        goto out;
     if (cmd_json(call)) {
         list = json_array();
         for (i = 0; i < changes.count; i++) {
             c = &changes.list[i];
             json_array_append_new(list, json_pack(
-                "{s:I, s:o, s:o, s:o}", "at", (json_int_t)c->at + 1,
+                "{s:I, s:o, s:o, s:o, s:o*}", "at", (json_int_t)c->at + 1,
                 "before", number(c->before), "after", number(c->after),
-                "z", number(c->z)));
+                "z", number(c->z), "flight", series.flights == NULL ? NULL
+                : json_integer(series.flights[c->at])));
         }
         json = json_pack("{s:I, s:o, s:o}", "count",
                          (json_int_t)series.count, "noise",
@@ -151,6 +241,8 @@ run_changepoint(struct cmd_call *call, struct fault *why)
     } else {
         for (i = 0; i < changes.count; i++) {
             c = &changes.list[i];
+            if (series.flights != NULL)
+                printf("flight %" PRId64 ", ", series.flights[c->at]);
             printf("%zu: %g to %g (z %.1f)\n", c->at + 1, c->before,
                    c->after, c->z);
         }
@@ -161,9 +253,19 @@ run_changepoint(struct cmd_call *call, struct fault *why)
 out:
     stats_changes_fini(&changes);
     free(series.values);
+    free(series.flights);
     return ok;
 }
 
+static const struct cmd_opt changepoint_opts[] = {
+    { .name = "branch", .type = CMD_OPT_TEXT, .arg = "BRANCH",
+      .help = "of a series: flights of this branch alone" },
+    { .name = "flights", .type = CMD_OPT_INT, .arg = "N", .dflt = "2000",
+      .min = 1, .max = 100000, .help = "of a series: the last N flights" },
+    { .name = "plot", .type = CMD_OPT_TEXT, .arg = "FILE",
+      .help = "write a picture of it there (SVG)" },
+    { .name = NULL },
+};
 static const struct cmd_opt compare_opts[] = {
     { .name = "margin", .type = CMD_OPT_TEXT, .arg = "SHIFT",
       .help = "the least shift that matters (default: the spread between "
@@ -172,12 +274,15 @@ static const struct cmd_opt compare_opts[] = {
 };
 
 const struct cmd stats_cmds[] = {
-    { .path = "stats changepoint", .args = "FILE", .args_min = 1,
-      .args_max = 1, .run = run_changepoint,
+    { .path = "stats changepoint", .args = "FILE|SERIES", .args_min = 1,
+      .args_max = 1, .opts = changepoint_opts, .run = run_changepoint,
       .help = "find where a series of numbers changed",
       .text = "FILE has one number a line, oldest first; '-' is standard "
               "input. Each change is\nprinted with the line on which the new "
-              "level begins. Exit status 0: no change,\n1: there are some." },
+              "level begins. SERIES is JOB/TESTID/NAME: the\nmeasurement NAME "
+              "of that test, one number a flight, on the class of hosts and\n"
+              "with the harness of the last one.\n\nExit status 0: no change, "
+              "1: there are some." },
     { .path = "stats compare", .args = "A B", .args_min = 2, .args_max = 2,
       .opts = compare_opts, .run = run_compare,
       .help = "say if two samples are the same, different, or too few",

@@ -13,6 +13,7 @@
 #include "results/evidence.h"
 
 struct arena;
+struct perf;
 
 /* A job that failed, broke, or was stopped. */
 struct verdict_trouble {
@@ -52,6 +53,10 @@ struct verdict {
     struct decision decision;
     const struct verdict_fact *facts;   /* of each failure of the decision;
                                          * NULL: not read */
+    /* What it measured, against the flights before it; worse ones are in the
+     * decision too. NULL: not read. */
+    const struct perf *perfs;
+    size_t perf_count;
     const char *baseline;       /* "flight 12, xen 89abcdef"; "": there is
                                  * none */
 };

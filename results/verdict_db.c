@@ -11,6 +11,11 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "results/evidence_db.h"
+#include "results/perf.h"
+#include "results/series.h"
+
+/* Flights that a measurement is compared with. */
+#define PERF_HISTORY 60
 
 static const struct query Q_SNAPSHOT = {
     "verdict_snapshot",
@@ -96,6 +101,45 @@ read_covered(struct reading *reading, struct db *db, int64_t baseline,
     return true;
 }
 
+/* Every measurement of the flight, judged. */
+static bool
+read_perfs(struct reading *reading, struct db *db, struct perf **out,
+           size_t *count_out, struct fault *why)
+{
+    const struct series_request request = { .flight = reading->flight,
+                                            .flights = PERF_HISTORY };
+    struct series *all = NULL, *place;
+    size_t count = 0;
+
+    *count_out = 0;
+    if (!series_read(db, &request, reading->arena, &all, &count, why))
+        return false;
+    *out = arena_alloc(reading->arena, count * sizeof **out + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].points[all[i].count - 1].flight != reading->flight)
+            continue;
+        place = arena_alloc(reading->arena, sizeof *place);
+        series_of_last_place(&all[i], reading->arena, place);
+        perf_judge(place, reading->arena, &(*out)[(*count_out)++]);
+    }
+    return true;
+}
+
+/* Why a cell of a measurement failed; NULL: it is none. */
+static const struct perf *
+perf_of(const struct reading *reading, const struct decide_failure *failure)
+{
+    for (size_t i = 0; i < reading->out->perf_count; i++) {
+        const struct perf *perf = &reading->out->perfs[i];
+
+        if (perf->change == PERF_WORSE && failure->flight == reading->flight
+            && strcmp(perf->series->job, failure->job) == 0
+            && strcmp(perf->testid, failure->testid) == 0)
+            return perf;
+    }
+    return NULL;
+}
+
 static bool
 read_facts(struct reading *reading, struct db *db, struct fault *why)
 {
@@ -129,8 +173,11 @@ read_facts(struct reading *reading, struct db *db, struct fault *why)
                              "in the database"));
     for (int i = 0; ok && i < db_rows_count(rows); i++) {
         const char *line = db_text(rows, i, 4);
+        const struct perf *perf;
 
-        facts[i].reason = cell(reading->arena, rows, i, 0);
+        perf = perf_of(reading, &decision->failures[i]);
+        facts[i].reason = perf != NULL ? perf->text
+            : cell(reading->arena, rows, i, 0);
         facts[i].log_path = cell(reading->arena, rows, i, 1);
         facts[i].signature = cell(reading->arena, rows, i, 2);
         facts[i].pointer.file = cell(reading->arena, rows, i, 3);
@@ -149,16 +196,22 @@ read_all(struct db *db, void *arg, struct fault *why)
 {
     struct reading *reading = arg;
     struct verdict_basis *basis = arena_alloc(reading->arena, sizeof *basis);
+    struct perf *perfs = NULL;
     int64_t baseline = 0;
+    size_t count = 0;
 
     if (!db_run(db, &Q_SNAPSHOT, NULL, NULL, why)
         || !evidence_read(db, reading->flight, reading->arena,
                           reading->evidence, why)
         || !decide_read(db, reading->evidence, reading->request,
                         reading->arena, &basis->input, &baseline, why)
-        || !read_covered(reading, db, baseline, &basis->covered, why))
+        || !read_covered(reading, db, baseline, &basis->covered, why)
+        || !read_perfs(reading, db, &perfs, &count, why))
         return false;
+    perf_apply(perfs, count, reading->arena, &basis->input);
     verdict_of(reading->evidence, basis, reading->arena, reading->out);
+    reading->out->perfs = perfs;
+    reading->out->perf_count = count;
     return read_facts(reading, db, why);
 }
 

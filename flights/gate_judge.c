@@ -20,6 +20,7 @@
 #include "results/decide_db.h"
 #include "results/evidence.h"
 #include "results/evidence_db.h"
+#include "results/perf_db.h"
 #include "results/ruling.h"
 
 static bool
@@ -126,7 +127,9 @@ read_evidence(struct gate *gate, const struct branch *branch,
     struct decide_cell *expected = NULL;
     const char **blessings = arena_alloc(arena, 3 * sizeof *blessings);
     struct evidence evidence;
+    struct perf *perfs = NULL;
     int64_t baseline = 0;
+    size_t perf_count = 0;
 
     fill_request(run, arena, &request);
     if (!read_allow(branch, arena, &request.allow, &request.allow_count,
@@ -140,7 +143,9 @@ read_evidence(struct gate *gate, const struct branch *branch,
         request.blessings = blessings;
     }
     if (!decide_read(gate->db, &evidence, &request, arena, &out->evidence,
-                     &baseline, why))
+                     &baseline, why) ||
+        !perf_read(gate->db, flight, arena, &out->evidence, &perfs,
+                   &perf_count, why))
         return false;
     if (run->purpose != POLICY_BASELINE &&
         !gate_db_expected(gate->db, flight, run->tree, run->baseline, arena,

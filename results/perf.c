@@ -94,7 +94,7 @@ perf_judge(const struct series *series, struct arena *arena, struct perf *out)
     free(scratch);
 }
 
-/* The decision's cells ------------------------------------------------------ */
+/* The decision's cells ----------------------------------------------------- */
 
 /* 'flight' with jobs of its own, to be changed, and room for 'more'. */
 static struct decide_job *

@@ -12,10 +12,8 @@
 #include "harness/json.h"
 #include "results/evidence_db.h"
 #include "results/perf.h"
+#include "results/perf_db.h"
 #include "results/series.h"
-
-/* Flights that a measurement is compared with. */
-#define PERF_HISTORY 60
 
 static const struct query Q_SNAPSHOT = {
     "verdict_snapshot",
@@ -101,30 +99,6 @@ read_covered(struct reading *reading, struct db *db, int64_t baseline,
     return true;
 }
 
-/* Every measurement of the flight, judged. */
-static bool
-read_perfs(struct reading *reading, struct db *db, struct perf **out,
-           size_t *count_out, struct fault *why)
-{
-    const struct series_request request = { .flight = reading->flight,
-                                            .flights = PERF_HISTORY };
-    struct series *all = NULL, *place;
-    size_t count = 0;
-
-    *count_out = 0;
-    if (!series_read(db, &request, reading->arena, &all, &count, why))
-        return false;
-    *out = arena_alloc(reading->arena, count * sizeof **out + 1);
-    for (size_t i = 0; i < count; i++) {
-        if (all[i].points[all[i].count - 1].flight != reading->flight)
-            continue;
-        place = arena_alloc(reading->arena, sizeof *place);
-        series_of_last_place(&all[i], reading->arena, place);
-        perf_judge(place, reading->arena, &(*out)[(*count_out)++]);
-    }
-    return true;
-}
-
 /* Why a cell of a measurement failed; NULL: it is none. */
 static const struct perf *
 perf_of(const struct reading *reading, const struct decide_failure *failure)
@@ -206,9 +180,9 @@ read_all(struct db *db, void *arg, struct fault *why)
         || !decide_read(db, reading->evidence, reading->request,
                         reading->arena, &basis->input, &baseline, why)
         || !read_covered(reading, db, baseline, &basis->covered, why)
-        || !read_perfs(reading, db, &perfs, &count, why))
+        || !perf_read(db, reading->flight, reading->arena, &basis->input,
+                      &perfs, &count, why))
         return false;
-    perf_apply(perfs, count, reading->arena, &basis->input);
     verdict_of(reading->evidence, basis, reading->arena, reading->out);
     reading->out->perfs = perfs;
     reading->out->perf_count = count;

@@ -486,57 +486,61 @@ run_show(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
+typedef bool tell_fn(struct cmd_call *call, const struct culprit *culprit,
+                     struct buf *out, struct fault *why);
+
+/* Writes what 'tell' says to the file of --output, or to standard output. */
 static bool
-text_out(const struct buf *text, const char *path, struct fault *why)
+tell(struct cmd_call *call, tell_fn *say, const char *path, struct fault *why)
 {
-    if (path != NULL)
-        return fs_write_file(path, 0644, text->data, text->len, why);
-    fputs(buf_text(text), stdout);
+    struct session session = SESSION_INIT;
+    struct buf text = BUF_INIT;
+    struct telling telling;
+    bool ok;
+
+    ok = session_open(&session, cmd_arg(call, 0), false, why);
+    if (ok) {
+        ok = telling_begin(&telling, &session, why)
+            && say(call, &telling.culprit, &text, why);
+        if (ok && path != NULL)
+            ok = fs_write_file(path, 0644, text.data, text.len, why);
+        else if (ok)
+            fputs(buf_text(&text), stdout);
+        telling_end(&telling);
+    }
+    buf_free(&text);
+    session_fini(&session);
+    return ok;
+}
+
+static bool
+say_graph(struct cmd_call *call, const struct culprit *culprit,
+          struct buf *out, struct fault *why)
+{
+    if (cmd_flag(call, "svg"))
+        return culprit_svg(culprit, DOT_MOST, out, why);
+    culprit_dot(culprit, DOT_MOST, out);
+    return true;
+}
+
+static bool
+say_page(struct cmd_call *call UNUSED, const struct culprit *culprit,
+         struct buf *out, struct fault *why UNUSED)
+{
+    culprit_html(culprit, out);
     return true;
 }
 
 static bool
 run_graph(struct cmd_call *call, struct fault *why)
 {
-    struct session session = SESSION_INIT;
-    struct buf text = BUF_INIT;
-    struct telling telling;
-    bool ok;
-
-    ok = session_open(&session, cmd_arg(call, 0), false, why);
-    if (ok) {
-        ok = telling_begin(&telling, &session, why);
-        if (ok && cmd_flag(call, "svg"))
-            ok = culprit_svg(&telling.culprit, DOT_MOST, &text, why);
-        else if (ok)
-            culprit_dot(&telling.culprit, DOT_MOST, &text);
-        ok = ok && text_out(&text, NULL, why);
-        telling_end(&telling);
-    }
-    buf_free(&text);
-    session_fini(&session);
-    return ok;
+    return tell(call, say_graph, NULL, why);
 }
 
 static bool
 run_report(struct cmd_call *call, struct fault *why)
 {
-    struct session session = SESSION_INIT;
-    struct buf text = BUF_INIT;
-    struct telling telling;
-    bool ok;
-
-    ok = session_open(&session, cmd_arg(call, 0), false, why);
-    if (ok) {
-        ok = telling_begin(&telling, &session, why);
-        if (ok)
-            culprit_html(&telling.culprit, &text);
-        ok = ok && text_out(&text, cmd_text(call, "output"), why);
-        telling_end(&telling);
-    }
-    buf_free(&text);
-    session_fini(&session);
-    return ok;
+    return tell(call, say_page, cmd_text(call, "output"), why);
 }
 
 #define SEARCH_OPTIONS \

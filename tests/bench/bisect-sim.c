@@ -29,7 +29,7 @@ static const char *const usage =
     "       bisect-sim verify N SEEDS\n"
     "       bisect-sim flaky N SEEDS BAD GOOD known|learned\n"
     "       bisect-sim calibration N SEEDS known|learned\n"
-    "       bisect-sim none N SEEDS known|learned\n"
+    "       bisect-sim none N SEEDS known|learned [GOOD]\n"
     "       bisect-sim broken N SEEDS SHARE outside|inside\n"
     "       bisect-sim foreign N SEEDS\n"
     "       bisect-sim parallel N SEEDS K\n"
@@ -382,7 +382,10 @@ bench_flaky(struct bench *bench)
         figure("mean", mean(&sums), rival);
     else
         printf(" mean %.2f", mean(&sums));
-    figure_least("right", sums.right / sums.count, .95);
+    if (learned)                /* bench_calibration() has the limit */
+        printf(" right %.3f", sums.right / sums.count);
+    else
+        figure_least("right", sums.right / sums.count, .95);
     printf("; bound %.2f, ratio %.2f", least, mean(&sums) / least);
     if (learned && isfinite(rival))
         printf("; git_bayesect: %.1f", rival);
@@ -421,43 +424,64 @@ bench_calibration(struct bench *bench)
     printf("; mean %.2f\n", mean(&sums));
 }
 
-/* Two of five searches have no culprit. The rival runs each test once, and so
- * blames somebody in each. */
+/* One run a revision, and whatever comes of it is blamed. */
+static uint32_t
+single_runs(const struct bench *bench, const struct truth *truth, int *runs)
+{
+    uint32_t low = 0, high = (uint32_t)bench->n - 1;
+    struct search_test mid = { { 0 } };
+
+    for (; low < high; ++*runs) {
+        mid.at[0] = (low + high) / 2;
+        if (run(&bench->graph, truth, &mid) == SEARCH_FAIL)
+            high = mid.at[0];
+        else
+            low = mid.at[0] + 1;
+    }
+    return high;
+}
+
+/* Two of five searches have no culprit: the failure was a flake of 'good', or
+ * comes no more. A single-run bisect blames somebody in each. */
 static void
 bench_none(struct bench *bench)
 {
     bool learned = strcmp(word(bench, 0), "learned") == 0;
     struct search_opts opts = SEARCH_OPTS_INIT;
-    struct truth truth = { .bad = 1, .good = 0 };
-    struct sums sums = { 0 }, nobody = { 0 }, somebody = { 0 }, *kind;
-    int i;
+    struct truth truth = { .bad = 1, .good = number(bench, 1, 0) };
+    struct sums nobody = { 0 }, somebody = { 0 };
+    int i, rival = 0, rival_right = 0;
+    double right, runs;
+    bool is_somebody;
 
     made_history(&bench->graph, bench->n, 1, false);
     if (!learned) {
         opts.flake_bad = 1;
-        opts.flake_good = 0;
+        opts.flake_good = truth.good;
     }
     for (i = 0; i < bench->seeds; i++) {
         made_seed((uint64_t)i);
         truth.culprit = any_commit(&bench->graph);
-        sums.rival += rival_git(&bench->graph, truth.culprit);
-        kind = &somebody;
-        if (made_uniform() < .4) {
+        is_somebody = made_uniform() >= .4;
+        if (!is_somebody)
             truth.culprit = GRAPH_BAD;
-            kind = &nobody;
-        }
-        one(bench, &opts, &truth, 1, kind, NULL);
-        sums.rival_right += truth.culprit != GRAPH_BAD;
+        one(bench, &opts, &truth, 1, is_somebody ? &somebody : &nobody,
+            NULL);
+        truth_begin(&bench->graph, &truth);
+        rival_right += single_runs(bench, &truth, &rival) == truth.culprit;
+        free(truth.above);
+        truth.above = NULL;
     }
-    sums.right = nobody.right + somebody.right;
-    sums.runs = nobody.runs + somebody.runs;
-    printf("40 %% without culprit, rates %s, n=%zu:",
+    right = nobody.right + somebody.right;
+    runs = nobody.runs + somebody.runs;
+    printf("40 %% without culprit, rates 1/%g %s, n=%zu:", truth.good,
            learned ? "learned" : "known", bench->n);
-    figure_least("right", sums.right / bench->seeds, .98);
-    figure("of a single-run bisect", sums.runs / sums.rival, 1.3);
+    figure_least("right", right / bench->seeds, .98);
+    figure("of a single-run bisect", runs / rival, 1.3);
     printf(" (mean %.2f with culprit, %.2f without); single runs: mean %.2f, "
            "right %.3f\n", mean(&somebody), mean(&nobody),
-           sums.rival / bench->seeds, sums.rival_right / bench->seeds);
+           (double)rival / bench->seeds,
+           (double)rival_right / bench->seeds);
 }
 
 /* Is it the smallest set: what the stretch hides, and the commit that ends
@@ -613,8 +637,8 @@ osstest_verified(const struct bench *bench, const struct truth *truth,
                  uint32_t *blamed_out)
 {
     struct search_test bad = { { graph_top(&bench->graph, 0) } };
-    struct search_test good = { { GRAPH_GOOD } }, mid;
-    uint32_t low = 0, high = (uint32_t)bench->n - 1;
+    struct search_test good = { { GRAPH_GOOD } };
+    uint32_t high;
     int runs, i;
 
     *blamed_out = GRAPH_BAD;
@@ -624,14 +648,7 @@ osstest_verified(const struct bench *bench, const struct truth *truth,
             || run(&bench->graph, truth, &bad) != SEARCH_FAIL)
             return runs;        /* "not reproducible" */
     }
-    while (low < high) {
-        mid.at[0] = (low + high) / 2;
-        runs++;
-        if (run(&bench->graph, truth, &mid) == SEARCH_FAIL)
-            high = mid.at[0];
-        else
-            low = mid.at[0] + 1;
-    }
+    high = single_runs(bench, truth, &runs);
     bad.at[0] = high;
     good.at[0] = high > 0 ? high - 1 : GRAPH_GOOD;
     for (i = 0; i < 3; i++) {

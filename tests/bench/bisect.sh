@@ -3,7 +3,8 @@
 # its rival: git's rule, OSSTest's rule, the bound of information theory, the
 # published figures of git_bayesect, and "git rev-list --bisect".
 #
-# Variables: SEEDS (200) searches for each figure, CALIBRATION (2000); REPO and
+# Variables: SEEDS (200) searches for each figure, CALIBRATION (2000) where the
+# share of right answers is near its limit; REPO and
 # RANGE ("GOOD..BAD"): a real history instead of one made with COMMITS (80000),
 # for which the next choice may take LIMIT (1) seconds.
 set -eu
@@ -45,7 +46,7 @@ if [ -n "${REPO:-}" ]; then "$sim" clean 0 20 "$repo:$range"; fi
 for n in 128 1024; do
     for rates in '.8 .2' '.5 0' '.3 0' '.5 .02' '1 0'; do
         # shellcheck disable=SC2086 # two words
-        "$sim" flaky $n "$seeds" $rates known
+        "$sim" flaky $n "$calibration" $rates known
         # shellcheck disable=SC2086 # two words
         "$sim" flaky $n "$seeds" $rates learned
     done
@@ -54,6 +55,7 @@ done
 "$sim" calibration 128 "$calibration" learned
 for n in 128 1024; do
     "$sim" none $n "$seeds" known
+    "$sim" none $n "$seeds" known .05
     "$sim" none $n "$seeds" learned
 done
 for share in .1 .25 .4; do

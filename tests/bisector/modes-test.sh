@@ -100,6 +100,24 @@ run run --history "$dir/past" --tree "$tree" --log "$dir/p1.log" -- \
 has 'with a history' "culprit: $(commit "$line" 37)"
 is 'fewer runs' 1 "$([ "$(grep -c '^run ' "$dir/out")" -lt "$without" ] && echo 1)"
 
+# What a test costs: halving would begin at commit 33.
+first() # JOURNAL
+{
+    git -C "$line" show "$(jq -nRr '[inputs | fromjson? | select(.run)][0].run.line' "$1"):n"
+}
+run run --trust-ends --flake-good 0 --flake-bad 1 --tree "$tree" \
+    --log "$dir/c0.log" -- sh -c 'test $(cat n) -lt 37'
+is 'alike, the middle comes first' 33 "$(first "$dir/c0.log")"
+{
+    echo '# minutes'
+    for i in 30 31 32 33 34 35; do echo "$(commit "$line" $i) 90.5"; done
+} >"$dir/cost"
+run run --trust-ends --flake-good 0 --flake-bad 1 --tree "$tree" \
+    --cost "$dir/cost" --log "$dir/c1.log" -- sh -c 'test $(cat n) -lt 37'
+has 'with costs' "culprit: $(commit "$line" 37)"
+is 'not what is dear' 1 \
+    "$(v=$(first "$dir/c1.log"); [ "$v" -eq 29 ] || [ "$v" -eq 36 ] && echo 1)"
+
 wrong() # NAME PART ARGS...
 {
     name=$1 part=$2
@@ -113,6 +131,8 @@ wrong 'more failed than ran' "past2:1: not" --history "$dir/past2" --tree "$tree
 printf 'bad 1 2\nugly 1 2\n' >"$dir/past2"
 wrong 'not good or bad' "past2:2: not" --history "$dir/past2" --tree "$tree" -- true
 wrong 'no such file' 'past3' --history "$dir/past3" --tree "$tree" -- true
+printf '%s 3\n%s much\n' "$good" "$good" >"$dir/cost2"
+wrong 'no cost' 'cost2:2: not' --cost "$dir/cost2" --tree "$tree" -- true
 wrong 'which way is worse' 'wants --worse' --metric x --tree "$tree" -- true
 wrong 'worse what' 'go with --metric' --worse higher --tree "$tree" -- true
 wrong 'fixed by a number' 'without --fixed' --fixed --metric x --worse lower --tree "$tree" -- true

@@ -371,9 +371,15 @@ run_start(struct cmd_call *call, struct fault *why)
     const char *none[] = { NULL };
     struct session session = SESSION_INIT;
     bool ok = session_begin(call, &session, none, why);
+    json_t *json;
 
-    if (ok)
+    if (ok && cmd_json(call)) {
+        json = json_pack("{s:s}", "log", session.log);
+        ok = json_print(json, stdout, why);
+        json_decref(json);
+    } else if (ok) {
         printf("%s\n", session.log);
+    }
     session_fini(&session);
     return ok;
 }

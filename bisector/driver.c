@@ -35,6 +35,7 @@
 
 #define GRACE_MS 5000
 #define MATCH_BYTES (64u << 20)
+#define ROOM_LEAST (256 << 10)
 #define EXIT_CANNOT 125
 #define EXIT_BAD_MAX 127
 
@@ -169,6 +170,20 @@ is_our_failure(struct driver *driver, const char *path, bool *is_out,
     *is_out = ok && regexec(&driver->match, buf_text(&text), 0, NULL, 0) == 0;
     buf_free(&text);
     return ok;
+}
+
+/* What fails on a full disk may have failed for that. */
+static bool
+has_room(const char *dir, struct fault *why)
+{
+    int64_t left = fs_free_bytes(dir);
+
+    if (left < 0 || left >= ROOM_LEAST)
+        return true;
+    fault_set(why, FAULT_SYSTEM, "%s is full: a run that failed there says "
+              "nothing", dir);
+    return fault_hint(why, "make room, or set TMPDIR; the same command goes "
+                      "on from here");
 }
 
 static bool
@@ -325,6 +340,11 @@ on_run_end(struct proc *proc UNUSED, void *owner, struct proc_status status)
 
     if (worker->driver->stopping) {
         worker_idle(worker);
+    } else if (!proc_status_ok(status)
+               && (!has_room(worker->dir, &why)
+                   || !has_room(worker->driver->outputs, &why))) {
+        worker_idle(worker);
+        give_up(worker->driver, &why);
     } else if (worker->driver->opts->samples != NULL
                && !worker->proc.timed_out && status.end == PROC_END_EXIT
                && status.code <= EXIT_BAD_MAX) {

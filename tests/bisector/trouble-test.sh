@@ -42,6 +42,32 @@ run run --flake-good 0 --flake-bad 1 --tree "$tree" --log "$log" -- \
 has 'with room it goes on' "culprit: $(commit "$line" 37)"
 is 'and tests nothing twice' 0 "$(twice "$log")"
 
+# No room where the worktrees are: what fails there is not to blame.
+mkdir "$dir/small"
+if unshare -Urm mount -t tmpfs -o size=1m none "$dir/small" 2>/dev/null; then
+    cat >"$dir/fills" <<'END'
+#!/bin/sh
+[ -e "$SMALL/roomy" ] || dd if=/dev/zero of=big bs=64k count=64 2>/dev/null || exit 1
+test "$(cat n)" -lt 37
+END
+    chmod +x "$dir/fills"
+    log=$dir/small.log
+    # shellcheck disable=SC2016 # expanded in the namespace
+    SMALL=$dir/small unshare -Urm sh -c '
+        mount -t tmpfs -o size=1m none "$SMALL" || exit 99
+        TMPDIR=$SMALL exec assay bisect run --tree "$1" --log "$2" -- "$3"' \
+        sh "$tree" "$log" "$dir/fills" >"$dir/out" 2>&1
+    is 'worktrees on a full disk: exit status' 75 $?
+    has 'which is said' 'is full: a run that failed there says nothing'
+    is 'no result is taken from it' 0 "$(results "$log")"
+    touch "$dir/small/roomy"
+    export SMALL="$dir/small"
+    run run --tree "$tree" --log "$log" -- "$dir/fills"
+    has 'with room it goes on' "culprit: $(commit "$line" 37)"
+else
+    echo "# no user namespaces: a full disk of worktrees was not tried"
+fi
+
 # The branch is rewritten and the old commits are gone, in the fourth run.
 git clone -q --mirror "$line" "$dir/backup"
 cat >"$dir/rewrite" <<'END'
@@ -79,6 +105,32 @@ run run --flake-good 0 --flake-bad 1 --tree "$line:$good..$bad_end" \
     --log "$log" -- "$dir/rewrite"
 has 'with the commits back it goes on' "culprit: $(commit "$line" 37)"
 is 'and tests nothing twice' 0 "$(twice "$log")"
+
+# Files that are no journals.
+whole=$(head -n 1 "$log")
+run_line=$(grep -m 1 '"run"' "$log")
+odd() # NAME PART TEXT
+{
+    printf '%s\n' "$3" >"$dir/odd.log"
+    run show "$dir/odd.log"
+    is "$1: exit status" 1 $status
+    has "$1: said" "$2"
+}
+odd 'no JSON' 'odd.log:1' 'garbage'
+odd 'no setup' 'not the journal of a search' '{}'
+odd 'no object' 'not the journal of a search' '[1]'
+odd 'a tree that is not whole' 'tree 1 is not whole' \
+    '{"assay-bisect": 1, "trees": [{"name": "a"}]}'
+odd 'a commit from elsewhere' 'odd.log:2: commit' \
+    "$whole
+$(echo "$run_line" | sed 's/"run":{[^}]*}/"run":{"line":"0123456789012345678901234567890123456789"}/')"
+odd 'an unknown result' "result 'maybe' is unknown" \
+    "$whole
+$(echo "$run_line" | sed 's/"result":"[a-z-]*"/"result":"maybe"/')"
+odd 'a line in the middle that was cut off' 'odd.log:2' \
+    "$whole
+$(echo "$run_line" | cut -c1-30)
+$run_line"
 
 # Killed at any moment.
 log=$dir/killed.log

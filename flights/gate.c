@@ -17,6 +17,7 @@
 #include "flights/gate_point.h"
 #include "flights/lever_db.h"
 #include "flights/plan.h"
+#include "flights/retest.h"
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
@@ -25,6 +26,7 @@
 #include "harness/git.h"
 #include "harness/home.h"
 #include "harness/json.h"
+#include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/proc.h"
 #include "results/ruling.h"
@@ -429,6 +431,37 @@ write_decision(struct work *w, const struct ruling_input *input,
     return true;
 }
 
+static void
+say_retest(void *owner, const char *text)
+{
+    say(owner, "%s", text);
+}
+
+/* Whose fault is what failed twice: asked before it is called a regression.
+ * What cannot be found out keeps nobody from deciding. True: it is being
+ * found out. */
+static bool
+ask_whose_fault(struct work *w)
+{
+    const struct retest_options options = {
+        .budget = BLAME_BUDGET_INIT, .say = say_retest, .owner = w,
+    };
+    struct retest_state state;
+    struct fault minor = FAULT_INIT;
+
+    if (!retest_advance(w->gate->db, w->run.flight, &options, &state,
+                        &minor)) {
+        log_fault(LOG_LEVEL_WARN, &minor, "cannot find out whose fault it "
+                  "is");
+        return false;
+    }
+    if (state.running == 0)
+        return false;
+    w->next = GATE_WAIT;
+    w->flight = state.wait_flight;
+    return true;
+}
+
 /* A smoke that is good, or whose outcome does not matter here, is followed by
  * the full flight; else it is the end. (A block keeps from pushing, not from
  * testing.) */
@@ -452,6 +485,9 @@ judge(struct work *w, enum gate_stage stage, struct fault *why)
         if (jobs != NULL)
             return make_retest(w, jobs, why);
     }
+    if (stage == GATE_STAGE_FULL && w->run.retest_flight > 0 &&
+        ruling.answer.verdict == POLICY_HELD && ask_whose_fault(w))
+        return true;
     return write_decision(w, &input, &ruling, why);
 }
 

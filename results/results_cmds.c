@@ -164,6 +164,7 @@ format_find(struct cmd_call *call, const struct format **out,
     for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++) {
         if (strcmp(FORMATS[i].name, name) == 0) {
             *out = &FORMATS[i];
+            buf_free(&names);
             return true;
         }
         buf_addf(&names, "%s%s", i == 0 ? "" : ", ", FORMATS[i].name);

@@ -16,6 +16,7 @@
 #include "harness/step_cmds.h"
 #include "hosts/console_cmds.h"
 #include "hosts/dhcp_cmds.h"
+#include "hosts/examine_cmds.h"
 #include "hosts/health_cmds.h"
 #include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
@@ -38,6 +39,7 @@ static const struct cmd *const tables[] = {
     dhcp_cmds,
     doctor_cmds,
     flake_cmds,
+    examine_cmds,
     flights_cmds,
     flights_show_cmds,
     gate_cmds,

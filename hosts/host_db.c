@@ -10,6 +10,7 @@
 #include "harness/mem.h"
 #include "harness/yaml.h"
 #include "hosts/host_yaml.h"
+#include "hosts/probe.h"
 
 /* Rows that stay are updated, not made anew: an insert cannot see what the
  * same statement deletes. */
@@ -26,7 +27,8 @@ static const struct query Q_LOAD = {
     "     source = excluded.source, updated_at = now()"
     "  returning host), "
     "old_p as (delete from assay.host_property p"
-    "   where p.host = $1::text and not $8::jsonb ? p.name), "
+    "   where p.host = $1::text and not $8::jsonb ? p.name"
+    "     and not starts_with(p.name, '" PROBE_PREFIX "')), "
     "old_f as (delete from assay.host_flag f"
     "   where f.host = $1::text and not $9::jsonb ? f.flag), "
     "new_p as (insert into assay.host_property (host, name, value)"
@@ -82,6 +84,25 @@ static const struct query Q_NAMES = {
     "select coalesce(string_agg(host, ', ' order by host), '')"
     " from assay.host", 0, 1
 };
+/* Given as the differences are: found null is gone. */
+static const struct query Q_FOUND = {
+    "host_db_found",
+    "with one as ("
+    "  select '" PROBE_PREFIX "' || (d->>'name') as name, d->>'found' as value"
+    "   from jsonb_array_elements($2::jsonb) d), "
+    "old as (delete from assay.host_property p using one"
+    "   where p.host = $1::text and p.name = one.name"
+    "     and one.value is null), "
+    "new as (insert into assay.host_property (host, name, value)"
+    "  select $1::text, one.name, one.value from one"
+    "   where one.value is not null"
+    "  on conflict (host, name) do update set value = excluded.value) "
+    "insert into assay.host_flag (host, flag)"
+    " select $1::text, e.value"
+    "  from jsonb_array_elements_text($3::jsonb) e"
+    " on conflict do nothing", 3, 0
+};
+
 struct load {
     struct host_file *const *files;
     size_t count;
@@ -263,6 +284,19 @@ host_db_list(struct db *db, struct host ***hosts_out, size_t *count_out,
         host_free(hosts[i]);
     free(hosts);
     return false;
+}
+
+bool
+host_db_found(struct db *db, const char *name, const json_t *differences,
+              const json_t *flags, struct fault *why)
+{
+    char *list = dump(differences), *words = dump(flags);
+    const char *params[] = { name, list, words };
+    bool ok = db_run(db, &Q_FOUND, params, NULL, why);
+
+    free(list);
+    free(words);
+    return ok;
 }
 
 bool

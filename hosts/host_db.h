@@ -33,6 +33,11 @@ MUST_CHECK bool host_db_get(struct db *db, const char *name,
 /* All hosts by name. 'hosts_out' is malloc'ed, each element host_free()d. */
 MUST_CHECK bool host_db_list(struct db *db, struct host ***hosts_out,
                              size_t *count_out, struct fault *why);
+/* Writes what an examination found: 'differences' of probe_compare() and
+ * 'flags' that the host has besides those of its file. */
+MUST_CHECK bool host_db_found(struct db *db, const char *name,
+                              const json_t *differences, const json_t *flags,
+                              struct fault *why);
 /* Whether this process may change the host: nobody has it, or the job that
  * started us (ASSAY_TASK). FAULT_CONFLICT says who has it. */
 MUST_CHECK bool host_check_ours(const struct host *host, struct fault *why);

@@ -4,7 +4,7 @@
  *
  * No I/O, no clock, no randomness: the same facts give the same answer. The
  * model, its sources and its error rates are in assay-stats(7);
- * tests/bench/blame.c measures them. */
+ * tests/bench/blame-sim.c measures them. */
 #ifndef RESULTS_BLAME_H
 #define RESULTS_BLAME_H
 

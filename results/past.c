@@ -299,6 +299,7 @@ static void
 put_host(const struct past *past, json_t *object)
 {
     json_t *boots = json_array(), *marks = json_array();
+    json_t *served = json_array(), *health = json_array();
 
     for (size_t i = 0; i < past->boot_count; i++) {
         json_t *one = json_object();
@@ -321,7 +322,27 @@ put_host(const struct past *past, json_t *object)
         put_time(one, "at", past->marks[i].at_ms);
         json_array_append_new(marks, one);
     }
+    for (size_t i = 0; i < past->served_count; i++) {
+        json_t *one = json_object();
+
+        put_time(one, "at", past->served[i].at_ms);
+        json_put_text(one, "way", past->served[i].way);
+        json_put_text(one, "vendor", past->served[i].vendor);
+        json_put_text(one, "file", past->served[i].file);
+        json_array_append_new(served, one);
+    }
+    for (size_t i = 0; i < past->health_count; i++) {
+        json_t *one = json_object();
+
+        put_time(one, "at", past->health[i].at_ms);
+        json_put_text(one, "state", past->health[i].state);
+        json_put_text(one, "who", past->health[i].who);
+        json_put_text(one, "why", past->health[i].why);
+        json_array_append_new(health, one);
+    }
     json_object_set_new(object, "boots", boots);
+    json_object_set_new(object, "served", served);
+    json_object_set_new(object, "health", health);
     json_object_set_new(object, "marks", marks);
 }
 

@@ -62,6 +62,18 @@ struct past_mark {
     const char *job, *reason;
 };
 
+/* What its firmware was given by DHCP. */
+struct past_served {
+    int64_t at_ms;
+    const char *way, *vendor, *file;
+};
+
+/* Who said that it may be used, or not. */
+struct past_health {
+    int64_t at_ms;
+    const char *state, *who, *why;
+};
+
 struct past {
     bool is_host;               /* else a job */
     const char *name;
@@ -79,6 +91,10 @@ struct past {
     size_t boot_count;
     const struct past_mark *marks;      /* of a host, newest first */
     size_t mark_count;
+    const struct past_served *served;   /* of a host, newest first */
+    size_t served_count;
+    const struct past_health *health;   /* of a host, newest first */
+    size_t health_count;
 };
 
 /* The last 'limit' runs; 'branch' may be "". FAULT_NOT_FOUND when no flight has

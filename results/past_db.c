@@ -74,6 +74,19 @@ static const struct query Q_MARKS = {
     " order by m.flight desc, m.job limit $2::int", 2, 4
 };
 
+static const struct query Q_SERVED = {
+    "past_served",
+    "select " MS("s.at") ", s.way, s.vendor, s.file"
+    " from assay.netboot_served s where s.host = $1::text"
+    " order by s.served desc limit $2::int", 2, 4
+};
+static const struct query Q_HEALTH = {
+    "past_health",
+    "select " MS("h.at") ", h.state, h.who, h.why"
+    " from assay.host_health h where h.host = $1::text"
+    " order by h.health desc limit $2::int", 2, 4
+};
+
 static const char *
 cell(struct arena *arena, const struct db_rows *rows, int row, int col)
 {
@@ -303,6 +316,48 @@ read_marks(struct db *db, const char *const params[], struct arena *arena,
     return true;
 }
 
+static bool
+read_served(struct db *db, const char *const params[], struct arena *arena,
+            struct past *out, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    struct past_served *served;
+
+    if (!db_run(db, &Q_SERVED, params, &rows, why))
+        return false;
+    out->served_count = (size_t)db_rows_count(rows);
+    served = arena_alloc(arena, out->served_count * sizeof *served + 1);
+    for (int i = 0; i < db_rows_count(rows); i++)
+        served[i] = (struct past_served){
+            db_int(rows, i, 0, -1), cell(arena, rows, i, 1),
+            cell(arena, rows, i, 2), cell(arena, rows, i, 3),
+        };
+    out->served = served;
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+read_health(struct db *db, const char *const params[], struct arena *arena,
+            struct past *out, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    struct past_health *health;
+
+    if (!db_run(db, &Q_HEALTH, params, &rows, why))
+        return false;
+    out->health_count = (size_t)db_rows_count(rows);
+    health = arena_alloc(arena, out->health_count * sizeof *health + 1);
+    for (int i = 0; i < db_rows_count(rows); i++)
+        health[i] = (struct past_health){
+            db_int(rows, i, 0, -1), cell(arena, rows, i, 1),
+            cell(arena, rows, i, 2), cell(arena, rows, i, 3),
+        };
+    out->health = health;
+    db_rows_free(rows);
+    return true;
+}
+
 bool
 past_read_host(struct db *db, const char *host, int limit,
                struct arena *arena, struct past *out, struct fault *why)
@@ -333,5 +388,7 @@ past_read_host(struct db *db, const char *host, int limit,
     take_runs(rows, limit, arena, out);
     db_rows_free(rows);
     return read_boots(db, params, arena, out, why)
-        && read_marks(db, params, arena, out, why);
+        && read_marks(db, params, arena, out, why)
+        && read_served(db, params, arena, out, why)
+        && read_health(db, params, arena, out, why);
 }

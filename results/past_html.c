@@ -367,6 +367,55 @@ boot_class(const char *status)
 }
 
 static void
+part_health(struct page *page)
+{
+    const struct past *past = page->past;
+    struct buf *out = page->out;
+
+    if (past->health_count == 0)
+        return;
+    buf_adds(out, "<h2 id=\"health\">May it be used?</h2>\n"
+             "<div class=\"wide\"><table class=\"list\"><tbody>\n");
+    for (size_t i = 0; i < past->health_count; i++) {
+        buf_adds(out, "<tr><td class=\"keep\">");
+        html_time(out, past->health[i].at_ms);
+        buf_adds(out, "<td class=\"keep\">");
+        html_text(out, past->health[i].state);
+        buf_adds(out, "<td class=\"keep\">");
+        html_text(out, past->health[i].who);
+        buf_adds(out, "<td>");
+        html_text(out, past->health[i].why);
+        buf_adds(out, "</tr>\n");
+    }
+    buf_adds(out, "</tbody></table></div>\n");
+}
+
+/* What its firmware was really given, which may not be what was meant. */
+static void
+part_served(struct page *page)
+{
+    const struct past *past = page->past;
+    struct buf *out = page->out;
+
+    if (past->served_count == 0)
+        return;
+    buf_adds(out, "<h2 id=\"served\">Given to boot</h2>\n"
+             "<div class=\"wide\"><table class=\"list\"><tbody>\n");
+    for (size_t i = 0; i < past->served_count; i++) {
+        buf_adds(out, "<tr><td class=\"keep\">");
+        html_time(out, past->served[i].at_ms);
+        buf_adds(out, "<td>");
+        html_text(out, past->served[i].file);
+        buf_adds(out, "<td class=\"keep\">");
+        html_text(out, past->served[i].way);
+        buf_adds(out, "<td>");
+        html_text(out, past->served[i].vendor);
+        buf_adds(out, "</tr>\n");
+    }
+    buf_adds(out, "</tbody></table></div>\n");
+}
+
+static void
 part_boots(struct page *page)
 {
     const struct past *past = page->past;
@@ -409,7 +458,9 @@ past_html(const struct past *past, enum report_links links, struct buf *out)
     part_tests(&page);
     part_series(&page);
     part_marks(&page);
+    part_health(&page);
     part_boots(&page);
+    part_served(&page);
     part_runs(&page);
     arena_free(&page.arena);
 }

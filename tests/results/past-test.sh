@@ -125,9 +125,16 @@ result $? 'its boots'
 assay db psql -- -qX >/dev/null <<'SQL'
 insert into assay.host_mark (host, flight, job, reason) values
     ('bench-2', 28, 'guest', E'<script>\x1b[31m no power');
+insert into assay.netboot_served (host, way, vendor, file) values
+    ('bench-2', 'proxy', 'PXEClient<b>', 'snponly.efi');
+insert into assay.host_health (host, was, state, who, why, last_of_class)
+    values ('bench-2', 'good', 'suspect', 'me', 'it <i>smokes', false);
 SQL
 assay report host bench-2 --format html >"$dir/page"
 has "$dir/page" '&lt;script&gt; no power' 'what it is marked for, harmless'
+has "$dir/page" 'snponly.efi' 'what it was given to boot'
+has "$dir/page" 'PXEClient&lt;b&gt;' 'and as what it asked, harmless'
+has "$dir/page" 'it &lt;i&gt;smokes' 'why it may not be used'
 has "$dir/page" 'title="flight 28 guest: broken, xen-boot: bench-2 did not' \
     'what a run was'
 for page in perf page; do

@@ -694,7 +694,8 @@ bench_verify(struct bench *bench)
     printf("verification, n=%zu:", bench->n);
     figure("runs beyond log2 n, clean", mean(&certain)
            - log2((double)bench->n), 6);
-    printf(" wrong %.3f (%.3f)%s right %.3f; OSSTest's ten: wrong %.3f, right %.3f, mean %.2f\n",
+    printf(" wrong %.3f (%.3f)%s right %.3f; OSSTest's ten: wrong %.3f, "
+           "right %.3f, mean %.2f\n",
            wrong / bench->seeds, rival_wrong / bench->seeds,
            wrong > rival_wrong ? " MISSED" : "",
            (sums.right + certain.right) / bench->seeds,

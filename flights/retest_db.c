@@ -20,6 +20,12 @@
     " else 'broken' end from assay.job q where q.flight = " f \
     " and q.job = " j "))"
 
+/* Another version than that of the flight $1. */
+#define OTHER_VERSION(f) \
+    "exists (select from assay.flight_trees($1::bigint) t" \
+    " where not exists (select from assay.flight_trees(" f ") o" \
+    "  where o.tree = t.tree and o.revision = t.revision))"
+
 static const struct query Q_GOOD = {
     "retest_good",
     "with before as (select f.flight from assay.flight f"
@@ -28,24 +34,26 @@ static const struct query Q_GOOD = {
     " select b.flight from before b"
     " join assay.job j on j.flight = b.flight and j.job = $2::text"
     " where " STATUS_OF("b.flight", "$2::text") " = 'pass'"
-    " and exists (select from assay.flight_trees($1::bigint) t"
-    "  where not exists (select from assay.flight_trees(b.flight) o"
-    "   where o.tree = t.tree and o.revision = t.revision))"
+    " and " OTHER_VERSION("b.flight")
     " order by b.flight desc limit 1", 4, 1
 };
+/* What is known to have had another cause says nothing of the test. */
 static const struct query Q_PAST = {
     "retest_past",
     "with before as (select f.flight from assay.flight f"
     "  where f.branch = $4::text and f.flight < $1::bigint"
     "  and f.flight <= $6::bigint"
+    "  and not exists (select from assay.blame k where k.flight = f.flight"
+    "   and k.job = $2::text and k.cause in ('product', 'host', 'harness'))"
+    "  and " OTHER_VERSION("f.flight")
     "  and f.finished_at is not null order by f.flight desc limit " HISTORY "),"
     " was as (select " STATUS_OF("b.flight", "$2::text") " as status"
     "  from before b)"
     " select (select count(*) from was where status in ('pass', 'fail',"
     "   'broken')),"
     "  (select count(*) from was where status in ('fail', 'broken')),"
-    "  exists (select from assay.failure l where l.signature = $5::text"
-    "   and l.flight <= $6::bigint),"
+    "  exists (select from assay.failure l join before b using (flight)"
+    "   where l.signature = $5::text),"
     "  (select string_agg(r.host, ' ' order by r.position)"
     "   from assay.job_role r where r.flight = $6::bigint"
     "   and r.job = $2::text)", 6, 4

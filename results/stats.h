@@ -1,8 +1,8 @@
 /* results/stats.h - do two samples differ; where did a series change.
  *
  * No I/O, no clock, no randomness: the same numbers give the same answer.
- * Methods, sources and error rates are in assay-stats(7); tests/bench/stats-bench.c
- * measures them. */
+ * Methods, sources and error rates are in assay-stats(7);
+ * tests/bench/stats-bench.c measures them. */
 #ifndef RESULTS_STATS_H
 #define RESULTS_STATS_H
 

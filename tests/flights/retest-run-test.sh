@@ -1,0 +1,118 @@
+#!/bin/sh
+# tests/flights/retest-run-test.sh - assay flight retest, with a real server, assayd
+# and jobs on simulated hosts: a bad version and a bad host are told apart, and
+# what is known of a cause carries over.
+set -u
+sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+n=0
+bad=0
+
+# ok NAME: judges the command before it by $?.
+ok()
+{
+    ok_status=$?
+    n=$((n + 1))
+    if [ "$ok_status" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        bad=$((bad + 1))
+        echo "not ok $n - $1"
+        sed 's/^/# /' "$ASSAY_HOME/err" 2>/dev/null
+    fi
+}
+
+is()
+{
+    [ "$1" = "$2" ] && return
+    echo "# got '$1', wanted '$2'"
+    return 1
+}
+
+sql()
+{
+    assay db psql -- -qAtX -c "$1"
+}
+
+# fly CANDIDATE FAULT: a flight of it, ended; its number in $f.
+fly()
+{
+    echo "$2" >"$ASSAY_HOME/fault"
+    {
+        printf 'flight: sim\nbranch: sim\nintended: play\njobs:\n'
+        echo "  - {job: one, recipe: $sim/blame.yaml, candidate: $1,"
+        echo "     hosts: {host: {arch: amd64, host: a}}}"
+    } >"$ASSAY_HOME/flight.yaml"
+    assay flight run "$ASSAY_HOME/flight.yaml" >"$ASSAY_HOME/out" 2>/dev/null
+    f=$(sed -n '$s/^flight \([0-9]*\): .*/\1/p' "$ASSAY_HOME/out")
+}
+
+retest()
+{
+    timeout 120 assay flight retest "$@" >"$ASSAY_HOME/out" \
+        2>"$ASSAY_HOME/err"
+}
+
+pgfix_start
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+sql "insert into assay.host (host, arch, firmware, class, config, source)
+    select h, 'amd64', 'bios', 'sim', '{}', 'sim'
+    from unnest('{a,b}'::text[]) h;
+    insert into assay.artefact values (repeat('1', 64), 1, 'xen');
+    insert into assay.candidate (name, source) values ('old', 's'),
+        ('new', 's');
+    insert into assay.candidate_part select candidate, 'amd64', 'xen',
+        repeat('1', 64) from assay.candidate"
+assayd --no-console --no-web >"$ASSAY_HOME/assayd.log" 2>&1 &
+
+for i in 1 2 3; do fly old none; done
+is "$(sed -n '$s/.*: //p' "$ASSAY_HOME/out")" pass
+ok 'the old version passes'
+good=$f
+
+fly new 'candidate new'
+is "$(sql "select component || ' ' || pattern from assay.failure
+    join assay.signature using (signature) where flight = $f")" 'xen xen-bug'
+ok 'a failure has its signature when its job ends'
+retest "$f" --no-wait
+is $? 3
+ok 'a retest begins: exit 3'
+retest "$f"
+is $? 1
+ok 'a bad version: exit 1'
+is "$(sql "select cause || ' ' || good_flight from assay.blame
+    where flight = $f")" "product $good"
+ok 'it is the product, against the last good flight'
+is "$(sql "select count(*) > 1 from assay.blame_run r
+    join assay.job_role o on o.flight = r.run_flight and o.job = r.run_job
+    where r.flight = $f and r.source = 'retest' and o.host = 'b'")" t
+ok 'the sibling was asked too'
+runs=$(sql "select count(*) from assay.flight")
+retest "$f" --json
+is "$(grep -c '"product": 1' "$ASSAY_HOME/out") $(sql 'select count(*)
+    from assay.flight')" "1 $runs"
+ok 'again: the same answer, and no further run'
+assay report "$f" 2>&1 | grep -q product
+ok 'a report is made'
+assay issue add 'Xen BUG in spinlock.c' "$f/one" >/dev/null
+ok 'it becomes a known issue'
+
+fly new 'host a'
+assay issue show 1 >"$ASSAY_HOME/out"
+grep -q "^seen     *$f/one/boot" "$ASSAY_HOME/out"
+ok 'which carries over to the next failure that says the same'
+retest "$f"
+is $?:"$(sql "select cause from assay.blame where flight = $f")" 0:host
+ok 'a bad host: exit 0, it is the host'
+is "$(sql "select host from assay.host_mark where flight = $f")" a
+ok 'the host gets a mark'
+assay issue close 1 --branch sim --fix abc >"$ASSAY_HOME/out"
+is "$(cat "$ASSAY_HOME/out")" 'issue 1: fixed'
+ok 'fixed on the branch that showed it'
+assay flake show one --json >"$ASSAY_HOME/out"
+grep -q '"class": "sim"' "$ASSAY_HOME/out"
+ok 'its pass rate is known'
+
+[ "$bad" -gt 0 ] || pgfix_passed=yes
+echo "1..$n"

@@ -22,9 +22,9 @@
 
 /* Another version than that of the flight $1. */
 #define OTHER_VERSION(f) \
-    "exists (select from assay.flight_trees($1::bigint) t" \
-    " where not exists (select from assay.flight_trees(" f ") o" \
-    "  where o.tree = t.tree and o.revision = t.revision))"
+    "exists (select from assay.flight_version t where t.flight = $1::bigint" \
+    " and not exists (select from assay.flight_version o where o.flight = " \
+    f " and o.tree = t.tree and o.revision = t.revision))"
 
 static const struct query Q_GOOD = {
     "retest_good",

@@ -46,6 +46,17 @@ MUST_CHECK bool flake_read(struct db *db, const struct flake_request *request,
                            struct arena *arena, struct flake **out,
                            size_t *count_out, struct fault *why);
 
+/* Hosts that a counterfactual found at fault, the last days' worst first. */
+struct flake_host {
+    const char *host, *state, *reason;  /* the last mark's */
+    int64_t count, flight;              /* the last mark's */
+    const char *job;
+    int64_t last_ms;
+};
+MUST_CHECK bool flake_hosts(struct db *db, int days, struct arena *arena,
+                            struct flake_host **out, size_t *count_out,
+                            struct fault *why);
+
 /* Quarantine --------------------------------------------------------------- */
 
 struct flake_quarantine {

@@ -100,6 +100,53 @@ run_rates(struct cmd_call *call, struct fault *why)
 }
 
 static bool
+run_hosts(struct cmd_call *call, struct fault *why)
+{
+    static const char *const COLUMNS[] = {
+        "host", "state", ">marks", "last", "job", "~reason", NULL,
+    };
+    struct arena arena = ARENA_INIT;
+    struct table *table = table_new(COLUMNS);
+    json_t *json = json_array();
+    struct flake_host *list = NULL;
+    struct db *db = NULL;
+    size_t count = 0;
+    bool ok;
+
+    ok = db_open("assay", &db, why)
+        && flake_hosts(db, (int)cmd_int(call, "days"), &arena, &list, &count,
+                       why);
+    for (size_t i = 0; i < count; i++) {
+        const struct flake_host *host = &list[i];
+        char last[32];
+        json_t *row = json_object();
+
+        clock_iso(host->last_ms, last);
+        table_add(table, (const char *const[]){
+            host->host, host->state,
+            arena_printf(&arena, "%" PRId64, host->count), last,
+            arena_printf(&arena, "%" PRId64 "/%s", host->flight, host->job),
+            host->reason,
+        });
+        json_put_text(row, "host", host->host);
+        json_put_text(row, "state", host->state);
+        json_put_int(row, "marks", host->count);
+        json_put_text(row, "last", last);
+        json_put_int(row, "flight", host->flight);
+        json_put_text(row, "job", host->job);
+        json_put_text(row, "reason", host->reason);
+        must(json_array_append_new(json, row) == 0);
+    }
+    ok = ok && (cmd_json(call) ? json_print(json, stdout, why)
+                : table_print(table, stdout, why));
+    json_decref(json);
+    table_free(table);
+    db_close(db);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
 print_quarantines(struct cmd_call *call, struct db *db, struct fault *why)
 {
     static const char *const COLUMNS[] = {
@@ -180,7 +227,14 @@ static const struct cmd_opt quarantine_opts[] = {
     { 0 },
 };
 
+static const struct cmd_opt hosts_opts[] = {
+    { "days", CMD_OPT_INT, "N", "30", 1, 3650, "of the last N days" },
+    { 0 },
+};
+
 const struct cmd flake_cmds[] = {
+    { "flake hosts", "", 0, 0, CMD_READS, hosts_opts, run_hosts,
+      "list hosts that were found at fault, and for what", NULL },
     { "flake list", "", 0, 0, CMD_READS, rate_opts, run_rates,
       "list tests that pass and fail with one and the same version", NULL },
     { "flake quarantine", "[JOB TESTID]", 0, 2, CMD_WRITES, quarantine_opts,

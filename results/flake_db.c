@@ -50,6 +50,16 @@ static const struct query Q_RATES = {
     " order by c.fails / (c.passes + c.fails + 1e-9) desc,"
     "  c.job collate \"C\", c.testid collate \"C\", c.class, c.version", 6, 10
 };
+static const struct query Q_HOSTS = {
+    "flake_hosts",
+    "select distinct on (n.count, m.host) m.host, h.state, m.reason, n.count,"
+    " m.flight, m.job, " MS("m.at")
+    " from assay.host_mark m join assay.host h using (host)"
+    " join (select host, count(*) from assay.host_mark"
+    "  where at > now() - $1::int * interval '1 day' group by host) n"
+    "  using (host)"
+    " order by n.count desc, m.host, m.at desc", 1, 7
+};
 static const struct query Q_QUARANTINES = {
     "flake_quarantines",
     "select quarantine, job, testid, owner, reason, " MS("begun_at") ", "
@@ -127,6 +137,33 @@ flake_read(struct db *db, const struct flake_request *request,
         };
         flake_rate_of(list[i].passes, list[i].fails, &list[i].rate);
     }
+    *out = list;
+    db_rows_free(rows);
+    return true;
+}
+
+bool
+flake_hosts(struct db *db, int days, struct arena *arena,
+            struct flake_host **out, size_t *count_out, struct fault *why)
+{
+    char days_text[INT_TEXT_BYTES];
+    const char *params[] = { days_text };
+    struct flake_host *list;
+    struct db_rows *rows = NULL;
+
+    (void)snprintf(days_text, sizeof(days_text), "%d", days);
+    if (!db_run(db, &Q_HOSTS, params, &rows, why))
+        return false;
+    *count_out = (size_t)db_rows_count(rows);
+    list = arena_alloc(arena, *count_out * sizeof *list + 1);
+    for (int i = 0; i < db_rows_count(rows); i++)
+        list[i] = (struct flake_host){
+            .host = cell(arena, rows, i, 0), .state = cell(arena, rows, i, 1),
+            .reason = cell(arena, rows, i, 2),
+            .count = db_int(rows, i, 3, 0), .flight = db_int(rows, i, 4, 0),
+            .job = cell(arena, rows, i, 5),
+            .last_ms = db_int(rows, i, 6, -1),
+        };
     *out = list;
     db_rows_free(rows);
     return true;

@@ -66,7 +66,7 @@ sql "insert into assay.host (host, arch, firmware, class, config, source)
         repeat('1', 64) from assay.candidate"
 assayd --no-console --no-web >"$ASSAY_HOME/assayd.log" 2>&1 &
 
-for i in 1 2 3; do fly old none; done
+for _ in 1 2 3; do fly old none; done
 is "$(sed -n '$s/.*: //p' "$ASSAY_HOME/out")" pass
 ok 'the old version passes'
 good=$f
@@ -107,6 +107,8 @@ is $?:"$(sql "select cause from assay.blame where flight = $f")" 0:host
 ok 'a bad host: exit 0, it is the host'
 is "$(sql "select host from assay.host_mark where flight = $f")" a
 ok 'the host gets a mark'
+assay flake hosts | grep -q '^a .*new-sibling: 0 of'
+ok 'which is listed with its reason'
 assay issue close 1 --branch sim --fix abc >"$ASSAY_HOME/out"
 is "$(cat "$ASSAY_HOME/out")" 'issue 1: fixed'
 ok 'fixed on the branch that showed it'

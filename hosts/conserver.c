@@ -80,15 +80,32 @@ without_notes(const char *text, size_t bytes, struct buf *out)
 static const char *
 after_last(const struct buf *text, const char *tail, size_t tail_bytes)
 {
-    for (size_t end = text->len; end >= tail_bytes; end--) {
-        const char *at = text->data + end - tail_bytes;
-
-        if (memcmp(at, tail, tail_bytes) == 0)
+    for (size_t end = text->len + 1; end-- > tail_bytes;) {
+        if (memcmp(text->data + end - tail_bytes, tail, tail_bytes) == 0)
             return text->data + end;
-        if (end == 0)
-            break;
     }
     return NULL;
+}
+
+/* Where in 'theirs' what comes after 'ours' begins, or NULL. */
+static const char *
+find_new(const struct buf *theirs, const struct buf *ours)
+{
+    size_t tail = ours->len < COMMON_BYTES ? ours->len : COMMON_BYTES;
+    const char *found;
+
+    if (tail == 0 || theirs->len == 0)
+        return NULL;
+    found = after_last(theirs, ours->data + ours->len - tail, tail);
+    /* A replay that is shorter begins within our tail, so the two have less
+     * in common, but at its beginning. */
+    while (found == NULL && --tail > 0) {
+        if (tail <= theirs->len
+            && memcmp(theirs->data, ours->data + ours->len - tail, tail)
+                == 0)
+            found = theirs->data + tail;
+    }
+    return found;
 }
 
 bool
@@ -96,21 +113,11 @@ conserver_missed(const char *replay, size_t replay_bytes, const char *had,
                  size_t had_bytes, struct buf *out)
 {
     struct buf theirs = BUF_INIT, ours = BUF_INIT;
-    const char *from = NULL;
-    size_t tail;
+    const char *from;
 
     without_notes(replay, replay_bytes, &theirs);
     without_notes(had, had_bytes, &ours);
-    tail = ours.len < COMMON_BYTES ? ours.len : COMMON_BYTES;
-    /* A replay that begins within our tail has the end of it in common. */
-    while (from == NULL && tail > 0 && theirs.len > 0) {
-        if (tail <= theirs.len)
-            from = after_last(&theirs, ours.data + ours.len - tail, tail);
-        if (from != NULL && tail < COMMON_BYTES && tail < ours.len
-            && from != theirs.data + tail)
-            from = NULL;        /* a short one counts at the beginning only */
-        tail--;
-    }
+    from = find_new(&theirs, &ours);
     if (from != NULL)
         buf_add(out, from, (size_t)(theirs.data + theirs.len - from));
     else

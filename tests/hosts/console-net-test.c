@@ -454,11 +454,11 @@ check_again(struct line *line)
     /* The server has the time to notice, since we stand still. */
     if (pid > 0)
         (void)kill((pid_t)pid, SIGTERM);
-    (void)kill(fix.pid, SIGSTOP);
+    (void)kill(console_fix_held_pid(&fix, 0), SIGSTOP);
     signals_pause_ms(NOTICE_MS);
     if (line->keeps)
         machine_says(line, away, strlen(away));
-    (void)kill(fix.pid, SIGCONT);
+    (void)kill(console_fix_held_pid(&fix, 0), SIGCONT);
     ok(console_fix_state(line->name, "listening"),
        "%s: the connection breaks", line->name);
     ok(console_fix_state(line->name, "up"), "%s: and is made again",
@@ -538,6 +538,27 @@ check_broken(void)
            "a silent server was waited for all the time, by its own relay");
 }
 
+/* assay-console dies; what carries its consoles does not. */
+static void
+check_kill(void)
+{
+    static const char text[] = "said to nobody, for a moment\r\n";
+
+    (void)kill(console_fix_held_pid(&fix, 0), SIGKILL);
+    for (size_t i = 0; i < LINE_COUNT; i++) {
+        if (lines[i].in >= 0)
+            machine_says(&lines[i], text, strlen(text));
+    }
+    (void)console_fix_held_pid(&fix, 1);
+    for (size_t i = 0; i < LINE_COUNT; i++) {
+        if (lines[i].in < 0)
+            continue;
+        log_is_whole(&lines[i], "after assay-console was killed");
+        is_int(status_int(lines[i].name, "relay"), 0,
+               "%s: by the relay of before", lines[i].name);
+    }
+}
+
 int
 main(void)
 {
@@ -551,10 +572,11 @@ main(void)
     start_sol();
     start_broken();
     console_fix_list(&fix, buf_text(&list));
-    console_fix_start(&fix, false, NULL);
+    console_fix_start(&fix, true, NULL);
     for (size_t i = 0; i < LINE_COUNT; i++)
         check_line(&lines[i]);
     check_broken();
+    check_kill();
     ok(console_fix_stop(&fix), "assay-console ends");
     for (size_t i = 0; i < pid_count; i++)
         net_fix_stop(pids[i]);

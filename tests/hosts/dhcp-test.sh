@@ -9,15 +9,12 @@ if [ "${DHCP_TEST_INSIDE:-}" = "" ]; then
     export DHCP_TEST_INSIDE
     PATH=$PATH:/usr/sbin:/sbin
     export PATH
-    as=
-    [ "$(id -u)" = 0 ] || as='--user --map-root-user'
-    # shellcheck disable=SC2086 # two words or none
-    if ! unshare --net $as true 2>/dev/null; then
-        echo '1..0 # SKIP no network namespace here'
+    # In a user namespace there is no PostgreSQL: it does not run as root.
+    if ! unshare --net true 2>/dev/null; then
+        echo '1..0 # SKIP only root may make a network namespace here'
         exit 0
     fi
-    # shellcheck disable=SC2086
-    exec unshare --net $as "$0"
+    exec unshare --net "$0"
 fi
 
 n=0 failed=0

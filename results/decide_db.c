@@ -15,6 +15,7 @@
 #include "harness/json.h"
 #include "harness/mem.h"
 #include "results/evidence.h"
+#include "results/flake.h"
 #include "results/verdict.h"
 
 #define INT_TEXT_BYTES 24
@@ -698,6 +699,8 @@ read_all(struct db *db, void *arg, struct fault *why)
     decide_flight_of(reading->evidence, reading->arena,
                      &reading->out->flight);
     return db_run(db, &Q_SNAPSHOT, NULL, NULL, why)
+        && flake_allow(db, reading->arena, &reading->out->allow,
+                       &reading->out->allow_count, why)
         && read_branches(reading, why) && read_versions(reading, why)
         && read_history_flights(reading, why) && read_failed(reading, why)
         && read_passed(reading, why) && read_history(reading, why);

@@ -11,6 +11,7 @@
 
 struct arena;
 struct db;
+struct decide_allow;
 struct fault;
 
 /* A run counts half after so long. */
@@ -72,6 +73,11 @@ MUST_CHECK bool flake_quarantines(struct db *db, struct arena *arena,
 /* Is this test believed? By the list above. */
 bool flake_is_quarantined(const struct flake_quarantine *list, size_t count,
                           const char *job, const char *testid);
+/* Adds to the allow patterns of a decision a line for each, "quarantine 3 (me)":
+ * what is not believed does not block, and is listed with who lets it pass. */
+MUST_CHECK bool flake_allow(struct db *db, struct arena *arena,
+                            const struct decide_allow **allow,
+                            size_t *count, struct fault *why);
 /* Owner and reason must not be empty. */
 MUST_CHECK bool flake_quarantine_begin(struct db *db,
                                        const struct flake_quarantine *what,

@@ -9,6 +9,7 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "results/decide.h"
 
 #define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
@@ -209,6 +210,34 @@ flake_is_quarantined(const struct flake_quarantine *list, size_t count,
         if (covers(list[i].job, job) && covers(list[i].testid, testid))
             return true;
     return false;
+}
+
+bool
+flake_allow(struct db *db, struct arena *arena,
+            const struct decide_allow **allow, size_t *count,
+            struct fault *why)
+{
+    struct flake_quarantine *list = NULL;
+    struct decide_allow *all;
+    size_t more = 0;
+
+    if (!flake_quarantines(db, arena, &list, &more, why))
+        return false;
+    if (more == 0)
+        return true;
+    all = arena_alloc(arena, (*count + more) * sizeof *all);
+    if (*count > 0)
+        memcpy(all, *allow, *count * sizeof *all);
+    for (size_t i = 0; i < more; i++)
+        all[(*count)++] = (struct decide_allow){
+            .job = strcmp(list[i].job, "*") == 0 ? "@@" : list[i].job,
+            .testid = strcmp(list[i].testid, "*") == 0 ? "@@"
+                : list[i].testid,
+            .source = arena_printf(arena, "quarantine %" PRId64 " (%s)",
+                                   list[i].number, list[i].owner),
+        };
+    *allow = all;
+    return true;
 }
 
 bool

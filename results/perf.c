@@ -14,23 +14,27 @@
 
 /* So many standard deviations are beyond noise; more while the noise is known
  * from few flights only, as for Student's t. */
+#define LEVEL_MIN 3
+
 static double
 limit_of(size_t count)
 {
     return 4 + 12 / (double)count;
 }
 
-/* Since the last change point, if enough flights have passed since. */
+/* Where the level that lasts began, if it has lasted for LEVEL_MIN flights;
+ * '*noise_out' is that about all levels, 0 when it is not known. */
 static size_t
-begin_of_level(const double *values, size_t count)
+begin_of_level(const double *values, size_t count, double *noise_out)
 {
     struct stats_changes changes;
     size_t from = 0;
 
     stats_changepoints(values, count, &changes);
     if (changes.count > 0
-        && count - changes.list[changes.count - 1].at >= PERF_FLIGHTS_MIN)
+        && count - changes.list[changes.count - 1].at >= LEVEL_MIN)
         from = changes.list[changes.count - 1].at;
+    *noise_out = changes.noise;
     stats_changes_fini(&changes);
     return from;
 }
@@ -63,7 +67,7 @@ void
 perf_judge(const struct series *series, struct arena *arena, struct perf *out)
 {
     size_t count = series->count > 0 ? series->count - 1 : 0, from, i;
-    double *values, *scratch, shift;
+    double *values, *scratch, shift, noise = 0;
 
     *out = (struct perf){
         .series = series, .text = "",
@@ -75,17 +79,18 @@ perf_judge(const struct series *series, struct arena *arena, struct perf *out)
     scratch = xcalloc(count, sizeof(*scratch));
     for (i = 0; i < count; i++)
         values[i] = series->points[i].value;
-    from = begin_of_level(values, count);
+    from = begin_of_level(values, count, &noise);
     memcpy(scratch, values + from, (count - from) * sizeof(*values));
     out->before = stats_median(scratch, count - from);
-    out->noise = noise_about(values + from, count - from, out->before,
-                             scratch);
+    out->noise = fmax(noise, noise_about(values + from, count - from,
+                                         out->before, scratch));
+    out->limit = fmax(limit_of(count) * out->noise,
+                      PERF_THRESHOLD * fabs(out->before));
     out->value = series->points[count].value;
     shift = out->value - out->before;
     out->share = shift / fmax(fabs(out->before), 1e-300);
     out->change = PERF_SAME;
-    if (fabs(out->share) > PERF_THRESHOLD
-        && fabs(shift) > limit_of(count - from) * out->noise) {
+    if (fabs(shift) > out->limit) {
         out->change = (shift > 0) == series->higher_is_better ? PERF_BETTER
                                                               : PERF_WORSE;
         say(arena, out);
@@ -157,29 +162,36 @@ add_to(struct arena *arena, struct decide_job *jobs, size_t count,
     return false;
 }
 
-static bool
-is_measured(const struct series *series, int64_t flight)
+/* How the cell was in an earlier flight: NONE, it was not measured there; it
+ * failed like here if it was no better by as much as counts. */
+static enum outcome
+status_in(const struct perf *perf, int64_t flight)
 {
+    const struct series *series = perf->series;
+
     for (size_t i = 0; i < series->count; i++)
         if (series->points[i].flight == flight)
-            return true;
-    return false;
+            return fabs(perf->value - series->points[i].value) > perf->limit
+                ? OUTCOME_PASS : OUTCOME_FAIL;
+    return OUTCOME_NONE;
 }
 
 /* A flight of the history names only the jobs that matter for failures. */
 static void
 add_baseline(struct arena *arena, struct decide_job *jobs, size_t *count,
-             const struct perf *perf)
+             const struct perf *perf, enum outcome status)
 {
+    if (status == OUTCOME_NONE)
+        return;
     for (size_t i = 0; i < *count; i++)
         if (strcmp(jobs[i].name, perf->series->job) == 0) {
-            (void)add_to(arena, jobs, *count, perf, OUTCOME_PASS);
+            (void)add_to(arena, jobs, *count, perf, status);
             return;
         }
     jobs[*count] = (struct decide_job){ .name = perf->series->job,
                                         .status = OUTCOME_PASS };
     add_cell(arena, &jobs[(*count)++], &(struct decide_step){
-        .testid = perf->testid, .status = OUTCOME_PASS });
+        .testid = perf->testid, .status = status });
 }
 
 void
@@ -211,9 +223,9 @@ perf_apply(const struct perf *perfs, size_t count, struct arena *arena,
             if (history[i].flight == input->flight.flight)
                 (void)add_to(arena, of[i], history[i].job_count, &perfs[p],
                              OUTCOME_FAIL);
-            else if ((history[i].versions & DECIDE_THAT)
-                     && is_measured(perfs[p].series, history[i].flight))
-                add_baseline(arena, of[i], &history[i].job_count, &perfs[p]);
+            else if (history[i].versions & DECIDE_THAT)
+                add_baseline(arena, of[i], &history[i].job_count, &perfs[p],
+                             status_in(&perfs[p], history[i].flight));
         }
     }
     input->history = history;

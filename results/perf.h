@@ -24,6 +24,7 @@ struct perf {
     enum perf_change change;
     double before, value;       /* the level since it last changed, and now */
     double noise;               /* robust standard deviation about the level */
+    double limit;               /* what a difference must exceed to count */
     double share;               /* (value - before) / |before| */
     const char *testid;         /* of the cell: "STEP/NAME" */
     const char *text;           /* one line, for people; "" for SAME */
@@ -35,9 +36,9 @@ void perf_judge(const struct series *series, struct arena *arena,
                 struct perf *out);
 
 /* Each that is worse becomes a case of its step, which failed in the flight
- * that is judged and passed in the flights of the baseline's version that
- * passed the step: so that it is a regression against them, or not, by the
- * rules of every other case. */
+ * that is judged, and in the flights of the baseline's version that measured
+ * no better; in those that measured better it passed: so that it is a regression
+ * against them, or not, by the rules of every other case. */
 void perf_apply(const struct perf *perfs, size_t count, struct arena *arena,
                 struct decide_input *input);
 

@@ -67,6 +67,8 @@ test_judge(void)
     is_int(judge(30, 110, true, 0), PERF_BETTER, "or better, if more is");
     is_int(judge(30, 90, true, 0), PERF_WORSE, "10 %% less is worse then");
     is_int(judge(30, 101, false, 0), PERF_SAME, "1 %% is noise");
+    is_int(judge(13, 100, false, 30), PERF_SAME, "a level of six flights is "
+           "one");
     is_int(judge(40, 100, false, 20), PERF_SAME, "a level of its own: since "
            "the last change point");
     for (int i = 0; i < 2000; i++) {
@@ -99,12 +101,13 @@ test_apply(void)
         .history = &before, .history_count = 1, .this_version = &this,
         .this_count = 1, .that_version = &that, .that_count = 1,
     };
-    struct series_point point = { .flight = 1 };
+    struct series_point point = { .flight = 1, .value = 10 };
     const struct series series = { .job = "perf", .testid = "switch",
                                    .points = &point, .count = 1 };
     const struct perf perfs[] = {
         { .series = &series, .change = PERF_BETTER, .testid = "switch/a" },
-        { .series = &series, .change = PERF_WORSE, .testid = "switch/b" },
+        { .series = &series, .change = PERF_WORSE, .testid = "switch/b",
+          .value = 20, .limit = 5 },
     };
     struct decision decision;
 
@@ -120,6 +123,14 @@ test_apply(void)
         is_str(decision.failures[0].testid, "switch/b", "which is named");
         is_str(decision.failures[0].summary, "REGR. vs. 1", "REGR.");
     }
+    point.value = 19;
+    input.history = &before;
+    input.flight.jobs = &job;
+    perf_apply(perfs, 2, &arena, &input);
+    decide(&input, &arena, &decision);
+    ok(decision.failure_count == 1
+       && strcmp(decision.failures[0].summary, "like 1") == 0,
+       "not against one that was as slow");
     point.flight = 9;
     input.history = &before;
     input.flight.jobs = &job;
@@ -203,6 +214,17 @@ test_database(struct db *db)
                "against the baseline");
         has_str(verdict.facts[0].reason, "worse: 120", "with its numbers");
     }
+    pgfix_script("insert into assay.quarantine (job, testid, owner, reason,"
+                 " until) values ('perf', '*', 'me', 'noise',"
+                 " now() + interval '1 day')");
+    ok_fault(verdict_read(db, 30, NULL, &arena, &evidence, &verdict, &why),
+             &why, "in quarantine");
+    is_int(verdict.decision.result, DECIDE_RESULT_TOLERABLE,
+           "it does not block");
+    if (verdict.decision.failure_count == 1
+        && verdict.decision.failures[0].allow != NULL)
+        is_str(verdict.decision.failures[0].allow->source,
+               "quarantine 1 (me)", "and who lets it pass is named");
     ok_fault(verdict_read(db, 29, NULL, &arena, &evidence, &verdict, &why),
              &why, "the flight before");
     is_int((int)verdict.decision.failure_count, 0, "is none");

@@ -37,8 +37,8 @@ void perf_judge(const struct series *series, struct arena *arena,
 
 /* Each that is worse becomes a case of its step, which failed in the flight
  * that is judged, and in the flights of the baseline's version that measured
- * no better; in those that measured better it passed: so that it is a regression
- * against them, or not, by the rules of every other case. */
+ * no better; in those that measured better it passed: so that it is a
+ * regression against them, or not, by the rules of every other case. */
 void perf_apply(const struct perf *perfs, size_t count, struct arena *arena,
                 struct decide_input *input);
 

@@ -19,7 +19,8 @@
 static const char *const state_names[] = {
     [GATE_STATE_NONE] = "none", [GATE_BEGUN] = "begun",
     [GATE_SMOKE] = "smoke", [GATE_FULL] = "full",
-    [GATE_RETEST] = "retest", [GATE_DECIDED] = "decided", [GATE_PUSHED] = "pushed",
+    [GATE_RETEST] = "retest", [GATE_DECIDED] = "decided",
+    [GATE_PUSHED] = "pushed",
     [GATE_HELD] = "held", [GATE_TESTED] = "tested", [GATE_LOST] = "lost",
     [GATE_ABORTED] = "aborted", [GATE_FAILED] = "failed",
 };
@@ -91,7 +92,8 @@ gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
         run->source, run->definition, run->tree, run->revision, run->old,
         run->baseline, run->trees, int_text(candidate, run->candidate),
         int_text(smoke, run->smoke_flight), int_text(flight, run->flight),
-        int_text(retest, run->retest_flight), int_text(again, run->again), run->author, harness_revision(),
+        int_text(retest, run->retest_flight), int_text(again, run->again),
+        run->author, harness_revision(),
     };
     struct db_rows *rows = NULL;
 
@@ -108,8 +110,8 @@ gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
     "r.run, r.branch, r.purpose, r.state, r.source, r.definition, r.tree," \
     " r.revision, r.old, r.baseline, r.trees::text, r.candidate," \
     " r.smoke_flight, r.flight, r.retest_flight, r.again, r.result," \
-    " r.summary, r.ruling, r.ruling_sha256, r.author, " AT_MS("r.begun_at") ", " \
-    AT_MS("r.decided_at") ", " AT_MS("r.finished_at")
+    " r.summary, r.ruling, r.ruling_sha256, r.author, " \
+    AT_MS("r.begun_at") ", " AT_MS("r.decided_at") ", " AT_MS("r.finished_at")
 #define RUN_COLUMN_COUNT 24
 
 static const struct query Q_READ = { "gate-run",

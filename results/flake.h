@@ -74,7 +74,8 @@ MUST_CHECK bool flake_quarantines(struct db *db, struct arena *arena,
 bool flake_is_quarantined(const struct flake_quarantine *list, size_t count,
                           const char *job, const char *testid);
 /* Adds to the allow patterns of a decision a line for each, named
- * "quarantine 3 (me)": what is not believed does not block, and is listed with who lets it pass. */
+ * "quarantine 3 (me)": what is not believed does not block, and is listed with
+ * who lets it pass. */
 MUST_CHECK bool flake_allow(struct db *db, struct arena *arena,
                             const struct decide_allow **allow,
                             size_t *count, struct fault *why);

@@ -22,6 +22,7 @@ row 'plan: 4,000 jobs, 200 hosts' "$one" 'ms (150)'
 row 'plan: 16,000 jobs, 200 hosts' "$four" ms
 row 'four times the jobs take' "$(echo "$one $four" |
     awk '{ printf "%.2f", $2 / $1 }')" 'x (6)'
+# shellcheck disable=SC2046 # words
 set -- $(plan 1000 100000)
 row 'plan: 100,000 jobs, 1,000 hosts' "$1" 'ms (10000)'
 row 'its peak of memory' "$2" 'MiB (1024)'

@@ -20,6 +20,7 @@
 #include "hosts/health_cmds.h"
 #include "hosts/host_cmds.h"
 #include "hosts/lab_cmds.h"
+#include "hypervisor/build_cmds.h"
 #include "hypervisor/hypervisor_cmds.h"
 #include "recipes/ctl_cmds.h"
 #include "recipes/recipes_cmds.h"
@@ -33,6 +34,7 @@
 
 static const struct cmd *const tables[] = {
     bisector_cmds,
+    build_cmds,
     console_cmds,
     ctl_cmds,
     db_cmds,

@@ -10,6 +10,7 @@
  *   branches/       what this site's gate watches: its own files
  *   gate/BRANCH/    decisions
  *   trees/          repositories of branches, bare
+ *   mirrors/NAME.git  mirrors of git trees
  *   lab/            the virtual lab: libvirt root, TFTP, disks, logs
  *   cache/          what can be fetched or made again
  */

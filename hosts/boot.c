@@ -168,8 +168,13 @@ finish(struct watch *watch)
     boot_verdict_make(watch->boot_host->host->name, &watch->facts,
                       &watch->verdict);
     if (watch->verdict.end == BOOT_END_UP) {
-        say(watch, "confirmed up by its own call from %s", watch->row->address);
-        if (!boot_prepare_target(&watch->armed, watch->row, &run->fault))
+        if (watch->armed.by_console)
+            say(watch, "confirmed up: %s", watch->row->reason);
+        else
+            say(watch, "confirmed up by its own call from %s",
+                watch->row->address);
+        if (!watch->armed.by_console
+            && !boot_prepare_target(&watch->armed, watch->row, &run->fault))
             end_run(run);
         record_phases(watch);
     } else {
@@ -301,6 +306,24 @@ first_time(struct watch *watch, int64_t *when_ms, const char *text)
     say(watch, "%s", text);
 }
 
+/* A row that is up is read as any other. */
+static void
+up_by_console(struct watch *watch, const char *line)
+{
+    struct run *run = watch->run;
+    enum boot_call call = BOOT_CALL_NONE;
+
+    if (!watch->armed.by_console
+        || strstr(line, watch->armed.nonce) == NULL)
+        return;
+    if (!boot_record_up_console(run->db, watch->armed.nonce, line, &call,
+                                &run->fault)) {
+        end_run(run);
+        return;
+    }
+    read_row(watch);
+}
+
 static void
 on_console(void *owner, const struct pattern *pattern, const char *line)
 {
@@ -332,6 +355,9 @@ on_console(void *owner, const struct pattern *pattern, const char *line)
         say(watch, "%s", line);
         set_line(&watch->trouble, &facts->trouble, line);
         break;
+    case BOOT_SIGN_UP:
+        up_by_console(watch, line);
+        return;
     case BOOT_SIGN_NONE:
         return;
     }

@@ -113,6 +113,22 @@ static const struct query Q_UP = {
     "  (select count(*) from assay.boot o where o.nonce = $1::text"
     "     and o.status = 'up' and o.hostkey = $2::text)::int", 3, 2
 };
+static const struct query Q_UP_CONSOLE = {
+    "boot_record_up_console",
+    "with b as ("
+    "  update assay.boot set status = 'up', up_at = clock_timestamp(),"
+    "         reason = 'its console said: ' || $2::text"
+    "   where nonce = $1::text and status = 'script-served'"
+    "     and spec->>'confirm' = 'console' returning 1) "
+    "select (select count(*) from b)::int,"
+    "  (select count(*) from assay.boot o where o.nonce = $1::text"
+    "     and o.status = 'up')::int", 2, 2
+};
+static const struct query Q_PROPERTY = {
+    "boot_candidate_property",
+    "select value from assay.candidate_property where candidate = $1::bigint"
+    " and arch = $2::text and name = $3::text", 3, 1
+};
 static const struct query Q_FAIL = {
     "boot_fail",
     "update assay.boot set status = 'failed', reason = $2::text"
@@ -220,6 +236,24 @@ out:
     json_decref(parts);
     db_rows_free(rows);
     return ok;
+}
+
+bool
+boot_candidate_property(struct db *db, int64_t candidate, const char *arch,
+                        const char *name, char **value_out,
+                        struct fault *why)
+{
+    char number[INT_TEXT_BYTES];
+    const char *params[] = { number, arch, name };
+    struct db_rows *rows = NULL;
+
+    (void)snprintf(number, sizeof number, "%" PRId64, candidate);
+    if (!db_run(db, &Q_PROPERTY, params, &rows, why))
+        return false;
+    *value_out = db_rows_count(rows) == 0 ? NULL
+        : xstrdup(db_text(rows, 0, 0));
+    db_rows_free(rows);
+    return true;
 }
 
 bool
@@ -383,16 +417,15 @@ boot_record_fetch(struct db *db, const char *nonce, const char *peer,
     return db_run(db, &Q_FETCH, params, NULL, why);
 }
 
-bool
-boot_record_up(struct db *db, const char *nonce, const char *hostkey,
-               const char *address, enum boot_call *call_out,
-               struct fault *why)
+static bool
+record_up(struct db *db, const struct query *query,
+          const char *const params[], enum boot_call *call_out,
+          struct fault *why)
 {
-    const char *params[] = { nonce, hostkey, address };
     struct db_rows *rows = NULL;
     bool ok;
 
-    ok = db_run(db, &Q_UP, params, &rows, why);
+    ok = db_run(db, query, params, &rows, why);
     if (ok && db_int(rows, 0, 0, 0) == 1)
         *call_out = BOOT_CALL_UP;
     else if (ok && db_int(rows, 0, 1, 0) == 1)
@@ -401,6 +434,25 @@ boot_record_up(struct db *db, const char *nonce, const char *hostkey,
         *call_out = BOOT_CALL_REFUSED;
     db_rows_free(rows);
     return ok;
+}
+
+bool
+boot_record_up(struct db *db, const char *nonce, const char *hostkey,
+               const char *address, enum boot_call *call_out,
+               struct fault *why)
+{
+    const char *params[] = { nonce, hostkey, address };
+
+    return record_up(db, &Q_UP, params, call_out, why);
+}
+
+bool
+boot_record_up_console(struct db *db, const char *nonce, const char *line,
+                       enum boot_call *call_out, struct fault *why)
+{
+    const char *params[] = { nonce, line };
+
+    return record_up(db, &Q_UP_CONSOLE, params, call_out, why);
 }
 
 bool

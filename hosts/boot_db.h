@@ -54,6 +54,10 @@ struct boot {
 MUST_CHECK bool boot_candidate_parts(struct db *db, const char *candidate,
                                      const char *arch, int64_t *id_out,
                                      json_t **parts_out, struct fault *why);
+/* NULL (with success) when it has no such property; else malloc'ed. */
+MUST_CHECK bool boot_candidate_property(struct db *db, int64_t candidate,
+                                        const char *arch, const char *name,
+                                        char **value_out, struct fault *why);
 /* A file of the store that a boot made ("overlay"). */
 MUST_CHECK bool boot_record_artefact(struct db *db, const char *sha256,
                                      int64_t bytes, const char *kind,
@@ -98,6 +102,13 @@ enum boot_call { BOOT_CALL_NONE = 0, BOOT_CALL_UP, BOOT_CALL_AGAIN,
 MUST_CHECK bool boot_record_up(struct db *db, const char *nonce,
                                const char *hostkey, const char *address,
                                enum boot_call *call_out, struct fault *why);
+
+/* What has no network to call by said so on its console: 'line', which holds
+ * the nonce. It stays in the row as the reason; there is no key. */
+MUST_CHECK bool boot_record_up_console(struct db *db, const char *nonce,
+                                       const char *line,
+                                       enum boot_call *call_out,
+                                       struct fault *why);
 
 /* Ends an open boot as failed; one that is closed stays as it is. */
 MUST_CHECK bool boot_fail(struct db *db, const char *nonce,

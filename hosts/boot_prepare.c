@@ -141,6 +141,43 @@ put_cmdlines(json_t *spec, const struct host *host,
     return true;
 }
 
+/* How the candidate says that it is up: by a call, unless its property says
+ * otherwise. */
+static bool
+put_confirm(struct db *db, const struct host *host, int64_t candidate,
+            json_t *spec, struct fault *why)
+{
+    char *how = NULL;
+    bool ok;
+
+    if (!boot_candidate_property(db, candidate, host->arch, "confirm", &how,
+                                 why))
+        return false;
+    ok = how == NULL || strcmp(how, "console") == 0
+        || fault_set(why, FAULT_CONFIG, "the candidate's property confirm is "
+                     "'%s': only 'console' is known", how);
+    if (ok && how != NULL)
+        json_put_text(spec, "confirm", how);
+    free(how);
+    return ok;
+}
+
+/* Who confirms by console must know what to say. */
+static bool
+by_console(json_t *spec, const char *nonce)
+{
+    const char *how = json_text(spec, "confirm");
+    char *line;
+
+    if (how == NULL || strcmp(how, "console") != 0)
+        return false;
+    line = xasprintf("%s assay.nonce=%s", json_text(spec, "xen_cmdline"),
+                     nonce);
+    json_put_text(spec, "xen_cmdline", line);
+    free(line);
+    return true;
+}
+
 /* All of the spec but the overlay. */
 static bool
 make_spec(struct db *db, const struct host *host,
@@ -162,6 +199,7 @@ make_spec(struct db *db, const struct host *host,
         && (driver->loader == NULL
             || put_part(spec, "loader", parts, driver->loader, host, plan,
                         why))
+        && put_confirm(db, host, *candidate_out, spec, why)
         && put_cmdlines(spec, host, plan, why);
     for (size_t i = 0; ok && i < ARRAY_LEN(extras); i++) {
         if (json_text(parts, extras[i]) != NULL)
@@ -338,6 +376,7 @@ boot_prepare(struct db *db, const struct host *host,
         && fs_mkdirs(keys, 0700, why);
     if (!ok)
         goto out;
+    armed.by_console = by_console(spec, armed.nonce);
     armed.key = xasprintf("%s/%s", keys, armed.nonce);
     armed.target = xasprintf("%s/ssh/%s", plan->dir, host->name);
     if (unlink(armed.target) != 0 && errno != ENOENT) {

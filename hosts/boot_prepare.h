@@ -23,6 +23,7 @@ struct boot_armed {
     char nonce[BOOT_NONCE_BYTES];
     char *key;                  /* path of the private key */
     char *target;               /* path of ssh/HOST */
+    bool by_console;            /* it says there that it is up: no network */
 };
 
 /* Checks and verifies what the candidate has for the host; no row changes. */

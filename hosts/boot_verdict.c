@@ -17,6 +17,7 @@ boot_sign_of(const struct pattern *pattern)
     } STAGES[] = {
         { "xen-start", BOOT_SIGN_XEN }, { "dom0-init", BOOT_SIGN_DOM0 },
         { "dom0-up", BOOT_SIGN_READY }, { "dom0-trouble", BOOT_SIGN_TROUBLE },
+        { "console-up", BOOT_SIGN_UP },
         /* In a boot nobody asks for it. */
         { "dom0-gone", BOOT_SIGN_PANIC },
     };

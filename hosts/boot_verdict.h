@@ -20,6 +20,7 @@ enum boot_sign {
     BOOT_SIGN_DOM0,             /* dom0's own init runs */
     BOOT_SIGN_READY,            /* dom0 is about to call back */
     BOOT_SIGN_TROUBLE,          /* dom0's init says what is wrong */
+    BOOT_SIGN_UP,               /* a nonce: what has no network is up */
 };
 /* What a line that 'pattern' matched means for a boot. */
 struct pattern;

@@ -8,6 +8,7 @@
  *                             sha256, and the sha256 of this boot's own part
  *   xen_cmdline, dom0_cmdline
  *   extra                     object: name -> sha256
+ *   confirm                   "console": it is up when it says the nonce there
  *   check                     true: only the script is wanted; it says so and
  *                             starts nothing
  * Served as BASE/b/NONCE/NAME: netboot_parts() says of what, netboot_file()

@@ -9,6 +9,7 @@
 #include "harness/attr.h"
 #include "hypervisor/deb.h"
 
+struct build;
 struct candidate;
 struct fault;
 
@@ -46,6 +47,16 @@ MUST_CHECK bool candidate_from_deb(const struct candidate_options *options,
 MUST_CHECK bool candidate_from_dir(const struct candidate_options *options,
                                    const char *dir, struct candidate **out,
                                    struct fault *why);
+
+/* What 'build' made, and for its architecture the rest of 'base': most often a
+ * hypervisor with the tools of another one. The candidate's properties say so:
+ * base, tools_version, built_parts, build, and tree_TREE and revision_TREE.
+ * FAULT_CONFLICT when the build failed, FAULT_CONFIG when a part is missing. */
+MUST_CHECK bool candidate_from_build(const char *name,
+                                     const struct build *build,
+                                     const struct candidate *base,
+                                     struct candidate **out,
+                                     struct fault *why);
 
 /* Checks every part against its hash. FAULT_DATA names the first that is
  * wrong. */

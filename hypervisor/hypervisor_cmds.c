@@ -17,6 +17,7 @@
 #include "harness/signals.h"
 #include "harness/strv.h"
 #include "harness/table.h"
+#include "hypervisor/build_db.h"
 #include "hypervisor/candidate.h"
 #include "hypervisor/candidate_db.h"
 
@@ -230,6 +231,35 @@ build(struct cmd_call *call, const struct candidate_options *options,
     return ok;
 }
 
+/* The hypervisor of a build, the rest of another candidate. */
+static bool
+add_build(struct cmd_call *call, struct fault *why)
+{
+    const char *base_name = cmd_text(call, "base"), *name;
+    struct candidate *base = NULL, *candidate = NULL;
+    struct arena arena = ARENA_INIT;
+    struct build build = { .build = 0 };
+    struct db *db = NULL;
+    int64_t number = cmd_int(call, "build");
+    bool ok;
+
+    if (base_name == NULL)
+        return fault_set(why, FAULT_USAGE, "--build needs a --base NAME, the "
+                         "candidate that has the rest");
+    name = arena_printf(&arena, "%s.build-%" PRId64, base_name, number);
+    ok = choose_name(call, name, &name, why) && db_open("assay", &db, why)
+        && candidate_db_find(db, base_name, &base, why)
+        && build_db_get(db, number, &arena, &build, why)
+        && candidate_from_build(name, &build, base, &candidate, why)
+        && save(call, db, candidate, why);
+    build_fini(&build);
+    candidate_free(candidate);
+    candidate_free(base);
+    db_close(db);
+    arena_free(&arena);
+    return ok;
+}
+
 static bool
 candidate_add(struct cmd_call *call, struct fault *why)
 {
@@ -245,10 +275,13 @@ candidate_add(struct cmd_call *call, struct fault *why)
     char **archs = NULL;
     bool ok;
 
-    if ((suite == NULL) == (dir == NULL))
-        return fault_set(why, FAULT_USAGE,
-                         "give either --deb SUITE or --dir DIR");
+    if ((suite != NULL) + (dir != NULL) + (cmd_text(call, "build") != NULL)
+        != 1)
+        return fault_set(why, FAULT_USAGE, "give one of --deb SUITE, --dir "
+                         "DIR and --build BUILD");
     signals_catch();
+    if (cmd_text(call, "build") != NULL)
+        return add_build(call, why);
     ok = choose_name(call, suite, &options.name, why)
         && parse_archs(cmd_text(call, "arch"), &archs, why);
     if (ok && suite != NULL && strv_count(archs) == 0)
@@ -421,10 +454,14 @@ static const struct cmd_opt add_opts[] = {
       "take Xen, its tools and a kernel from this suite of Debian" },
     { "dir", CMD_OPT_TEXT, "DIR", NULL, 0, 0,
       "take the parts from this directory" },
+    { "build", CMD_OPT_INT, "BUILD", NULL, 0, 0,
+      "take what this build made; see assay build" },
+    { "base", CMD_OPT_TEXT, "NAME", NULL, 0, 0,
+      "with --build: the candidate that has the rest" },
     { "arch", CMD_OPT_TEXT, "ARCH[,ARCH]", NULL, 0, 0,
       "amd64, arm64 or both; default amd64, or what DIR has" },
     { "name", CMD_OPT_TEXT, "NAME", NULL, 0, 0,
-      "name of the candidate; default the suite's" },
+      "name of the candidate; default the suite's, or BASE.build-BUILD" },
     { "max-age", CMD_OPT_DURATION, "TIME", "12h", 0, 0,
       "ask the mirror again when its lists are older" },
     { "offline", CMD_OPT_FLAG, NULL, NULL, 0, 0,
@@ -448,6 +485,10 @@ const struct cmd hypervisor_cmds[] = {
       "itself with --arch: xen, kernel and initrd, and if wanted xen.efi, "
       "grub.efi, guest-kernel and guest-initrd. A file candidate.yaml beside "
       "them may give properties and hashes.\n"
+      "\n"
+      "With --build the hypervisor is one that \"assay build\" made, and its "
+      "tools, kernel and guests are those of the candidate --base. The "
+      "candidate's properties say so.\n"
       "\n"
       "Evidence refers to candidates, so one that was used is never changed: "
       "if it differs from what is added now, it is renamed to NAME+1." },

@@ -4,9 +4,11 @@
 #include <config.h>
 
 #include "bisector/bisector_cmds.h"
+#include "bisector/lab_cmds.h"
 #include "flights/flights_cmds.h"
 #include "flights/retest_cmds.h"
 #include "flights/gate_cmds.h"
+#include "flights/probe_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
@@ -33,6 +35,7 @@
 #include "results/verdict_cmds.h"
 
 static const struct cmd *const tables[] = {
+    bisect_lab_cmds,
     bisector_cmds,
     build_cmds,
     console_cmds,
@@ -55,6 +58,7 @@ static const struct cmd *const tables[] = {
     lab_cmds,
     on_cmds,
     pattern_cmds,
+    probe_cmds,
     recipes_cmds,
     retest_cmds,
     results_cmds,

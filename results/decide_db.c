@@ -24,9 +24,6 @@
 #define SHORT_REVISION_MIN 7
 #define FULL_REVISION 40
 
-static const char *const BLESSINGS[] = { "real", "real-retest",
-                                         "real-bisect", NULL };
-
 /* The SQL ------------------------------------------------------------------ */
 
 /* Texts come as JSON lists, which need no quoting of ours. */
@@ -47,20 +44,27 @@ static const struct query Q_VERSION = {
     "select tree, revision from assay.flight_trees($1::bigint)"
     " order by tree collate \"C\", revision collate \"C\"", 1, 2
 };
-/* Of the last hundred that passed, so that there is an end. */
+static const struct query Q_GATE = {
+    "decide_gate",
+    "select g.tree, g.revision, g.baseline from assay.gate_run g"
+    " where $1::bigint in (g.flight, g.smoke_flight)"
+    " and g.purpose <> 'baseline' order by g.run desc limit 1", 1, 3
+};
+/* Of the last hundred that passed, so that there is an end. (Counts, not
+ * "exists", here and below: that could be hashed, from a reading of it all.) */
 static const struct query Q_LAST_GOOD = {
     "decide_last_good",
     "select p.flight from (select f.flight, f.blessing from assay.flight f"
     "  where f.branch = $1::text and f.outcome = 'pass'"
     "  and f.flight < $2::bigint order by f.flight desc limit 100) p"
     " where p.blessing = any (" TEXTS("$3") ")"
-    " and exists (select from assay.flight_version v"
-    "  where v.flight = p.flight)"
-    " and exists (select from"
+    " and (select count(*) from assay.flight_version v"
+    "  where v.flight = p.flight) > 0"
+    " and (select count(*) from"
     "  jsonb_to_recordset($4::jsonb) as w(tree text, revision text)"
-    "  where not exists (select from assay.flight_version v"
-    "   where v.flight = p.flight and v.tree = w.tree"
-    "   and v.revision = w.revision))"
+    "  join assay.flight_version v on v.flight = p.flight"
+    "   and v.tree = w.tree and v.revision = w.revision)"
+    "  < jsonb_array_length($4::jsonb)"
     " order by p.flight desc limit 1", 4, 1
 };
 /* The first and the last revision that begin so. */
@@ -99,12 +103,12 @@ static const struct query Q_FLIGHTS = {
     "  and o.revision = r.revision"
     "  and (o.blessing = any (" TEXTS("$2") ") or o.flight = $4::bigint)"
     "  and ($5::bigint = 0 or o.flight <= $5::bigint)"
-    "  and not exists (select from wanted w where not exists ("
-    "   select from assay.flight_version e where e.flight = o.flight"
-    "   and e.tree = w.tree and e.revision = w.revision))"
-    "  and not exists (select from wanted w"
-    "   join assay.flight_version e on e.flight = o.flight"
-    "   and e.tree = w.tree and e.revision <> w.revision)"
+    "  and (select count(*) from wanted w join assay.flight_version e"
+    "   on e.flight = o.flight and e.tree = w.tree"
+    "   and e.revision = w.revision) = (select count(*) from wanted)"
+    "  and (select count(*) from wanted w join assay.flight_version e"
+    "   on e.flight = o.flight and e.tree = w.tree"
+    "   and e.revision <> w.revision) = 0"
     "  order by o.flight desc limit " FLIGHTS_MAX_TEXT ") v"
     " order by v.flight desc limit " FLIGHTS_MAX_TEXT, 5, 2
 };
@@ -121,7 +125,9 @@ static const struct query Q_FAILED = {
     " where j.flight = any ($1::bigint[])"
     " and j.status not in ('pass', 'skip')", 1, 2
 };
-/* A pass without a step that passed is none. The estimate is the longest of
+/* "offset 0" keeps a subquery as it stands, here a look-up by key for each
+ * flight and cell: how many there will be the planner can only guess.
+ * A pass without a step that passed is none. The estimate is the longest of
  * the runs that passed. */
 static const struct query Q_JOBS = {
     "decide_jobs",
@@ -134,7 +140,9 @@ static const struct query Q_JOBS = {
     "  case when j.status = 'pass' then (extract(epoch from"
     "   j.finished_at - j.started_at) * 1000)::bigint end as ms"
     "  from " FLIGHTS " cross join (select distinct c.job from " CELLS ") c"
-    "  join assay.job j on j.flight = f.flight and j.job = c.job) x"
+    "  cross join lateral (select o.flight, o.job, o.status, o.lane,"
+    "   o.started_at, o.finished_at from assay.job o"
+    "   where o.flight = f.flight and o.job = c.job offset 0) j) x"
     " order by x.place, x.job collate \"C\"", 2, 5
 };
 /* A testid with a slash may be that of a case of a step. */
@@ -144,15 +152,19 @@ static const struct query Q_CELLS = {
     "  select f.place, s.job, s.testid, s.status::text, s.lane::text, s.step,"
     "   '' as id"
     "  from " FLIGHTS " cross join " CELLS
-    "  join assay.step s on s.flight = f.flight and s.job = c.job"
-    "  and s.testid = c.testid"
+    "  cross join lateral (select o.job, o.testid, o.status, o.lane, o.step"
+    "   from assay.step o where o.flight = f.flight and o.job = c.job"
+    "   and o.testid = c.testid offset 0) s"
     "  union all"
     "  select f.place, k.job, c.testid, k.status, s.lane::text, s.step, k.id"
     "  from " FLIGHTS " cross join " CELLS
-    "  join assay.step s on s.flight = f.flight and s.job = c.job"
-    "  and starts_with(c.testid, s.testid || '/')"
-    "  join assay.step_case k on k.flight = s.flight and k.job = s.job"
-    "  and k.step = s.step and k.id = substr(c.testid, length(s.testid) + 2)"
+    "  cross join lateral (select o.testid, o.lane, o.step"
+    "   from assay.step o where o.flight = f.flight and o.job = c.job"
+    "   and starts_with(c.testid, o.testid || '/') offset 0) s"
+    "  cross join lateral (select o.job, o.status, o.id"
+    "   from assay.step_case o where o.flight = f.flight and o.job = c.job"
+    "   and o.step = s.step"
+    "   and o.id = substr(c.testid, length(s.testid) + 2) offset 0) k"
     "  where strpos(c.testid, '/') > 0) x"
     " order by x.place, x.job collate \"C\", x.step, x.id collate \"C\"", 2, 5
 };
@@ -334,6 +346,30 @@ expand_version(struct reading *reading, const struct decide_version *asked,
     return true;
 }
 
+/* What the gate varies, and what it compares that with. */
+static bool
+read_gate(struct reading *reading, struct fault *why)
+{
+    const char *params[] = { int_text(reading, reading->evidence->flight) };
+    struct decide_version *versions
+        = arena_alloc(reading->arena, 2 * sizeof *versions);
+    struct decide_input *out = reading->out;
+    struct db_rows *rows = NULL;
+
+    if (!db_run(reading->db, &Q_GATE, params, &rows, why))
+        return false;
+    if (db_rows_count(rows) == 1) {
+        versions[0].tree = versions[1].tree = cell(reading, rows, 0, 0);
+        versions[0].revision = cell(reading, rows, 0, 1);
+        versions[1].revision = cell(reading, rows, 0, 2);
+        out->this_version = &versions[0];
+        out->that_version = &versions[1];
+        out->this_count = out->that_count = 1;
+    }
+    db_rows_free(rows);
+    return true;
+}
+
 static bool
 find_last_good(struct reading *reading, struct fault *why)
 {
@@ -360,6 +396,13 @@ read_versions(struct reading *reading, struct fault *why)
     struct decide_input *out = reading->out;
     bool ok;
 
+    if (request->this_count + request->that_count == 0
+        && request->baseline == 0) {
+        if (!read_gate(reading, why))
+            return false;
+        if (out->that_count > 0)
+            return true;
+    }
     ok = request->this_count > 0
         ? expand_version(reading, request->this_version, request->this_count,
                          &out->this_version, &out->this_count, why)
@@ -706,15 +749,36 @@ read_all(struct db *db, void *arg, struct fault *why)
         && read_passed(reading, why) && read_history(reading, why);
 }
 
+/* What a flight is intended to be worth, or what its retest is a retest of. */
+static const char *
+plain_worth(struct arena *arena, const char *intended)
+{
+    static const char *const ENDS[] = { "-retest", "-bisect" };
+    size_t bytes = strlen(intended);
+
+    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++) {
+        size_t end = strlen(ENDS[i]);
+
+        if (bytes > end && strcmp(intended + bytes - end, ENDS[i]) == 0)
+            return arena_printf(arena, "%.*s", (int)(bytes - end), intended);
+    }
+    return intended;
+}
+
 bool
 decide_read(struct db *db, const struct evidence *evidence,
             const struct decide_request *request, struct arena *arena,
             struct decide_input *out, int64_t *baseline_out,
             struct fault *why)
 {
+    const char *worth = plain_worth(arena, evidence->intended);
+    const char *const blessings[] = {
+        worth, arena_printf(arena, "%s-retest", worth),
+        arena_printf(arena, "%s-bisect", worth), NULL
+    };
     struct reading reading = {
         .db = db, .evidence = evidence, .request = request,
-        .blessings = request->blessings == NULL ? BLESSINGS
+        .blessings = request->blessings == NULL ? blessings
                                                 : request->blessings,
         .arena = arena, .out = out
     };

@@ -24,16 +24,19 @@ struct fault;
  * the baseline flight's, and of them the newest 1000 of each version. */
 struct decide_request {
     int64_t baseline;           /* a flight whose version is the baseline; 0:
-                                 * 'that' says it; when that is empty too, the
-                                 * last flight of the branch before the judged
-                                 * one that passed and tested another version */
+                                 * 'that' says it; when that is empty too, what
+                                 * the gate's run compares, if the flight is of
+                                 * one; else the last flight of the branch
+                                 * before the judged one that passed and tested
+                                 * another version */
     int64_t max_flight;         /* leaves out later flights; 0: none */
     const struct decide_version *this_version;  /* none: the flight's own */
     size_t this_count;
     const struct decide_version *that_version;  /* a revision of seven and */
     size_t that_count;                          /* more digits may be short */
     const char *const *blessings;   /* NULL-ended, the preferred one first;
-                                     * NULL: real real-retest real-bisect */
+                                     * NULL: what the flight is intended to be
+                                     * worth, that "-retest", "-bisect" */
     const struct decide_allow *allow;
     size_t allow_count;
 };

@@ -257,8 +257,7 @@ static const struct cmd_opt verdict_opts[] = {
     { "allow", CMD_OPT_LIST, "FILE", NULL, 0, 0,
       "patterns of failures that do not block; may be repeated" },
     { "blessing", CMD_OPT_LIST, "NAME", NULL, 0, 0,
-      "flights that count, the preferred first (real real-retest "
-      "real-bisect)" },
+      "flights that count, the preferred first; may be repeated" },
     { "max-flight", CMD_OPT_TEXT, "FLIGHT", NULL, 0, 0,
       "leave out later flights" },
     { "lines", CMD_OPT_FLAG, NULL, NULL, 0, 0,
@@ -277,8 +276,9 @@ const struct cmd verdict_cmds[] = {
       "What passed there and fails here is a regression and blocks, unless "
       "another run of this version excuses it whose own failures are excused "
       "too, or a pattern allows it. A build that fails always blocks.\n\n"
-      "The baseline is what --baseline or --that say, else the version of the "
-      "last flight of the branch that passed.\n\n"
+      "The baseline is what --baseline or --that say, else what the gate "
+      "compares when the flight is one of its, else the version of the last "
+      "flight of the branch that passed.\n\n"
       "Exit status 0: perfect or tolerable; 1: not." },
     { 0 },
 };

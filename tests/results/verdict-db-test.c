@@ -365,6 +365,44 @@ what_passed(void)
     ok(true, "it can be made again");
 }
 
+/* The gate compares its own two revisions, whatever else passed last; flights
+ * that are played with are compared with their like. */
+static void
+gate_and_play(void)
+{
+    pgfix_script(
+        "insert into assay.flight (flight, branch, intended, harness)"
+        "  overriding system value values (70, 'g', 'play', 'h'),"
+        "  (71, 'g', 'play', 'h'), (72, 'g', 'play', 'h');"
+        "insert into assay.flight_tree values"
+        "  (70, 'xen', repeat('a', 40)), (71, 'xen', repeat('b', 40)),"
+        "  (72, 'xen', repeat('c', 40)), (72, 'qemu', 'q');"
+        "insert into assay.job (flight, job, recipe, arch, status, lane,"
+        "  started_at, finished_at) select f, 'j', 'r', 'amd64', s, 'unknown',"
+        "  now(), now() from (values (70, 'pass'), (71, 'pass'),"
+        "  (72, 'fail')) x(f, s);"
+        "insert into assay.step (flight, job, step, program, testid, status,"
+        "  lane, exit_code, harness, finished_at) select f, 'j', n, 'p', t, s,"
+        "  'unknown', 0, 'h', now() from (values (70, 1, 'a', 'pass'),"
+        "  (70, 2, 'b', 'pass'), (71, 1, 'a', 'pass'), (72, 1, 'a', 'pass'),"
+        "  (72, 2, 'b', 'fail')) x(f, n, t, s);"
+        "update assay.flight set blessing = intended, outcome = case flight"
+        "  when 72 then 'fail' else 'pass' end, finished_at = now()"
+        "  where flight in (70, 71, 72)");
+    is_verdict(72, NULL, "tolerable\nj b | blocked in 71 | free nonblocking\n"
+               "flight 71, xen bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n",
+               "what is played with is compared with its like");
+    pgfix_script(
+        "insert into assay.gate_run (branch, purpose, source, definition,"
+        "  tree, revision, old, baseline, trees, flight, author, harness)"
+        "  values ('g', 'candidate', 's', 'd', 'xen', repeat('c', 40),"
+        "  repeat('a', 40), repeat('a', 40), '{}', 72, 'a', 'h')");
+    is_verdict(72, NULL, "regressions\n"
+               "j b | REGR. vs. 70 | regression blocking\n"
+               "flight 70, xen aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+               "the gate's run says what to compare");
+}
+
 static void
 covered(void)
 {
@@ -409,6 +447,7 @@ main(void)
     versions();
     short_revisions();
     other_branch();
+    gate_and_play();
     covered();
     what_passed();
     db_close(db);

@@ -372,8 +372,7 @@ search_many(struct planner_work *work, const struct planner_job *job,
                 : planner_time_least(&work->hosts[host], at, at + length);
         }
         if (match(work, job, units)) {
-            spot->start_ms = at;
-            spot->length_ms = length;
+            *spot = (struct spot){ .start_ms = at, .length_ms = length };
             return true;
         }
         for (int i = 0; i < work->cand_count; i++) {

@@ -66,6 +66,13 @@ MUST_CHECK bool gate_judge(struct gate *gate, const struct branch *branch,
                            const struct gate_run *run, enum gate_stage stage,
                            struct arena *arena, struct ruling_input *input,
                            struct ruling *ruling, struct fault *why);
+/* The same of any flight, without a branch's file, levers and policy: against
+ * the last good flight of its branch. FAULT_CONFLICT when it names no
+ * version. */
+MUST_CHECK bool gate_flight_input(struct db *db, struct clock *clock,
+                                  int64_t flight, struct arena *arena,
+                                  struct ruling_input *out,
+                                  struct fault *why);
 /* The active levers of a branch, with the tags of its repository looked up. */
 MUST_CHECK bool gate_levers(struct gate *gate, const struct branch *branch,
                             struct arena *arena, struct policy_lever **out,

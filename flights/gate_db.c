@@ -385,6 +385,28 @@ gate_db_pushed(struct db *db, const char *branch, const char *tree,
     return true;
 }
 
+static const struct query Q_INTENDED = { "gate-intended",
+    "select intended from assay.flight where flight = $1::bigint", 1, 1 };
+
+bool
+gate_db_intended(struct db *db, int64_t flight, struct arena *arena,
+                 const char **intended_out, struct fault *why)
+{
+    char number[INT_TEXT_BYTES];
+    const char *params[] = { int_text(number, flight) };
+    struct db_rows *rows = NULL;
+    bool there;
+
+    if (!db_run(db, &Q_INTENDED, params, &rows, why))
+        return false;
+    there = db_rows_count(rows) > 0;
+    if (there)
+        *intended_out = text_in(arena, rows, 0, 0);
+    db_rows_free(rows);
+    return there || fault_set(why, FAULT_NOT_FOUND, "there is no flight %s",
+                              number);
+}
+
 static const struct query Q_EXPECTED = { "gate-expected",
     "with base as (select max(b.flight) as flight from assay.flight f"
     " join assay.flight b on b.branch = f.branch and b.source = f.source"

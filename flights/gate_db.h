@@ -95,6 +95,11 @@ MUST_CHECK bool gate_db_is_tested(struct db *db, const char *branch,
 MUST_CHECK bool gate_db_pushed(struct db *db, const char *branch,
                                const char *tree, struct arena *arena,
                                char ***revisions_out, struct fault *why);
+/* What a flight is to be worth. FAULT_NOT_FOUND. */
+MUST_CHECK bool gate_db_intended(struct db *db, int64_t flight,
+                                 struct arena *arena,
+                                 const char **intended_out,
+                                 struct fault *why);
 /* The cells that passed in the latest flight of the baseline which was made
  * from the same file as 'flight'; by job. */
 MUST_CHECK bool gate_db_expected(struct db *db, int64_t flight,

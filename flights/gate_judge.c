@@ -1,6 +1,7 @@
 /* flights/gate_judge.c - what a run of the gate lays before its policy. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "flights/branch.h"
@@ -19,9 +20,9 @@
 #include "results/decide.h"
 #include "results/decide_db.h"
 #include "results/evidence.h"
-#include "results/evidence_db.h"
-#include "results/perf_db.h"
 #include "results/ruling.h"
+#include "results/verdict.h"
+#include "results/verdict_db.h"
 
 static bool
 read_text(const char *path, struct arena *arena, const char **out,
@@ -117,6 +118,49 @@ fill_request(const struct gate_run *run, struct arena *arena,
     }
 }
 
+static void
+take_facts(const struct verdict *verdict, struct arena *arena,
+           struct ruling_input *out)
+{
+    size_t count = verdict->facts != NULL ? verdict->decision.failure_count
+                                          : 0;
+    struct ruling_fact *facts = arena_alloc(arena, count * sizeof *facts + 1);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct decide_failure *failure = &verdict->decision.failures[i];
+        const struct verdict_fact *fact = &verdict->facts[i];
+        const struct evidence_pointer *at = &fact->pointer;
+
+        facts[i] = (struct ruling_fact){
+            .flight = failure->flight, .job = failure->job,
+            .testid = failure->testid,
+            .text = at->text[0] != '\0' ? at->text : fact->reason,
+            .where = at->file[0] == '\0' ? "" : at->line > 0
+                ? arena_printf(arena, "%s:%" PRId64, at->file, at->line)
+                : at->file,
+        };
+    }
+    out->facts = facts;
+    out->fact_count = count;
+}
+
+/* The verdict is the one that everybody gets. */
+static bool
+read_verdict(struct db *db, int64_t flight,
+             const struct decide_request *request, struct arena *arena,
+             struct ruling_input *out, struct fault *why)
+{
+    struct evidence evidence;
+    struct verdict verdict;
+
+    if (!verdict_read(db, flight, request, arena, &evidence, &verdict, why))
+        return false;
+    must(verdict.basis != NULL);
+    out->evidence = verdict.basis->input;
+    take_facts(&verdict, arena, out);
+    return true;
+}
+
 static bool
 read_evidence(struct gate *gate, const struct branch *branch,
               const struct gate_run *run, int64_t flight,
@@ -126,26 +170,18 @@ read_evidence(struct gate *gate, const struct branch *branch,
     struct decide_request request = { .blessings = NULL };
     struct decide_cell *expected = NULL;
     const char **blessings = arena_alloc(arena, 3 * sizeof *blessings);
-    struct evidence evidence;
-    struct perf *perfs = NULL;
-    int64_t baseline = 0;
-    size_t perf_count = 0;
 
     fill_request(run, arena, &request);
     if (!read_allow(branch, arena, &request.allow, &request.allow_count,
                     why) ||
-        !evidence_read(gate->db, flight, arena, &evidence, why))
+        !gate_db_intended(gate->db, flight, arena, &blessings[0], why))
         return false;
     /* What the flight is meant to be worth is what its like are worth. */
-    if (strcmp(evidence.intended, "real") != 0) {
-        blessings[0] = evidence.intended;
-        blessings[1] = arena_printf(arena, "%s-retest", evidence.intended);
+    if (strcmp(blessings[0], "real") != 0) {
+        blessings[1] = arena_printf(arena, "%s-retest", blessings[0]);
         request.blessings = blessings;
     }
-    if (!decide_read(gate->db, &evidence, &request, arena, &out->evidence,
-                     &baseline, why) ||
-        !perf_read(gate->db, flight, arena, &out->evidence, &perfs,
-                   &perf_count, why))
+    if (!read_verdict(gate->db, flight, &request, arena, out, why))
         return false;
     if (run->purpose != POLICY_BASELINE &&
         !gate_db_expected(gate->db, flight, run->tree, run->baseline, arena,
@@ -187,4 +223,52 @@ gate_judge(struct gate *gate, const struct branch *branch,
         return false;
     input->levers = levers;
     return ruling_make(input, arena, ruling, why);
+}
+
+/* The first tree that both versions name, or else the first of this one. */
+static const struct decide_version *
+compared(const struct decide_input *evidence, const char **baseline_out)
+{
+    *baseline_out = "";
+    for (size_t i = 0; i < evidence->this_count; i++)
+        for (size_t k = 0; k < evidence->that_count; k++)
+            if (strcmp(evidence->this_version[i].tree,
+                       evidence->that_version[k].tree) == 0) {
+                *baseline_out = evidence->that_version[k].revision;
+                return &evidence->this_version[i];
+            }
+    return evidence->this_count > 0 ? &evidence->this_version[0] : NULL;
+}
+
+bool
+gate_flight_input(struct db *db, struct clock *clock, int64_t flight,
+                  struct arena *arena, struct ruling_input *out,
+                  struct fault *why)
+{
+    const struct decide_version *this_version;
+    struct decide_cell *expected = NULL;
+    const char *baseline = "";
+
+    *out = (struct ruling_input){ .branch_text = "", .policy_text = "",
+                                  .policy_file = "" };
+    if (!read_verdict(db, flight, NULL, arena, out, why))
+        return false;
+    this_version = compared(&out->evidence, &baseline);
+    if (this_version == NULL)
+        return fault_set(why, FAULT_CONFLICT, "flight %" PRId64 " names no "
+                         "version of anything", flight);
+    out->about = (struct ruling_about){
+        .branch = out->evidence.branch, .tree = this_version->tree,
+        .url = "", .output = "", .revision = this_version->revision,
+        .old = baseline, .baseline = baseline, .stage = "full",
+        .harness = harness_revision(),
+        .purpose = baseline[0] != '\0' ? POLICY_CANDIDATE : POLICY_BASELINE,
+        .flight = flight, .at_ms = clock_wall_ms(clock),
+    };
+    if (baseline[0] != '\0' &&
+        !gate_db_expected(db, flight, this_version->tree, baseline, arena,
+                          &expected, &out->expected_count, why))
+        return false;
+    out->expected = expected;
+    return true;
 }

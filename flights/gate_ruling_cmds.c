@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flights/branch.h"
+#include "flights/gate.h"
 #include "flights/gate_cmds.h"
 #include "flights/gate_db.h"
 #include "harness/arena.h"
@@ -127,12 +127,10 @@ struct whatif {
 };
 
 static void
-add_result(struct whatif *w, const struct ruling_file *file,
-           const struct ruling *now)
+add_result(struct whatif *w, const struct ruling_input *input,
+           const char *was, const struct ruling *now)
 {
-    const struct ruling_about *about = &file->input.about;
-    const char *was = policy_verdict_name(
-        file->ruling.answer.verdict);
+    const struct ruling_about *about = &input->about;
     const char *would = policy_verdict_name(now->answer.verdict);
     bool differs = strcmp(was, would) != 0;
     json_t *one = json_object();
@@ -142,7 +140,9 @@ add_result(struct whatif *w, const struct ruling_file *file,
     w->changed += differs;
     clock_iso(about->at_ms, at);
     table_add(w->table, (const char *const[]){
-        arena_printf(&w->arena, "%" PRId64, about->run), about->branch,
+        about->run == 0 ? NULL : arena_printf(&w->arena, "%" PRId64,
+                                              about->run),
+        about->branch,
         arena_printf(&w->arena, "%.12s", about->revision),
         arena_printf(&w->arena, "%" PRId64, about->flight),
         arena_printf(&w->arena, "%.10s", at), was, would,
@@ -152,10 +152,27 @@ add_result(struct whatif *w, const struct ruling_file *file,
     json_put_text(one, "branch", about->branch);
     json_put_text(one, "revision", about->revision);
     json_put_text(one, "was", was);
-    json_object_set_new(one, "would", ruling_json(&file->input, now));
+    json_object_set_new(one, "would", ruling_json(input, now));
     json_array_append_new(w->list, one);
     if (differs)
-        ruling_text(&file->input, now, &w->changes);
+        ruling_text(input, now, &w->changes);
+}
+
+static bool
+try_input(struct whatif *w, const struct ruling_input *input, const char *was,
+          struct fault *why)
+{
+    struct ruling_input other = *input;
+    struct ruling now;
+
+    other.policy_file = w->policy_file;
+    other.policy_text = w->policy_text;
+    if (!w->by_date)
+        other.about.at_ms = w->now_ms;
+    if (!ruling_make(&other, &w->arena, &now, why))
+        return false;
+    add_result(w, input, was, &now);
+    return true;
 }
 
 static bool
@@ -163,25 +180,32 @@ try_file(struct whatif *w, const char *path, struct fault *why)
 {
     struct buf text = BUF_INIT;
     struct ruling_file file;
-    struct ruling now;
     bool ok = fs_read_file(path, RULING_MAX_BYTES, &text, why);
 
     if (ok)
         ok = ruling_read(buf_text(&text), text.len, &w->arena, &file, why) ||
              fault_context(why, "%s", path);
-    if (ok) {
-        struct ruling_input input = file.input;
-
-        input.policy_file = w->policy_file;
-        input.policy_text = w->policy_text;
-        if (!w->by_date)
-            input.about.at_ms = w->now_ms;
-        ok = ruling_make(&input, &w->arena, &now, why);
-    }
     if (ok)
-        add_result(w, &file, &now);
+        ok = try_input(w, &file.input, policy_verdict_name(
+                           file.ruling.answer.verdict), why);
     buf_free(&text);
     return ok;
+}
+
+/* One that no gate decided upon: by its verdict alone. */
+static bool
+try_flight(struct whatif *w, int64_t flight, struct fault *why)
+{
+    struct ruling_input input;
+    struct decision decision;
+
+    if ((w->db == NULL && !db_open("assay", &w->db, why)) ||
+        !gate_flight_input(w->db, clock_system(), flight, &w->arena, &input,
+                           why))
+        return false;
+    decide(&input.evidence, &w->arena, &decision);
+    return try_input(w, &input, decide_result_may_push(decision.result)
+                                    ? "push" : "hold", why);
 }
 
 static bool
@@ -209,7 +233,13 @@ try_all(struct whatif *w, struct cmd_call *call, struct fault *why)
 
     for (int i = 0; i < cmd_argc(call); i++) {
         const char *arg = cmd_arg(call, i);
+        int64_t flight = 0;
 
+        if (parse_int64(arg, 1, INT64_MAX, &flight)) {
+            if (!try_flight(w, flight, why))
+                return false;
+            continue;
+        }
         if (strchr(arg, '/') != NULL || fs_exists(arg)) {
             if (!try_file(w, arg, why))
                 return false;
@@ -303,9 +333,10 @@ const struct cmd gate_ruling_cmds[] = {
       "Needs no database, no lab and no network. Exit 1 when a byte of the "
       "file was changed, when its decision does not follow from its inputs, "
       "or when its signature is not good." },
-    { "gate what-if", "[BRANCH|FILE...]", 0, -1, CMD_READS, what_if_opts,
+    { "gate what-if", "[BRANCH|FILE|FLIGHT...]", 0, -1, CMD_READS, what_if_opts,
       what_if_cmd, "what another policy would have decided",
-      "Past decisions are made again from their files, by the policy given. "
-      "Nothing is changed." },
+      "Past decisions are made again from their files, by the policy given; a "
+      "flight that no gate has seen is compared with the last good one of its "
+      "branch. Nothing is changed." },
     { NULL, NULL, 0, 0, CMD_READS, NULL, NULL, NULL, NULL }
 };

@@ -40,18 +40,46 @@ add(struct found *f, enum policy_kind kind, const char *job,
 
 /* What failed -------------------------------------------------------------- */
 
+static const struct ruling_fact *
+fact_of(const struct ruling_input *input,
+        const struct decide_failure *failure)
+{
+    for (size_t i = 0; i < input->fact_count; i++) {
+        const struct ruling_fact *fact = &input->facts[i];
+
+        if (fact->flight == failure->flight &&
+            strcmp(fact->job, failure->job) == 0 &&
+            strcmp(fact->testid, failure->testid) == 0 &&
+            fact->text[0] != '\0')
+            return fact;
+    }
+    return NULL;
+}
+
+/* "fail, REGR. vs. 12, product: Panic on CPU 0 (consoles/h/log:34)" */
 static const char *
 failure_text(struct found *f, const struct decide_failure *failure)
 {
-    const char *lane = failure->lane == LANE_NONE ||
-                       failure->lane == LANE_UNKNOWN
-                           ? "" : lane_name(failure->lane);
+    const struct ruling_fact *fact = fact_of(f->input, failure);
+    struct buf text = BUF_INIT;
+    const char *copy;
 
-    return arena_printf(f->arena, "%s%s%s%s%s%s",
-                        outcome_name(failure->status),
-                        failure->summary[0] != '\0' ? ", " : "",
-                        failure->summary, lane[0] != '\0' ? ", " : "", lane,
-                        failure->allow != NULL ? ", allowed" : "");
+    buf_adds(&text, outcome_name(failure->status));
+    if (failure->summary[0] != '\0')
+        buf_addf(&text, ", %s", failure->summary);
+    if (failure->lane != LANE_NONE && failure->lane != LANE_UNKNOWN)
+        buf_addf(&text, ", %s", lane_name(failure->lane));
+    if (failure->allow != NULL)
+        buf_addf(&text, ", allowed by %s", failure->allow->source);
+    if (fact != NULL) {
+        buf_adds(&text, ": ");
+        buf_add_escaped(&text, fact->text, strlen(fact->text));
+        if (fact->where[0] != '\0')
+            buf_addf(&text, " (%s)", fact->where);
+    }
+    copy = arena_strdup(f->arena, buf_text(&text));
+    buf_free(&text);
+    return copy;
 }
 
 /* What evidence lays at the door of the lab is not the product's failure; it

@@ -3,7 +3,8 @@
  * The file is one line of canonical JSON (keys sorted, no spaces):
  *   format      "assay-ruling", with a version
  *   inputs      all that the decision was made from: about, branch (its file),
- *               evidence (decide_json.h), expected, levers, policy (its file)
+ *               evidence (decide_json.h), expected, facts, levers, policy (its
+ *               file)
  *   ruling      what follows from them, with the digest of each
  *   signature   of the ruling, base64; null when the site has no key
  *   sha256      of the line without this
@@ -40,6 +41,14 @@ struct ruling_about {
     int64_t run, flight, at_ms;
 };
 
+/* Why a cell failed, for people; nothing follows from it. */
+struct ruling_fact {
+    int64_t flight;
+    const char *job, *testid;
+    const char *text;           /* the line that says it */
+    const char *where;          /* "consoles/x/log:12"; "": unknown */
+};
+
 struct ruling_input {
     struct ruling_about about;
     const char *branch_text, *policy_text;
@@ -47,6 +56,8 @@ struct ruling_input {
     struct decide_input evidence;
     const struct decide_cell *expected; /* passed with the baseline */
     size_t expected_count;
+    const struct ruling_fact *facts;
+    size_t fact_count;
     const struct policy_lever *levers;
     size_t lever_count;
 };

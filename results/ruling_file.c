@@ -143,15 +143,31 @@ cell_json(const struct decide_cell *cell)
 }
 
 static json_t *
+fact_json(const struct ruling_fact *fact)
+{
+    json_t *out = json_object();
+
+    json_put_int(out, "flight", fact->flight);
+    json_put_text(out, "job", fact->job);
+    json_put_text(out, "testid", fact->testid);
+    json_put_text(out, "text", fact->text);
+    json_put_text(out, "where", fact->where);
+    return out;
+}
+
+static json_t *
 input_json(const struct ruling_input *input)
 {
     json_t *out = json_object(), *levers = json_array();
     json_t *expected = json_array(), *policy = json_object();
+    json_t *facts = json_array();
 
     for (size_t i = 0; i < input->lever_count; i++)
         json_array_append_new(levers, lever_json(&input->levers[i]));
     for (size_t i = 0; i < input->expected_count; i++)
         json_array_append_new(expected, cell_json(&input->expected[i]));
+    for (size_t i = 0; i < input->fact_count; i++)
+        json_array_append_new(facts, fact_json(&input->facts[i]));
     json_put_text(policy, "file", input->policy_file);
     json_put_text(policy, "text", input->policy_text);
     json_object_set_new(out, "about", about_json(&input->about));
@@ -159,6 +175,7 @@ input_json(const struct ruling_input *input)
     json_object_set_new(out, "evidence",
                         decide_input_json(&input->evidence));
     json_object_set_new(out, "expected", expected);
+    json_object_set_new(out, "facts", facts);
     json_object_set_new(out, "levers", levers);
     json_object_set_new(out, "policy", policy);
     return out;
@@ -431,6 +448,30 @@ read_expected(struct reader *r, const json_t *from, struct ruling_input *out)
 }
 
 static bool
+read_facts(struct reader *r, const json_t *from, struct ruling_input *out)
+{
+    size_t count = json_array_size(from);
+    struct ruling_fact *facts =
+        arena_alloc(r->arena, count * sizeof *facts + 1);
+
+    if (!json_is_array(from))
+        return bad(r, "no facts");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *fact = json_array_get(from, i);
+
+        if (!int_of(r, fact, "flight", &facts[i].flight) ||
+            !text_of(r, fact, "job", &facts[i].job) ||
+            !text_of(r, fact, "testid", &facts[i].testid) ||
+            !text_of(r, fact, "text", &facts[i].text) ||
+            !text_of(r, fact, "where", &facts[i].where))
+            return false;
+    }
+    out->facts = facts;
+    out->fact_count = count;
+    return true;
+}
+
+static bool
 read_input(struct reader *r, const json_t *from, struct ruling_input *out)
 {
     const json_t *policy = json_object_get(from, "policy");
@@ -440,6 +481,7 @@ read_input(struct reader *r, const json_t *from, struct ruling_input *out)
            text_of(r, policy, "file", &out->policy_file) &&
            text_of(r, policy, "text", &out->policy_text) &&
            read_expected(r, json_object_get(from, "expected"), out) &&
+           read_facts(r, json_object_get(from, "facts"), out) &&
            read_levers(r, json_object_get(from, "levers"), out) &&
            decide_input_parse(json_object_get(from, "evidence"), r->arena,
                               &out->evidence, r->why);

@@ -143,6 +143,11 @@ finds(void)
                  "is in a file of another name", "one under a wrong name");
     not_ok_fault(branch_load("c", &arena, &b, &why), &why, FAULT_NOT_FOUND,
                  "there is no branch 'c'", "one that is not there");
+    ok_fault(branch_load("xen-unstable", &arena, &b, &why), &why,
+             "a shipped one");
+    is_str(b.varies->output, "refs/heads/master", "with its output");
+    ok_fault(branch_load("xen-unstable-smoke", &arena, &b, &why), &why,
+             "and the one before it");
     not_ok_fault(branch_load("/c/d.yaml", &arena, &b, &why), &why,
                  FAULT_NOT_FOUND, "/c/d.yaml", "a file that is not there");
 }

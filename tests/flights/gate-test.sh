@@ -195,8 +195,9 @@ ok 'a regression: exit 1'
 is "$(output)" "$pushed"
 ok 'is not pushed'
 gate verify "$(ruling)"
-echo "$out" | grep -q '  failed   migrate two  fail, REGR. vs. 4'
-ok 'its decision names the cell and the flight it passed in'
+echo "$out" | grep -q "  failed   migrate two  fail, REGR. vs. 4, product:\
+ migrate/two of $rev (flights/6/migrate/.*:1)"
+ok 'its decision names the cell, the flight it passed in, and the line'
 gate what-if --policy "$ASSAY_TOP_SRCDIR/results/policies/default.yaml" sim
 echo "$out" | grep -q '^0 of 3 decisions would be others'
 ok 'the same policy would decide the same'
@@ -212,6 +213,13 @@ is "$(sql "select f.blessing || ' ' || f.source || ' ' ||
     on r.retest_flight = f.flight group by f.flight")" \
     'real-retest retest of flight 6 migrate'
 ok 'before it was decided, the job was run once more'
+
+gate what-if --json --policy "$ASSAY_HOME/lax.yaml" 4 6 7
+is "$(echo "$out" | jq -r '.[] | "\(.flight) \(.was) \(.would.decision)"')" \
+    '4 push push
+6 hold push
+7 hold push'
+ok 'also of flights by their numbers'
 
 # Levers -------------------------------------------------------------------
 before=$(flights)

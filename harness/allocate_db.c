@@ -34,13 +34,18 @@ static const struct query Q_HOSTS = { "list the hosts",
     "   'held by ' || t.kind || ' ' || t.refkey || ', task ' || t.task"
     "   || ', since ' || to_char(a.begun_at, 'HH24:MI:SS') || ' UTC' end,"
     "  t.task is not null and not exists (select from assay.task_lock l"
-    "   where l.task = t.task)"
+    "   where l.task = t.task),"
+    "  (select w.kind || ' of ' || w.who || ' until '"
+    "    || to_char(w.until_at, 'MM-DD HH24:MI') || ' UTC'"
+    "   from assay.host_window w where w.host = h.host"
+    "   and w.ended_at is null and w.from_at <= clock_timestamp()"
+    "   and w.until_at > clock_timestamp() order by w.until_at desc limit 1)"
     " from assay.host h"
     " left join flags f on f.host = h.host"
     " left join assay.allocation a"
     "  on a.host = h.host and a.ended_at is null"
     " left join assay.task t on t.task = a.task"
-    " order by coalesce(f.n, 0), h.host", 0, 7 };
+    " order by coalesce(f.n, 0), h.host", 0, 8 };
 /* Nobody waits for ever behind a stuck session. */
 static const struct query Q_MINE = { "check the task's lock",
     "select exists (select from assay.task_lock l"
@@ -128,6 +133,8 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
         else if (owner != NULL)
             host->obstacle = arena_printf(arena, "%s%s", owner, lockless
                 ? " (its owner lost its session)" : "");
+        else if (choice->job != NULL && db_text(rows, i, 7) != NULL)
+            host->obstacle = arena_strdup(arena, db_text(rows, i, 7));
         choice->held |= owner != NULL;
     }
     db_rows_free(rows);

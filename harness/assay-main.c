@@ -13,6 +13,7 @@
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
 #include "harness/on_cmds.h"
+#include "harness/plan_cmds.h"
 #include "harness/service_cmds.h"
 #include "harness/sim_cmds.h"
 #include "harness/step_cmds.h"
@@ -59,6 +60,7 @@ static const struct cmd *const tables[] = {
     on_cmds,
     pattern_cmds,
     probe_cmds,
+    plan_cmds,
     recipes_cmds,
     retest_cmds,
     results_cmds,

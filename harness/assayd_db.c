@@ -50,7 +50,10 @@ static const struct query Q_HOSTS = {
     "assayd-hosts",
     "select h.host, h.arch, h.class, h.state,"
     " exists (select from assay.allocation a"
-    "  where a.host = h.host and a.ended_at is null),"
+    "  where a.host = h.host and a.ended_at is null)"
+    " or exists (select from assay.host_window w where w.host = h.host"
+    "  and w.ended_at is null and w.from_at <= clock_timestamp()"
+    "  and w.until_at > clock_timestamp()),"
     " (select string_agg(g.flag, ',') from assay.host_flag g"
     "  where g.host = h.host)"
     " from assay.host h order by h.host",

@@ -61,6 +61,12 @@ fits(const struct match_host *host, const struct task_role *role,
     return true;
 }
 
+bool
+host_match_fits(const struct match_host *host, const struct task_role *role)
+{
+    return fits(host, role, NULL);
+}
+
 static bool
 may_take(const struct match *match, int role, int host)
 {

@@ -17,6 +17,10 @@ struct match_host {
     bool never;                 /* and never will */
 };
 
+/* Whether the host has what the role asks for, free or not. */
+MUST_CHECK bool host_match_fits(const struct match_host *host,
+                                const struct task_role *role);
+
 /* Gives each role a host of its own that fits, roles with the same
  * 'same_class' > 0 in one class; hosts_out[i] is an index into 'hosts', in
  * whose order they are preferred. False when there is no such set. 'ever': as

@@ -413,6 +413,7 @@ work_init(struct planner_work *work, const struct planner_in *in,
     work->order = ROOM(in->job_count, int);
     work->slots = ROOM(in->job_count, struct planner_slot);
     work->slot_hosts = ROOM(in->job_count, int *);
+    work->placed = ROOM(in->job_count, bool);
     work->stopped = ROOM(in->hold_count, bool);
     work->cand = ROOM(in->host_count, int);
     work->found = ROOM(in->host_count, int64_t);
@@ -459,12 +460,28 @@ work_fini(struct planner_work *work)
     }
 }
 
+/* What it needs first, then itself. */
+static void
+place(struct planner_work *work, int j)
+{
+    const struct planner_job *job = &work->in->jobs[j];
+
+    if (work->placed[j])
+        return;
+    work->placed[j] = true;
+    for (int i = 0; i < job->need_count; i++)
+        place(work, job->needs[i]);
+    planner_fit_place(work, j);
+}
+
 static void
 place_all(struct planner_work *work)
 {
     planner_fit_reset(work);
+    memset(work->placed, 0, (size_t)work->in->job_count
+                            * sizeof *work->placed);
     for (int i = 0; i < work->in->job_count; i++)
-        planner_fit_place(work, work->order[i]);
+        place(work, work->order[i]);
 }
 
 static bool
@@ -512,6 +529,29 @@ promote(struct planner_work *work, int *broken_out)
     return promoted;
 }
 
+/* Moves a kept booking forward, after those of what the job needs. */
+static void
+forward(struct planner_work *work, int j)
+{
+    const struct planner_job *job = &work->in->jobs[j];
+    const struct planner_slot *slot = &work->slots[j];
+    int64_t at;
+
+    if (work->placed[j])
+        return;
+    work->placed[j] = true;
+    for (int i = 0; i < job->need_count; i++)
+        forward(work, job->needs[i]);
+    at = has_place(slot) ? slot->start_ms : PLANNER_NO_TIME;
+    planner_fit_undo(work, j);
+    planner_fit_place(work, j);
+    if (at == PLANNER_NO_TIME || slot->start_ms <= at)
+        return;
+    planner_fit_undo(work, j);
+    if (!planner_fit_again(work, j, at, job->booked_hosts))
+        planner_fit_place(work, j);     /* what it needs ends later now */
+}
+
 /* The bookings of the last plan, moved forward where that is possible: no
  * promise breaks unless the world has changed. */
 static void
@@ -541,19 +581,9 @@ keep(struct planner_work *work, struct sort_key *keys)
             && !planner_fit_again(work, keys[i].j, at, job->booked_hosts))
             work->slots[keys[i].j].verdict = PLANNER_NONE;
     }
-    for (int i = 0; i < in->job_count; i++) {
-        int j = work->order[i];
-        const struct planner_slot *slot = &work->slots[j];
-        const int *hosts = in->jobs[j].booked_hosts;
-        int64_t at = has_place(slot) ? slot->start_ms : PLANNER_NO_TIME;
-
-        planner_fit_undo(work, j);
-        planner_fit_place(work, j);
-        if (at == PLANNER_NO_TIME || slot->start_ms <= at)
-            continue;
-        planner_fit_undo(work, j);      /* its old place was earlier */
-        must(planner_fit_again(work, j, at, hosts));
-    }
+    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
+    for (int i = 0; i < in->job_count; i++)
+        forward(work, work->order[i]);
 }
 
 /* The work is over when the last job of each flight is. */

@@ -79,6 +79,8 @@ struct planner_job {
     int setup;                  /* what it leaves behind; 0: nothing known */
     int64_t queued_ms;          /* it waits since */
     int64_t not_before_ms;      /* 0: at once */
+    const int *needs;           /* jobs of this list that have to end first; */
+    int need_count;             /* no circles */
     int64_t deadline_ms;        /* to be over by then; 0: none */
     int64_t booked_ms;          /* start in the last plan; 0: in none */
     const int *booked_hosts;    /* a host a unit, as in its slot; or NULL */

@@ -438,6 +438,9 @@ search(struct planner_work *work, const struct planner_job *job, int units,
 
     if (job->not_before_ms > from)
         from = job->not_before_ms;
+    for (int i = 0; i < job->need_count; i++)
+        if (work->slots[job->needs[i]].end_ms > from)
+            from = work->slots[job->needs[i]].end_ms;
     for (;;) {
         if (!search_hosts(work, job, units, from, spot))
             return false;
@@ -588,6 +591,13 @@ planner_fit_place(struct planner_work *work, int j)
     *slot = (struct planner_slot){ .verdict = PLANNER_EXPIRED };
     if (job->superseded)
         return;
+    for (int i = 0; i < job->need_count; i++) {
+        enum planner_verdict need = work->slots[job->needs[i]].verdict;
+
+        slot->verdict = need == PLANNER_STUCK ? need : PLANNER_NEVER;
+        if (need != PLANNER_NOW && need != PLANNER_LATER)
+            return;             /* it never comes to that */
+    }
     set_leans(work, job, true);
     found = search(work, job, units, &spot);
     if (job->preempts && units > 0
@@ -610,6 +620,8 @@ planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
     struct spot spot = { .start_ms = start_ms };
     bool free = !job->superseded && units > 0;
 
+    for (int i = 0; i < job->need_count; i++)
+        free = free && work->slots[job->needs[i]].end_ms <= start_ms;
     set_leans(work, job, true);
     for (int u = 0; u < units; u++) {
         int64_t here = length_on(work, job, hosts[u], false);

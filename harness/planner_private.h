@@ -43,6 +43,7 @@ struct planner_work {
     int *order;
     int *by_flight;             /* jobs, those of a flight together */
     struct planner_slot *slots;
+    bool *placed;               /* in this attempt */
     int **slot_hosts;           /* room for the hosts of each slot */
     bool *stopped;              /* holds that yield */
     bool keeping;               /* bookings come and go: setups are unsure */

@@ -79,6 +79,7 @@ add_job_extras(uint64_t *rnd, struct arena *arena, struct planner_in *in)
 {
     struct planner_job *jobs = ROOM(in->job_count, struct planner_job);
     struct planner_lean *leans;
+    int *needs;
 
     memcpy(jobs, in->jobs, (size_t)in->job_count * sizeof *jobs);
     for (int j = 0; j < in->job_count; j++) {
@@ -94,6 +95,12 @@ add_job_extras(uint64_t *rnd, struct arena *arena, struct planner_in *in)
             job->superseded = true;
         if (planlab_below(rnd, 5) == 0)
             job->preempts = true;
+        if (j > 0 && planlab_below(rnd, 4) == 0) {
+            needs = ROOM(1, int);
+            needs[0] = planlab_below(rnd, j);
+            job->needs = needs;
+            job->need_count = 1;
+        }
         if (planlab_below(rnd, 3) == 0) {
             job->setup = 1 + planlab_below(rnd, 3);
             job->prepare_ms = 10 * MINUTE;
@@ -296,6 +303,10 @@ check_slot(const struct planner_in *in, int j,
         return "starts in the past";
     if ((slot->verdict == PLANNER_NOW) != (slot->start_ms == in->now_ms))
         return "does not know whether it starts now";
+    for (int i = 0; i < job->need_count; i++)
+        if (!has_place(&plan->slots[job->needs[i]])
+            || plan->slots[job->needs[i]].end_ms > slot->start_ms)
+            return "starts before what it needs has ended";
     if (slot->late != (job->deadline_ms > 0
                        && slot->end_ms > job->deadline_ms))
         return "does not know whether it is late";

@@ -5,6 +5,7 @@
 
 #include "harness/arena.h"
 #include "harness/planner_time.h"
+#include "harness/planner_why.h"
 #include "tests/harness/planlab.h"
 #include "tests/tap.h"
 
@@ -283,6 +284,24 @@ preemption(void)
 }
 
 static void
+needs(void)
+{
+    static const int first[] = { 1 }, never[] = { 3 };
+    struct planner_in in = { 0 };
+    struct planner_job jobs[] = {
+        JOB(&any, 10, .flight = 1, .needs = first, .need_count = 1),
+        JOB(&d, 100, .flight = 2), JOB(&any, 5, .not_before_ms = 1500),
+        JOB(&nothing, 5), JOB(&any, 1, .needs = never, .need_count = 1),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[0].start_ms, 1100, "after the job that it needs");
+    is_int(plan.slots[2].start_ms, 1500, "and not before its time");
+    is_int(plan.slots[4].verdict, PLANNER_NEVER, "what needs what never "
+           "comes never comes");
+}
+
+static void
 promises(void)
 {
     static const int on_d[] = { 3 };
@@ -315,6 +334,42 @@ promises(void)
     plan = PLAN(&in, dated);
     ok(plan.slots[0].late && plan.slots[0].start_ms == 1000,
        "one that cannot be kept is said to be late");
+}
+
+static void
+why(void)
+{
+    static const struct planner_hold holds[] = {
+        { .host = 0, .count = 1, .until_ms = 1100, .who = "x" },
+        { .host = 2, .count = 1, .until_ms = 9000, .who = "y" },
+    };
+    static const struct planner_window windows[] = {
+        { .host = 2, .from_ms = 1000, .until_ms = 9500, .why = "lent" },
+    };
+    struct planner_in in = { .holds = holds, .hold_count = 2,
+                             .windows = windows, .window_count = 1 };
+    struct planner_job jobs[] = {
+        JOB(&ab, 50, .priority = -2), JOB(&d, 70, .priority = -1),
+        PAIR(pair, 100), JOB(&ab, 20, .priority = 1), JOB(&nothing, 1),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+    struct planner_why w;
+
+    planner_explain(&in, &plan, 2, &arena, &w);
+    ok(w.possible && w.hold_count == 1 && w.holds[0] == 0
+       && w.job_count == 1 && w.jobs[0] == 0 && w.window_count == 0,
+       "a pair waits for one holder and one job, not for the other class");
+    ok(w.hosts[0].obstacle == PLANNER_HELD && w.hosts[0].until_ms == 1100,
+       "held, until when");
+    ok(w.hosts[1].obstacle == PLANNER_BOOKED && w.hosts[1].which == 0,
+       "booked, by whom");
+    ok(w.hosts[2].obstacle == PLANNER_CLOSED && w.hosts[2].until_ms == 9500,
+       "closed, and that is what lasts longest");
+    planner_explain(&in, &plan, 3, &arena, &w);
+    ok(w.hosts[3].obstacle == PLANNER_UNFIT, "does not fit");
+    ok(w.job_count + w.hold_count >= 1, "waits for somebody");
+    planner_explain(&in, &plan, 4, &arena, &w);
+    ok(!w.possible, "nothing would do");
 }
 
 static void
@@ -565,7 +620,9 @@ main(void)
     reuse_and_leans();
     quotas_and_groups();
     preemption();
+    needs();
     promises();
+    why();
     overdue();
     random_cases();
     kept_promises();

@@ -1,0 +1,461 @@
+/* harness/plan_db.c - see plan_db.h. */
+#include <config.h>
+
+#include "harness/plan_db.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "harness/arena.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/host_match.h"
+#include "harness/planner.h"
+#include "harness/task_db.h"
+
+#define LISTED ((char)31)       /* between the members of a list */
+
+static const struct query Q_NOW = { "plan-now",
+    "select (extract(epoch from clock_timestamp()) * 1000)::bigint", 0, 1 };
+
+static const struct query Q_HOSTS = { "plan-hosts",
+    "select h.host, h.arch, h.class, h.state,"
+    " (select string_agg(g.flag, chr(31)) from assay.host_flag g"
+    "  where g.host = h.host)"
+    " from assay.host h order by h.host", 0, 5 };
+
+/* One row a role. */
+static const struct query Q_WAITS = { "plan-waits",
+    "select j.flight, j.job, j.recipe, f.branch, f.priority,"
+    " (extract(epoch from f.created_at) * 1000)::bigint,"
+    " r.role, r.arch, array_to_string(r.flags, chr(31)), r.same_class,"
+    " r.preset"
+    " from assay.flight f join assay.job j on j.flight = f.flight"
+    "  and j.status in ('queued', 'preparing')"
+    " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
+    " where f.finished_at is null and f.blessing <> 'constructing'"
+    "  and f.abort_reason is null"
+    "  and not exists (select from assay.allocation a"
+    "   where a.flight = j.flight and a.job = j.job and a.ended_at is null)"
+    "  and not exists (select from assay.job_need n join assay.job d"
+    "   on d.flight = n.needs_flight and d.job = n.needs_job"
+    "   where n.flight = j.flight and n.job = j.job"
+    "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
+    " order by j.flight, j.job, r.position, r.role", 0, 11 };
+
+static const struct query Q_NEEDS = { "plan-needs",
+    "select n.flight, n.job, n.needs_flight, n.needs_job"
+    " from assay.job_need n"
+    " join assay.job j on j.flight = n.flight and j.job = n.job"
+    "  and j.status in ('queued', 'preparing')"
+    " join assay.job d on d.flight = n.needs_flight and d.job = n.needs_job"
+    "  and d.status in ('queued', 'preparing', 'running')", 0, 4 };
+
+static const struct query Q_HOLDS = { "plan-holds",
+    "select a.host, coalesce(a.flight, 0), a.job, j.recipe, f.branch,"
+    " t.kind || ' ' || t.refkey,"
+    " (extract(epoch from a.begun_at) * 1000)::bigint"
+    " from assay.allocation a join assay.task t on t.task = a.task"
+    " left join assay.job j on j.flight = a.flight and j.job = a.job"
+    " left join assay.flight f on f.flight = a.flight"
+    " where a.ended_at is null order by a.host", 0, 7 };
+
+static const struct query Q_WINDOWS = { "plan-windows",
+    "select w.host_window, w.host,"
+    " (extract(epoch from w.from_at) * 1000)::bigint,"
+    " (extract(epoch from w.until_at) * 1000)::bigint, w.kind, w.who, w.why"
+    " from assay.host_window w"
+    " where w.ended_at is null and w.until_at > clock_timestamp()"
+    " order by w.from_at, w.host_window", 0, 7 };
+
+/* Runs that tell how long a job takes: those that came to their end. */
+static const struct query Q_LENGTHS = { "plan-lengths",
+    "with open as (select distinct j.recipe from assay.job j"
+    "  where j.status in ('queued', 'preparing', 'running')),"
+    " run as (select j.recipe, j.job, a.host, h.class, j.finished_at,"
+    "  extract(epoch from j.finished_at - j.started_at) * 1000 as ms"
+    "  from assay.job j join open o on o.recipe = j.recipe"
+    "  join assay.allocation a on a.flight = j.flight and a.job = j.job"
+    "  join assay.host h on h.host = a.host"
+    "  where j.status in ('pass', 'fail') and j.started_at is not null"
+    "  and j.finished_at > clock_timestamp() - interval '90 days')"
+    " select case when host is not null then 'h' when class is not null"
+    "   then 'c' when job is not null then 'j' else 'r' end"
+    "  || coalesce(job, recipe) || chr(31) || coalesce(host, class, '')"
+    "  collate \"C\" as key,"
+    " avg(ms)::bigint, coalesce(stddev_samp(ms), avg(ms) / 4)::bigint,"
+    " (extract(epoch from max(finished_at)) * 1000)::bigint"
+    " from run group by grouping sets ((job, host), (job, class), (job),"
+    "  (recipe)) order by key", 0, 4 };
+
+static const struct query Q_WINDOW_ADD = { "plan-window-add",
+    "insert into assay.host_window (host, kind, from_at, until_at, who, why)"
+    " select h.host, $2::text, to_timestamp($3::double precision / 1000),"
+    "  to_timestamp($4::double precision / 1000), $5::text, $6::text"
+    " from assay.host h where h.host = $1::text"
+    " returning host_window", 6, 1 };
+
+static const struct query Q_LEASE_EXTEND = { "plan-lease-extend",
+    "update assay.host_window"
+    " set until_at = to_timestamp($3::double precision / 1000)"
+    " where host = $1::text and who = $2::text and kind = 'lease'"
+    "  and ended_at is null and until_at > clock_timestamp()", 3, 0 };
+
+static const struct query Q_WINDOW_END = { "plan-window-end",
+    "update assay.host_window set ended_at = clock_timestamp()"
+    " where host = $1::text and kind = $2::text and ended_at is null"
+    "  and until_at > clock_timestamp()", 2, 0 };
+
+static const char *
+text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return text == NULL ? NULL : arena_strdup(arena, text);
+}
+
+/* A joined list, NULL-terminated; empty for NULL. */
+static const char *const *
+list_in(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *joined = db_text(rows, row, col);
+    char *copy, *p;
+    const char **list;
+    size_t count = 1;
+
+    if (joined == NULL || joined[0] == '\0')
+        return arena_alloc(arena, sizeof *list);
+    copy = arena_strdup(arena, joined);
+    for (p = copy; *p != '\0'; p++)
+        count += *p == LISTED;
+    list = arena_alloc(arena, (count + 1) * sizeof *list);
+    count = 0;
+    for (p = copy; p != NULL; ) {
+        list[count++] = p;
+        p = strchr(p, LISTED);
+        if (p != NULL)
+            *p++ = '\0';
+    }
+    return list;
+}
+
+#define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
+                                             * sizeof(type))
+
+static bool
+load_hosts(struct db *db, struct arena *arena, struct plan_facts *facts,
+           struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_HOSTS, NULL, &rows, why))
+        return false;
+    facts->host_count = db_rows_count(rows);
+    facts->hosts = ROOM(facts->host_count, struct match_host);
+    for (int i = 0; i < facts->host_count; i++) {
+        struct match_host *host = &facts->hosts[i];
+        const char *state = text_in(arena, rows, i, 3);
+
+        host->name = text_in(arena, rows, i, 0);
+        host->arch = text_in(arena, rows, i, 1);
+        host->class = text_in(arena, rows, i, 2);
+        host->never = strcmp(state, "retired") == 0;
+        if (strcmp(state, "good") != 0)
+            host->obstacle = arena_printf(arena, "its state is %s", state);
+        host->flags = list_in(arena, rows, i, 4);
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+/* The index of a host, -1 if there is none of that name. */
+static int
+host_index(const struct plan_facts *facts, const char *name)
+{
+    for (int h = 0; h < facts->host_count; h++)
+        if (strcmp(facts->hosts[h].name, name) == 0)
+            return h;
+    return -1;
+}
+
+static void
+read_wait(struct arena *arena, const struct db_rows *rows, int row,
+          struct plan_wait *wait)
+{
+    wait->flight = db_int(rows, row, 0, 0);
+    wait->job = text_in(arena, rows, row, 1);
+    wait->recipe = text_in(arena, rows, row, 2);
+    wait->branch = text_in(arena, rows, row, 3);
+    wait->priority = (int)db_int(rows, row, 4, 0);
+    wait->queued_ms = db_int(rows, row, 5, 0);
+}
+
+static bool
+load_waits(struct db *db, struct arena *arena, struct plan_facts *facts,
+           struct fault *why)
+{
+    struct db_rows *rows = NULL;
+    struct plan_wait *wait = NULL;
+    struct task_role *roles;
+    int count;
+
+    if (!db_run(db, &Q_WAITS, NULL, &rows, why))
+        return false;
+    count = db_rows_count(rows);
+    facts->waits = ROOM(count, struct plan_wait);
+    roles = ROOM(count, struct task_role);
+    for (int i = 0; i < count; i++) {
+        struct task_role *role = &roles[i];
+
+        if (wait == NULL || db_int(rows, i, 0, 0) != wait->flight
+            || strcmp(db_text(rows, i, 1), wait->job) != 0) {
+            wait = &facts->waits[facts->wait_count++];
+            read_wait(arena, rows, i, wait);
+            wait->roles = role;
+        }
+        if (db_text(rows, i, 6) == NULL)
+            continue;
+        wait->role_count++;
+        role->role = text_in(arena, rows, i, 6);
+        role->arch = text_in(arena, rows, i, 7);
+        role->flags = list_in(arena, rows, i, 8);
+        role->same_class = (int)db_int(rows, i, 9, 0);
+        role->host = text_in(arena, rows, i, 10);
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static int
+wait_index(const struct plan_facts *facts, int64_t flight, const char *job)
+{
+    int low = 0, high = facts->wait_count;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        const struct plan_wait *wait = &facts->waits[middle];
+        int order = wait->flight < flight ? -1 : wait->flight > flight ? 1
+            : strcmp(wait->job, job);
+
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+static int64_t
+hold_end(const struct plan_facts *facts, const struct plan_hold *hold)
+{
+    const struct plan_length *length = hold->job == NULL ? NULL
+        : plan_length_find(facts, 'j', hold->job, "");
+
+    return planner_overdue(hold->begun_ms, length != NULL ? length->mean_ms
+                           : 5000000, facts->now_ms);
+}
+
+static bool
+load_needs(struct db *db, struct arena *arena, struct plan_facts *facts,
+           struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_NEEDS, NULL, &rows, why))
+        return false;
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int64_t flight = db_int(rows, i, 2, 0);
+        int j = wait_index(facts, db_int(rows, i, 0, 0), db_text(rows, i, 1));
+        int need = wait_index(facts, flight, db_text(rows, i, 3));
+        struct plan_wait *wait;
+
+        if (j < 0)
+            continue;
+        wait = &facts->waits[j];
+        if (need >= 0 && need != j) {
+            if (wait->needs == NULL)
+                wait->needs = ROOM(db_rows_count(rows), int);
+            wait->needs[wait->need_count++] = need;
+            continue;
+        }
+        for (int k = 0; k < facts->hold_count; k++) {
+            const struct plan_hold *hold = &facts->holds[k];
+            int64_t end = hold_end(facts, hold);
+
+            if (hold->flight == flight && hold->job != NULL
+                && strcmp(hold->job, db_text(rows, i, 3)) == 0
+                && end > wait->needs_until_ms)
+                wait->needs_until_ms = end;
+        }
+        if (wait->needs_until_ms == 0)
+            wait->needs_until_ms = facts->now_ms + 60000;
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_holds(struct db *db, struct arena *arena, struct plan_facts *facts,
+           struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_HOLDS, NULL, &rows, why))
+        return false;
+    facts->holds = ROOM(db_rows_count(rows), struct plan_hold);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int host = host_index(facts, db_text(rows, i, 0));
+
+        if (host < 0)
+            continue;           /* it came between two queries */
+        facts->holds[facts->hold_count++] = (struct plan_hold){
+            .host = host, .flight = db_int(rows, i, 1, 0),
+            .job = text_in(arena, rows, i, 2),
+            .recipe = text_in(arena, rows, i, 3),
+            .branch = text_in(arena, rows, i, 4),
+            .who = text_in(arena, rows, i, 5),
+            .begun_ms = db_int(rows, i, 6, 0),
+        };
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_windows(struct db *db, struct arena *arena, struct plan_facts *facts,
+             struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_WINDOWS, NULL, &rows, why))
+        return false;
+    facts->windows = ROOM(db_rows_count(rows), struct plan_window);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int host = host_index(facts, db_text(rows, i, 1));
+
+        if (host < 0)
+            continue;
+        facts->windows[facts->window_count++] = (struct plan_window){
+            .id = db_int(rows, i, 0, 0), .host = host,
+            .from_ms = db_int(rows, i, 2, 0),
+            .until_ms = db_int(rows, i, 3, 0),
+            .kind = text_in(arena, rows, i, 4),
+            .who = text_in(arena, rows, i, 5),
+            .why = text_in(arena, rows, i, 6),
+        };
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_past(struct db *db, struct arena *arena, struct plan_facts *facts,
+          struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_LENGTHS, NULL, &rows, why))
+        return false;
+    facts->length_count = db_rows_count(rows);
+    facts->lengths = ROOM(facts->length_count, struct plan_length);
+    for (int i = 0; i < facts->length_count; i++)
+        facts->lengths[i] = (struct plan_length){
+            text_in(arena, rows, i, 0), db_int(rows, i, 1, 0),
+            db_int(rows, i, 2, 0), db_int(rows, i, 3, 0),
+        };
+    db_rows_free(rows);
+    return true;
+}
+
+bool
+plan_db_load(struct db *db, struct arena *arena, struct plan_facts *out,
+             struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    *out = (struct plan_facts){ 0 };
+    if (!db_run(db, &Q_NOW, NULL, &rows, why))
+        return false;
+    out->now_ms = db_int(rows, 0, 0, 0);
+    db_rows_free(rows);
+    return load_hosts(db, arena, out, why)
+        && load_waits(db, arena, out, why)
+        && load_holds(db, arena, out, why)
+        && load_windows(db, arena, out, why)
+        && load_past(db, arena, out, why)
+        && load_needs(db, arena, out, why);
+}
+
+static int
+compare_length(const void *key, const void *member)
+{
+    return strcmp(key, ((const struct plan_length *)member)->key);
+}
+
+const struct plan_length *
+plan_length_find(const struct plan_facts *facts, char kind, const char *name,
+                 const char *place)
+{
+    char key[400];
+
+    if (facts->length_count == 0
+        || snprintf(key, sizeof key, "%c%s%c%s", kind, name, LISTED, place)
+           >= (int)sizeof key)
+        return NULL;
+    return bsearch(key, facts->lengths, (size_t)facts->length_count,
+                   sizeof *facts->lengths, compare_length);
+}
+
+bool
+plan_db_window_add(struct db *db, const char *host, const char *kind,
+                   int64_t from_ms, int64_t until_ms, const char *who,
+                   const char *reason, int64_t *id_out, struct fault *why)
+{
+    char from[24], until[24];
+    const char *params[] = { host, kind, from, until, who, reason };
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    snprintf(from, sizeof from, "%" PRId64, from_ms);
+    snprintf(until, sizeof until, "%" PRId64, until_ms);
+    if (!db_run(db, &Q_WINDOW_ADD, params, &rows, why))
+        return false;
+    ok = db_rows_count(rows) == 1
+        || fault_set(why, FAULT_NOT_FOUND, "there is no host %s", host);
+    if (ok)
+        *id_out = db_int(rows, 0, 0, 0);
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+plan_db_lease_extend(struct db *db, const char *host, const char *who,
+                     int64_t until_ms, bool *found_out, struct fault *why)
+{
+    char until[24];
+    const char *params[] = { host, who, until };
+    struct db_rows *rows = NULL;
+
+    snprintf(until, sizeof until, "%" PRId64, until_ms);
+    if (!db_run(db, &Q_LEASE_EXTEND, params, &rows, why))
+        return false;
+    *found_out = db_rows_affected(rows) > 0;
+    db_rows_free(rows);
+    return true;
+}
+
+bool
+plan_db_window_end(struct db *db, const char *host, const char *kind,
+                   int64_t *count_out, struct fault *why)
+{
+    const char *params[] = { host, kind };
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_WINDOW_END, params, &rows, why))
+        return false;
+    *count_out = db_rows_affected(rows);
+    db_rows_free(rows);
+    return true;
+}

@@ -1,0 +1,226 @@
+/* harness/plan_make.c - see plan_make.h. */
+#include <config.h>
+
+#include "harness/plan_make.h"
+
+#include "harness/arena.h"
+#include "harness/host_match.h"
+#include "harness/plan_db.h"
+#include "harness/task_db.h"
+
+/* What nobody has run yet takes as long as OSSTest thinks. */
+#define UNKNOWN_MS INT64_C(5000000)
+
+#define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
+                                             * sizeof(type))
+
+struct maker {
+    const struct plan_facts *facts;
+    struct arena *arena;
+    struct planner_in *in;
+    struct planner_set *sets;
+    const struct task_role **set_roles; /* of which a set is */
+};
+
+static bool
+same_words(const char *const *a, const char *const *b)
+{
+    while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* The set of hosts for a role; equal requirements share one. */
+static int
+set_of(struct maker *m, const struct task_role *role)
+{
+    struct planner_in *in = m->in;
+    struct planner_set *set;
+
+    for (int s = 0; s < in->set_count; s++)
+        if (same_text(m->set_roles[s]->arch, role->arch)
+            && same_text(m->set_roles[s]->host, role->host)
+            && same_words(m->set_roles[s]->flags, role->flags))
+            return s;
+    m->set_roles[in->set_count] = role;
+    set = &m->sets[in->set_count];
+    set->bits = planner_set_new(m->arena, in->host_count);
+    for (int h = 0; h < in->host_count; h++)
+        if (host_match_fits(&m->facts->hosts[h], role))
+            planner_set_add(set->bits, h);
+    return in->set_count++;
+}
+
+static void
+make_hosts(struct maker *m)
+{
+    const struct plan_facts *facts = m->facts;
+    struct arena *arena = m->arena;
+    struct planner_host *hosts = ROOM(facts->host_count,
+                                      struct planner_host);
+
+    for (int h = 0; h < facts->host_count; h++) {
+        int class = 0;
+
+        while (strcmp(facts->hosts[class].class, facts->hosts[h].class) != 0)
+            class++;
+        hosts[h] = (struct planner_host){
+            .name = facts->hosts[h].name, .count = 1, .class = class,
+            .out = facts->hosts[h].obstacle,
+            .retired = facts->hosts[h].never,
+        };
+    }
+    m->in->hosts = hosts;
+    m->in->host_count = facts->host_count;
+}
+
+/* How long a job takes there, by the nearest past that there is. */
+static const struct plan_length *
+length_of(const struct plan_facts *facts, const char *job,
+          const char *recipe, const struct match_host *host)
+{
+    const struct plan_length *length = NULL;
+
+    if (host != NULL)
+        length = plan_length_find(facts, 'h', job, host->name);
+    if (length == NULL && host != NULL)
+        length = plan_length_find(facts, 'c', job, host->class);
+    if (length == NULL)
+        length = plan_length_find(facts, 'j', job, "");
+    if (length == NULL && recipe != NULL)
+        length = plan_length_find(facts, 'r', recipe, "");
+    return length;
+}
+
+static void
+make_holds(struct maker *m)
+{
+    const struct plan_facts *facts = m->facts;
+    struct arena *arena = m->arena;
+    struct planner_hold *holds = ROOM(facts->hold_count,
+                                      struct planner_hold);
+
+    for (int i = 0; i < facts->hold_count; i++) {
+        const struct plan_hold *hold = &facts->holds[i];
+        const struct plan_length *length = hold->job == NULL ? NULL
+            : length_of(facts, hold->job, hold->recipe,
+                        &facts->hosts[hold->host]);
+
+        holds[i] = (struct planner_hold){
+            .host = hold->host, .count = 1, .job = hold->flight,
+            .who = hold->who,
+            .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
+            .until_ms = planner_overdue(hold->begun_ms, length != NULL
+                                        ? length->mean_ms : UNKNOWN_MS,
+                                        facts->now_ms),
+        };
+    }
+    m->in->holds = holds;
+    m->in->hold_count = facts->hold_count;
+}
+
+static void
+make_windows(struct maker *m)
+{
+    const struct plan_facts *facts = m->facts;
+    struct arena *arena = m->arena;
+    struct planner_window *windows = ROOM(facts->window_count,
+                                          struct planner_window);
+
+    for (int i = 0; i < facts->window_count; i++)
+        windows[i] = (struct planner_window){
+            facts->windows[i].host, facts->windows[i].from_ms,
+            facts->windows[i].until_ms, facts->windows[i].why,
+        };
+    m->in->windows = windows;
+    m->in->window_count = facts->window_count;
+}
+
+static void
+make_leans(struct maker *m, const struct plan_wait *wait,
+           struct planner_job *job)
+{
+    const struct plan_facts *facts = m->facts;
+    struct arena *arena = m->arena;
+    struct planner_lean *leans = ROOM(facts->host_count,
+                                      struct planner_lean);
+
+    for (int h = 0; h < facts->host_count; h++) {
+        const struct match_host *host = &facts->hosts[h];
+        const struct plan_length *there;
+        bool fits = false;
+
+        for (int r = 0; r < job->role_count && !fits; r++)
+            fits = planner_set_has(m->sets[job->roles[r].set].bits, h);
+        there = plan_length_find(facts, 'h', wait->job, host->name);
+        if (there == NULL)
+            there = plan_length_find(facts, 'c', wait->job, host->class);
+        if (fits && there != NULL)
+            leans[job->lean_count++] = (struct planner_lean){
+                .host = h, .run_ms = there->mean_ms + there->sd_ms,
+            };
+    }
+    job->leans = leans;
+}
+
+static void
+make_job(struct maker *m, int w, struct planner_job *job)
+{
+    const struct plan_facts *facts = m->facts;
+    const struct plan_wait *wait = &facts->waits[w];
+    const struct plan_length *length = length_of(facts, wait->job,
+                                                 wait->recipe, NULL);
+    struct arena *arena = m->arena;
+    struct planner_role *roles = ROOM(wait->role_count, struct planner_role);
+
+    for (int r = 0; r < wait->role_count; r++)
+        roles[r] = (struct planner_role){ set_of(m, &wait->roles[r]), 1,
+                                          wait->roles[r].same_class };
+    *job = (struct planner_job){
+        .id = w, .name = wait->job, .flight = (int)wait->flight,
+        .priority = wait->priority, .roles = roles,
+        .role_count = wait->role_count,
+        .run_ms = length != NULL ? length->mean_ms + length->sd_ms
+                                 : UNKNOWN_MS,
+        .expect_ms = length != NULL ? length->mean_ms : UNKNOWN_MS,
+        .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
+        .queued_ms = wait->queued_ms,
+        .not_before_ms = wait->needs_until_ms,
+        .needs = wait->needs, .need_count = wait->need_count,
+    };
+    make_leans(m, wait, job);
+}
+
+void
+plan_make(const struct plan_facts *facts, struct arena *arena,
+          struct plan_made *out)
+{
+    struct maker maker = { .facts = facts, .arena = arena, .in = &out->in };
+    struct planner_job *jobs = ROOM(facts->wait_count, struct planner_job);
+    int roles = 0;
+
+    *out = (struct plan_made){ 0 };
+    out->in.now_ms = facts->now_ms;
+    out->in.policy.order = PLANNER_ORDER_FCFS;
+    for (int w = 0; w < facts->wait_count; w++)
+        roles += facts->waits[w].role_count;
+    maker.sets = ROOM(roles, struct planner_set);
+    maker.set_roles = ROOM(roles, const struct task_role *);
+    make_hosts(&maker);
+    make_holds(&maker);
+    make_windows(&maker);
+    for (int w = 0; w < facts->wait_count; w++)
+        make_job(&maker, w, &jobs[w]);
+    out->in.sets = maker.sets;
+    out->in.jobs = jobs;
+    out->in.job_count = facts->wait_count;
+    planner_make(&out->in, arena, &out->plan);
+}

@@ -1,0 +1,503 @@
+/* harness/plan_text.c - see plan_text.h. */
+#include <config.h>
+
+#include "harness/plan_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "harness/buf.h"
+#include "harness/host_match.h"
+#include "harness/json.h"
+#include "harness/plan_db.h"
+#include "harness/plan_make.h"
+#include "harness/planner_why.h"
+#include "harness/table.h"
+#include "harness/task_db.h"
+
+/* Normal: 8 of 10 ends are within so many standard deviations. */
+#define RANGE_SDS 1.28
+
+void
+plan_text_time(int64_t at_ms, int64_t now_ms, char out[static 24])
+{
+    time_t at = (time_t)(at_ms / 1000), now = (time_t)(now_ms / 1000);
+    struct tm tm, today;
+
+    gmtime_r(&at, &tm);
+    gmtime_r(&now, &today);
+    strftime(out, 24, tm.tm_yday == today.tm_yday
+             && tm.tm_year == today.tm_year ? "%H:%M" : "%m-%d %H:%M", &tm);
+}
+
+void
+plan_text_hosts(const struct plan_facts *facts, const struct plan_made *made,
+                int j, struct buf *out)
+{
+    const struct planner_slot *slot = &made->plan.slots[j];
+
+    for (int u = 0; u < slot->host_count; u++)
+        buf_addf(out, "%s%s", u > 0 ? " " : "",
+                 facts->hosts[slot->hosts[u]].name);
+}
+
+static bool
+has_place(const struct planner_slot *slot)
+{
+    return slot->verdict == PLANNER_NOW || slot->verdict == PLANNER_LATER;
+}
+
+static int64_t
+range_ms(const struct planner_slot *slot)
+{
+    return (int64_t)(RANGE_SDS * (double)slot->end_sd_ms);
+}
+
+static const char *
+no_place(enum planner_verdict verdict)
+{
+    return verdict == PLANNER_STUCK ? "hosts that would do are out"
+        : verdict == PLANNER_EXPIRED ? "superseded"
+        : "no hosts would ever do";
+}
+
+static void
+add_held(const struct plan_facts *facts, const struct plan_made *made,
+         struct table *table)
+{
+    char from[24], until[24];
+
+    for (int i = 0; i < made->in.hold_count; i++) {
+        const struct planner_hold *hold = &made->in.holds[i];
+        const char *cells[] = {
+            hold->who, "has it",
+            facts->hosts[hold->host].name, from, until, "",
+        };
+
+        plan_text_time(facts->holds[i].begun_ms, facts->now_ms, from);
+        plan_text_time(hold->until_ms, facts->now_ms, until);
+        table_add(table, cells);
+    }
+}
+
+bool
+plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
+                struct fault *why)
+{
+    static const char *const names[] = { "WHO", "STATE", "HOSTS", "START",
+                                         "END", "~REMARK", NULL };
+    struct table *table = table_new(names);
+    struct buf hosts = BUF_INIT, who = BUF_INIT, remark = BUF_INIT;
+    bool ok;
+
+    add_held(facts, made, table);
+    for (int i = 0; i < facts->window_count; i++) {
+        const struct plan_window *window = &facts->windows[i];
+        char from[24], until[24];
+        const char *cells[] = { window->who, window->kind,
+                                facts->hosts[window->host].name, from, until,
+                                window->why };
+
+        plan_text_time(window->from_ms, facts->now_ms, from);
+        plan_text_time(window->until_ms, facts->now_ms, until);
+        table_add(table, cells);
+    }
+    for (int i = 0; i < made->in.job_count; i++) {
+        int j = made->plan.order[i];
+        const struct planner_slot *slot = &made->plan.slots[j];
+        const struct plan_wait *wait = &facts->waits[j];
+        char start[24] = "-", end[24] = "-", late[24];
+        const char *cells[] = { NULL, planner_verdict_name(slot->verdict),
+                                NULL, start, end, NULL };
+
+        buf_reset(&hosts);
+        buf_reset(&who);
+        buf_reset(&remark);
+        buf_addf(&who, "job %" PRId64 ".%s", wait->flight, wait->job);
+        plan_text_hosts(facts, made, j, &hosts);
+        if (has_place(slot)) {
+            plan_text_time(slot->start_ms, facts->now_ms, start);
+            plan_text_time(slot->end_ms, facts->now_ms, end);
+            plan_text_time(slot->end_ms + range_ms(slot), facts->now_ms,
+                           late);
+            buf_addf(&remark, "9 of 10: by %s", late);
+        } else {
+            buf_adds(&remark, no_place(slot->verdict));
+        }
+        cells[0] = buf_text(&who);
+        cells[2] = buf_text(&hosts);
+        cells[5] = buf_text(&remark);
+        table_add(table, cells);
+    }
+    ok = table_print(table, stdout, why);
+    table_free(table);
+    buf_free(&hosts);
+    buf_free(&who);
+    buf_free(&remark);
+    return ok;
+}
+
+static json_t *
+slot_json(const struct plan_facts *facts, const struct plan_made *made, int j)
+{
+    const struct planner_slot *slot = &made->plan.slots[j];
+    const struct plan_wait *wait = &facts->waits[j];
+    json_t *row = json_object(), *hosts = json_array();
+
+    json_put_int(row, "flight", wait->flight);
+    json_put_text(row, "job", wait->job);
+    json_put_text(row, "verdict", planner_verdict_name(slot->verdict));
+    if (has_place(slot)) {
+        json_put_int(row, "start_ms", slot->start_ms);
+        json_put_int(row, "end_ms", slot->end_ms);
+        json_put_int(row, "end_sd_ms", slot->end_sd_ms);
+        json_put_int(row, "start_sd_ms", slot->start_sd_ms);
+    } else {
+        json_put_text(row, "reason", no_place(slot->verdict));
+    }
+    for (int u = 0; u < slot->host_count; u++)
+        json_array_append_new(hosts,
+            json_string(facts->hosts[slot->hosts[u]].name));
+    json_object_set_new(row, "hosts", hosts);
+    return row;
+}
+
+json_t *
+plan_text_json(const struct plan_facts *facts, const struct plan_made *made)
+{
+    json_t *root = json_object(), *jobs = json_array();
+    json_t *held = json_array(), *windows = json_array(), *row;
+
+    json_put_int(root, "now_ms", facts->now_ms);
+    json_put_int(root, "end_ms", made->plan.end_ms);
+    for (int i = 0; i < made->in.job_count; i++)
+        json_array_append_new(jobs, slot_json(facts, made,
+                                              made->plan.order[i]));
+    for (int i = 0; i < made->in.hold_count; i++) {
+        row = json_object();
+        json_put_text(row, "host",
+                      facts->hosts[made->in.holds[i].host].name);
+        json_put_text(row, "who", made->in.holds[i].who);
+        json_put_int(row, "until_ms", made->in.holds[i].until_ms);
+        json_array_append_new(held, row);
+    }
+    for (int i = 0; i < facts->window_count; i++) {
+        const struct plan_window *window = &facts->windows[i];
+
+        row = json_object();
+        json_put_text(row, "host", facts->hosts[window->host].name);
+        json_put_text(row, "kind", window->kind);
+        json_put_text(row, "who", window->who);
+        json_put_text(row, "why", window->why);
+        json_put_int(row, "from_ms", window->from_ms);
+        json_put_int(row, "until_ms", window->until_ms);
+        json_array_append_new(windows, row);
+    }
+    json_object_set_new(root, "jobs", jobs);
+    json_object_set_new(root, "held", held);
+    json_object_set_new(root, "windows", windows);
+    return root;
+}
+
+/* The chart: one row a host, SVG rectangles over a common axis. ------------ */
+
+#define CHART_WIDTH 1000
+#define ROW_HEIGHT 22
+#define NAME_WIDTH 160
+
+struct chart {
+    struct buf *out;
+    int64_t from_ms, until_ms, now_ms;
+};
+
+static double
+place_of(const struct chart *chart, int64_t at_ms)
+{
+    double part = (double)(at_ms - chart->from_ms)
+        / (double)(chart->until_ms - chart->from_ms);
+
+    part = part < 0 ? 0 : part > 1 ? 1 : part;
+    return NAME_WIDTH + part * CHART_WIDTH;
+}
+
+static void
+bar(struct chart *chart, int row, const char *kind, int64_t from_ms,
+    int64_t until_ms, const char *text)
+{
+    double x = place_of(chart, from_ms), end = place_of(chart, until_ms);
+    char from[24], until[24];
+
+    plan_text_time(from_ms, chart->now_ms, from);
+    plan_text_time(until_ms, chart->now_ms, until);
+    buf_addf(chart->out, "<g class=\"%s\"><title>", kind);
+    buf_add_html(chart->out, text);
+    buf_addf(chart->out, ", %s to %s</title><rect x=\"%.1f\" y=\"%d\" "
+             "width=\"%.1f\" height=\"%d\" rx=\"2\"/>", from, until, x,
+             row * ROW_HEIGHT + 2, end - x > 1 ? end - x : 1, ROW_HEIGHT - 4);
+    if (end - x > 50) {
+        size_t room = (size_t)((end - x) / 7);
+
+        buf_addf(chart->out, "<text x=\"%.1f\" y=\"%d\">", x + 3,
+                 row * ROW_HEIGHT + 16);
+        if (strlen(text) <= room) {
+            buf_add_html(chart->out, text);
+        } else {
+            struct buf cut = BUF_INIT;
+
+            buf_add(&cut, text, room);
+            buf_add_html(chart->out, buf_text(&cut));
+            buf_free(&cut);
+        }
+        buf_adds(chart->out, "</text>");
+    }
+    buf_adds(chart->out, "</g>\n");
+}
+
+static void
+chart_jobs(struct chart *chart, const struct plan_facts *facts,
+           const struct plan_made *made)
+{
+    struct buf text = BUF_INIT;
+
+    for (int i = 0; i < made->in.hold_count; i++)
+        bar(chart, made->in.holds[i].host + 1, "held",
+            facts->holds[i].begun_ms, made->in.holds[i].until_ms,
+            made->in.holds[i].who);
+    for (int i = 0; i < facts->window_count; i++) {
+        const struct plan_window *window = &facts->windows[i];
+
+        buf_reset(&text);
+        buf_addf(&text, "%s of %s: %s", window->kind, window->who,
+                 window->why);
+        bar(chart, window->host + 1, "closed", window->from_ms,
+            window->until_ms, buf_text(&text));
+    }
+    for (int j = 0; j < made->in.job_count; j++) {
+        const struct planner_slot *slot = &made->plan.slots[j];
+        const struct plan_wait *wait = &facts->waits[j];
+
+        buf_reset(&text);
+        buf_addf(&text, "%" PRId64 ".%s", wait->flight, wait->job);
+        for (int u = 0; u < slot->host_count; u++)
+            bar(chart, slot->hosts[u] + 1, "job", slot->start_ms,
+                slot->end_ms, buf_text(&text));
+    }
+    buf_free(&text);
+}
+
+static void
+chart_axis(struct chart *chart, int rows)
+{
+    int64_t step = 15 * 60000, at;
+    char text[24];
+
+    while ((chart->until_ms - chart->from_ms) / step > 12)
+        step *= 2;
+    for (at = (chart->from_ms / step + 1) * step; at < chart->until_ms;
+         at += step) {
+        plan_text_time(at, chart->now_ms, text);
+        buf_addf(chart->out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"18\" "
+                 "y2=\"%d\"/><text x=\"%.1f\" y=\"14\">%s</text>\n",
+                 place_of(chart, at), place_of(chart, at), rows * ROW_HEIGHT,
+                 place_of(chart, at) + 2, text);
+    }
+    buf_addf(chart->out, "<line class=\"now\" x1=\"%.1f\" x2=\"%.1f\" "
+             "y1=\"0\" y2=\"%d\"/>\n", place_of(chart, chart->now_ms),
+             place_of(chart, chart->now_ms), rows * ROW_HEIGHT);
+}
+
+void
+plan_text_html(const struct plan_facts *facts, const struct plan_made *made,
+               struct buf *out)
+{
+    struct chart chart = { out, facts->now_ms - 1800000,
+                           made->plan.end_ms + 600000, facts->now_ms };
+    int rows = facts->host_count + 1;
+    char now[24];
+
+    for (int i = 0; i < made->in.hold_count; i++)
+        if (made->in.holds[i].until_ms > chart.until_ms)
+            chart.until_ms = made->in.holds[i].until_ms;
+    plan_text_time(facts->now_ms, 0, now);
+    buf_addf(out, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+             "<title>Assay: the plan</title><style>"
+             "body{font:14px sans-serif}svg text{font:11px sans-serif}"
+             ".job rect{fill:#9ecae9}.held rect{fill:#f2b76b}"
+             ".closed rect{fill:#bbb}line{stroke:#ddd}"
+             ".now{stroke:#c00}.out{fill:#999}</style>"
+             "<h1>The plan, %s UTC</h1><p>Orange: in use. Blue: booked. "
+             "Grey: leased or blocked.</p>"
+             "<svg width=\"%d\" height=\"%d\">\n", now,
+             NAME_WIDTH + CHART_WIDTH + 10, rows * ROW_HEIGHT + 4);
+    chart_axis(&chart, rows);
+    for (int h = 0; h < facts->host_count; h++) {
+        buf_addf(out, "<text x=\"2\" y=\"%d\"%s>", (h + 1) * ROW_HEIGHT + 16,
+                 facts->hosts[h].obstacle != NULL ? " class=\"out\"" : "");
+        buf_add_html(out, facts->hosts[h].name);
+        buf_adds(out, "</text>\n");
+    }
+    chart_jobs(&chart, facts, made);
+    buf_adds(out, "</svg><ul>\n");
+    for (int j = 0; j < made->in.job_count; j++) {
+        const struct planner_slot *slot = &made->plan.slots[j];
+        const struct plan_wait *wait = &facts->waits[j];
+
+        if (has_place(slot))
+            continue;
+        buf_addf(out, "<li>%" PRId64 ".", wait->flight);
+        buf_add_html(out, wait->job);
+        buf_addf(out, ": %s</li>\n", no_place(slot->verdict));
+    }
+    buf_adds(out, "</ul></html>\n");
+}
+
+/* Why ---------------------------------------------------------------------- */
+
+static void
+add_unfit(const struct match_host *host, const struct plan_wait *wait,
+          struct buf *out)
+{
+    struct buf lines = BUF_INIT;
+    const char *text;
+
+    host_match_explain(host, 1, wait->roles, wait->role_count, 1, &lines);
+    text = strstr(buf_text(&lines), ": ");
+    buf_addf(out, "%.*s", text != NULL ? (int)strcspn(text + 2, "\n") : 0,
+             text != NULL ? text + 2 : "");
+    buf_free(&lines);
+}
+
+/* What keeps the job from the host, in words. */
+static void
+add_obstacle(const struct plan_facts *facts, const struct plan_made *made,
+             int j, int h, const struct planner_why_host *line,
+             struct buf *out)
+{
+    const struct planner_slot *slot = &made->plan.slots[j];
+    char until[24];
+    bool chosen = false;
+
+    for (int u = 0; u < slot->host_count; u++)
+        chosen = chosen || slot->hosts[u] == h;
+    plan_text_time(line->until_ms, facts->now_ms, until);
+    switch (line->obstacle) {
+    case PLANNER_UNFIT:
+        add_unfit(&facts->hosts[h], &facts->waits[j], out);
+        break;
+    case PLANNER_OUT:
+        buf_adds(out, facts->hosts[h].obstacle);
+        break;
+    case PLANNER_HELD:
+        buf_addf(out, "%s has it, until about %s",
+                 made->in.holds[line->which].who, until);
+        break;
+    case PLANNER_CLOSED:
+        buf_addf(out, "%s of %s until %s: %s",
+                 facts->windows[line->which].kind,
+                 facts->windows[line->which].who, until,
+                 facts->windows[line->which].why);
+        break;
+    case PLANNER_BOOKED:
+        buf_addf(out, "job %" PRId64 ".%s goes first, until about %s",
+                 facts->waits[line->which].flight,
+                 facts->waits[line->which].job, until);
+        break;
+    case PLANNER_FREE:
+    default:
+        buf_adds(out, chosen ? "free" : slot->verdict == PLANNER_NOW
+                 ? "free, another suits better"
+                 : "free, but there is no second one, or the job needs "
+                   "something else first");
+        break;
+    }
+    if (chosen)
+        buf_adds(out, slot->verdict == PLANNER_NOW ? ": chosen"
+                 : ": booked for this job");
+}
+
+void
+plan_text_why(const struct plan_facts *facts, const struct plan_made *made,
+              int j, const struct planner_why *why, struct buf *out)
+{
+    const struct planner_slot *slot = &made->plan.slots[j];
+    const struct plan_wait *wait = &facts->waits[j];
+    char start[24], end[24], late[24];
+
+    buf_addf(out, "job %" PRId64 ".%s: ", wait->flight, wait->job);
+    if (has_place(slot)) {
+        plan_text_time(slot->start_ms, facts->now_ms, start);
+        plan_text_time(slot->end_ms, facts->now_ms, end);
+        plan_text_time(slot->end_ms + range_ms(slot), facts->now_ms, late);
+        buf_addf(out, "%s %s on ", slot->verdict == PLANNER_NOW
+                 ? "may start now," : "starts about", start);
+        plan_text_hosts(facts, made, j, out);
+        buf_addf(out, ", ends about %s (9 of 10: by %s)\n", end, late);
+    } else {
+        buf_addf(out, "%s\n", no_place(slot->verdict));
+    }
+    for (int h = 0; h < facts->host_count; h++) {
+        buf_addf(out, "  %s: ", facts->hosts[h].name);
+        add_obstacle(facts, made, j, h, &why->hosts[h], out);
+        buf_addc(out, '\n');
+    }
+    if (slot->verdict != PLANNER_LATER)
+        return;
+    buf_adds(out, "waits for:\n");
+    for (int i = 0; i < made->in.jobs[j].need_count; i++) {
+        const struct plan_wait *need
+            = &facts->waits[made->in.jobs[j].needs[i]];
+
+        buf_addf(out, "  job %" PRId64 ".%s, which it needs\n",
+                 need->flight, need->job);
+    }
+    for (int i = 0; i < why->hold_count; i++)
+        buf_addf(out, "  %s on %s\n", made->in.holds[why->holds[i]].who,
+                 facts->hosts[made->in.holds[why->holds[i]].host].name);
+    for (int i = 0; i < why->window_count; i++)
+        buf_addf(out, "  %s of %s\n", facts->windows[why->windows[i]].kind,
+                 facts->hosts[facts->windows[why->windows[i]].host].name);
+    for (int i = 0; i < why->job_count; i++) {
+        const struct plan_wait *other
+            = &facts->waits[why->jobs[i]];
+
+        buf_addf(out, "  job %" PRId64 ".%s, which goes first\n",
+                 other->flight, other->job);
+    }
+}
+
+json_t *
+plan_text_why_json(const struct plan_facts *facts,
+                   const struct plan_made *made, int j,
+                   const struct planner_why *why)
+{
+    json_t *root = slot_json(facts, made, j), *hosts = json_array();
+    json_t *waits = json_array(), *row;
+    struct buf text = BUF_INIT;
+
+    for (int h = 0; h < facts->host_count; h++) {
+        buf_reset(&text);
+        add_obstacle(facts, made, j, h, &why->hosts[h], &text);
+        row = json_object();
+        json_put_text(row, "host", facts->hosts[h].name);
+        json_put_text(row, "text", buf_text(&text));
+        if (why->hosts[h].until_ms != 0)
+            json_put_int(row, "until_ms", why->hosts[h].until_ms);
+        json_array_append_new(hosts, row);
+    }
+    for (int i = 0; i < why->hold_count; i++)
+        json_array_append_new(waits, json_string(
+            made->in.holds[why->holds[i]].who));
+    for (int i = 0; i < why->job_count; i++) {
+        const struct plan_wait *other
+            = &facts->waits[why->jobs[i]];
+
+        buf_reset(&text);
+        buf_addf(&text, "job %" PRId64 ".%s", other->flight, other->job);
+        json_array_append_new(waits, json_string(buf_text(&text)));
+    }
+    json_object_set_new(root, "host_lines", hosts);
+    json_object_set_new(root, "waits_for", waits);
+    buf_free(&text);
+    return root;
+}

@@ -78,8 +78,8 @@ plan_of(struct cmd_call *call, struct arena *arena, struct plan *plan,
         jobs[i] = cmd_list(call, "job", i);
     if (count > 0 && !plan_select(plan, arena, jobs, why))
         return false;
-    if (candidate != NULL)
-        plan_set_candidate(plan, candidate);
+    if (candidate != NULL && !plan_set_candidate(plan, candidate, why))
+        return false;
     for (int i = 0; cmd_list(call, "runvar", i) != NULL; i++)
         if (!plan_set_runvar(plan, arena, cmd_list(call, "runvar", i), why))
             return false;

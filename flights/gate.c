@@ -292,8 +292,8 @@ make_flight(struct work *w, enum gate_stage stage, struct fault *why)
     if (w->branch.candidate != NULL) {
         name = branch_fill(&w->branch, &w->arena, w->branch.candidate,
                            w->run.revision, NULL);
-        plan_set_candidate(&plan, name);
-        if (!check_candidate(w, name, why))
+        if (!plan_set_candidate(&plan, name, why)
+            || !check_candidate(w, name, why))
             return false;
     }
     return set_trees(w, &plan, why) && reuse_builds(w, &plan, why) &&

@@ -108,12 +108,24 @@ plan_set_runvar(struct plan *plan, struct arena *arena, const char *text,
     return true;
 }
 
-void
-plan_set_candidate(struct plan *plan, const char *name)
+bool
+plan_set_candidate(struct plan *plan, const char *name, struct fault *why)
 {
-    for (size_t i = 0; i < plan->job_count; i++)
-        if (plan->jobs[i].candidate != NULL)
+    bool taken = false;
+
+    for (size_t i = 0; i < plan->job_count; i++) {
+        if (plan->jobs[i].candidate != NULL) {
             plan->jobs[i].candidate = name;
+            taken = true;
+        }
+    }
+    if (!taken) {
+        fault_set(why, FAULT_CONFIG, "no job of the flight tests a candidate:"
+                  " it would not test %s", name);
+        fault_hint(why, "in the flight's file, 'candidate: %s', or that of a "
+                   "job", name);
+    }
+    return taken;
 }
 
 void

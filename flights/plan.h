@@ -75,8 +75,10 @@ MUST_CHECK bool plan_select(struct plan *plan, struct arena *arena,
 /* "JOB:NAME=VALUE"; JOB "." is every job. FAULT_USAGE. */
 MUST_CHECK bool plan_set_runvar(struct plan *plan, struct arena *arena,
                                 const char *text, struct fault *why);
-/* 'name' for every job that has a candidate. */
-void plan_set_candidate(struct plan *plan, const char *name);
+/* 'name' for every job that has a candidate. FAULT_CONFIG if none has: the
+ * flight would not test it. */
+MUST_CHECK bool plan_set_candidate(struct plan *plan, const char *name,
+                                   struct fault *why);
 
 /* Says that 'tree', which is at 'url', is tested at 'revision': for the flight,
  * and in every job's runvars tree_TREE and revision_TREE. */

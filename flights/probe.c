@@ -38,9 +38,7 @@ probe_clone(struct plan *plan, struct arena *arena, int64_t flight,
     for (i = 0; i < revision_count; i++)
         plan_set_tree(plan, arena, revisions[i].tree, revisions[i].url,
                       revisions[i].commit);
-    if (candidate != NULL)
-        plan_set_candidate(plan, candidate);
-    return true;
+    return candidate == NULL || plan_set_candidate(plan, candidate, why);
 }
 
 static const struct flight_step_end *

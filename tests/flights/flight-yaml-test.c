@@ -248,9 +248,13 @@ changes(struct arena *arena)
                  FAULT_USAGE, "JOB:NAME=VALUE", "without a value");
     not_ok_fault(plan_set_runvar(&plan, arena, "p=x:1", &why), &why,
                  FAULT_USAGE, "JOB:NAME=VALUE", "the other way round");
-    plan_set_candidate(&plan, "c9");
-    is_str(plan_job_named(&plan, "p")->candidate, "c9",
-           "another candidate");
+    ok(plan_set_candidate(&plan, "c9", &why), "another candidate");
+    is_str(plan_job_named(&plan, "p")->candidate, "c9", "is set");
+    for (size_t i = 0; i < plan.job_count; i++)
+        plan.jobs[i].candidate = NULL;
+    not_ok_fault(plan_set_candidate(&plan, "c9", &why), &why, FAULT_CONFIG,
+                 "no job of the flight tests a candidate",
+                 "a candidate that nothing would test");
 }
 
 static void

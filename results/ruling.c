@@ -83,7 +83,8 @@ failure_text(struct found *f, const struct decide_failure *failure)
 }
 
 /* What evidence lays at the door of the lab is not the product's failure; it
- * is no pass either. */
+ * is no pass either. Nor is what broke as it broke with the baseline: of a lab
+ * that never boots anything, nothing is known. */
 static enum policy_kind
 failure_kind(const struct decide_failure *failure)
 {
@@ -93,7 +94,9 @@ failure_kind(const struct decide_failure *failure)
         return failure->lane == LANE_HOST || failure->lane == LANE_HARNESS
                    ? POLICY_ERRORED : POLICY_FAILED;
     case DECIDE_BLOCKER_FREE:
-        return POLICY_EXCUSED;
+        return failure->status == OUTCOME_BROKEN && failure->passed_in == 0
+                   && failure->allow == NULL
+                   ? POLICY_ERRORED : POLICY_EXCUSED;
     case DECIDE_BLOCKER_BROKEN:
     case DECIDE_BLOCKER_UNFINISHED:
     case DECIDE_BLOCKER_NONE:

@@ -93,6 +93,9 @@ findings(void)
               "10 B: pair=pass boot=pass migrate=pass\n"
               "passed pair boot\n",
               "hold: 1 errored", "the lab's fault holds it, under its name");
+    is_ruling("20 T: pair=broken boot=broken; x=pass y=pass\n"
+              "10 B: pair=broken boot=broken\npassed pair boot\n",
+              "hold: 1 errored", "also what broke with the baseline, too");
     is_ruling("20 T: pair=starved; x=pass y=pass\n"
               "10 B: pair=pass boot=pass migrate=pass\n",
               "hold: 1 missing", "a job that starved is missing, once");

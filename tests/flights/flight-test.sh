@@ -176,7 +176,7 @@ is "$(outcome_of "$f")" 'pass/play'
 ok 'it is blessed as it was intended'
 is "$(assay flight show "$f" --json | grep -c '"testid":')" 8
 ok 'its JSON has every step'
-all_free
+await 20 all_free
 ok 'its hosts are free'
 is "$(sql "select count(*) from assay.job a, assay.job b where a.flight = $f
     and b.flight = $f and a.job = 'one' and b.job = 'four'
@@ -248,7 +248,7 @@ ok 'the flight is aborted'
 sql "select reason from assay.job where flight = $f and job = 'waiting'" |
     grep -q 'enough of it'
 ok 'with the reason'
-all_free
+await 20 all_free
 ok 'the host is free'
 
 run_in_background abort
@@ -355,7 +355,7 @@ ok 'the job is broken, lane harness'
 is "$(sql "select status from assay.step where flight = $f
     and testid = 'gate'")" broken
 ok 'the step too'
-all_free
+await 20 all_free
 ok 'the host is free'
 
 # PostgreSQL is killed -----------------------------------------------------
@@ -466,7 +466,7 @@ console=$(pid_of assay-console)
 web=$(pid_of assay-web)
 runs "$console" && runs "$web"
 ok 'assay-console and assay-web outlived the assayd that was killed'
-is_up assay-console 1 && is_up assay-web 1
+await 20 is_up assay-console 1 && await 20 is_up assay-web 1
 ok 'they were ready'
 kill -KILL "$console"
 await 20 another assay-console "$console"

@@ -1,0 +1,72 @@
+#!/bin/bash
+# The gate on real Xen: a baseline that passes, a good revision that is pushed, two whose
+# hypervisor really fails, and one whose host loses its power under a step.
+. "${ASSAY_TOP_SRCDIR:?}/tests/e2e/e2e.sh"
+here=$top/tests/e2e
+work=$ASSAY_HOME/work bare=$ASSAY_HOME/xen.git
+
+try "the lab comes up" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
+try "a candidate is made" assay candidate add --deb bookworm --arch amd64 ||
+    bail "no candidate"
+git init -q "$work"
+git init -q --bare "$bare"
+# commit KIND: a new revision on the input; $rev is it.
+commit() {
+    echo "$1" >"$work/kind"
+    git -C "$work" add kind
+    git -C "$work" -c user.name=a -c user.email=a@example.org commit -q -m "$1"
+    rev=$(git -C "$work" rev-parse HEAD)
+    git -C "$work" push -q "$bare" HEAD:refs/heads/staging
+}
+output() { git -C "$bare" rev-parse refs/heads/master; }
+gate() { assay gate "$@" >"$ASSAY_HOME/gate.out" 2>"$ASSAY_HOME/gate.log"; }
+ruling() { assay gate status --json | jq -r '.. | .ruling? // empty' | head -n 1; }
+# reason FLIGHT: of its job.
+reason() { job_field "$1" brief .reason; }
+last_flight() { assay flight list --json | jq '[.. | .flight? // empty] | max'; }
+
+mkdir -p "$ASSAY_HOME/branches"
+cat >"$ASSAY_HOME/branches/xen.yaml" <<END
+branch: xen
+trees:
+  xen:
+    url: $bare
+    input: refs/heads/staging
+    output: refs/heads/master
+flight: $here/brief-flight.yaml
+candidate:
+  name: "xen-{short}"
+  make: [$here/make-candidate, "{revision}", "{candidate}"]
+END
+
+commit works
+git -C "$work" push -q "$bare" HEAD:refs/heads/master
+commit works-too
+gate run xen
+is $? 0 "the baseline is tested first"
+gate run xen
+is $? 0 "a good revision passes the gate"
+is "$(output)" "$rev" "and is pushed"
+good=$rev
+
+commit panics
+gate run xen
+is $? 1 "a hypervisor that panics at boot is held"
+is "$(output)" "$good" "and not pushed"
+like "$(assay report "$(last_flight)" 2>&1)" 'FATAL TRAP|Panic on CPU' "the report has the line"
+like "$(assay gate verify "$(ruling)" 2>&1)" 'failed +brief xen-boot' "and the decision has the cell"
+
+commit no-guest
+gate run xen
+is $? 1 "a hypervisor that takes no state of guests is held"
+is "$(output)" "$good" "and not pushed"
+like "$(assay gate verify "$(ruling)" 2>&1)" 'failed +brief guest-start/pvh' \
+    "for what fails in it, and not for what failed before"
+
+commit works-again
+touch "$ASSAY_HOME/lose-once"
+gate run xen
+is $? 0 "a host that loses its power is not held against a revision"
+is "$(output)" "$rev" "which is pushed"
+is "$(test -e "$ASSAY_HOME/lose-once" && echo unused)" "" "though its host was lost"
+like "$(assay flight list 2>&1)" 'broken' "and the lost flight is not hidden"

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/buf.h"
 #include "harness/cmd_text.h"
@@ -16,6 +17,7 @@
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/signals.h"
 
 #define WORDS_MAX 4             /* of a path */
 
@@ -413,6 +415,10 @@ cmd_main(const struct cmd_program *program, int argc, char **argv)
         if (status == 0)
             status = fault_exit_status(&why);
     }
+    /* Who asked us to stop may go on signalling, as timeout(1) and a terminal
+     * that hangs up do: whatever runs at a normal exit is not for that. */
+    if (signals_stop_asked() != 0)
+        _exit(status);
     return status;
 }
 

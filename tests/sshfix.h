@@ -89,17 +89,45 @@ sshfix_keys(struct sshfix *fix)
     buf_free(&out);
 }
 
+static bool
+sshfix_map(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Private mounts, and the same user as before. */
+static bool
+sshfix_unshare(void)
+{
+    unsigned uid = geteuid(), gid = getegid();
+    char users[40], groups[40];
+
+    if (uid == 0)
+        return unshare(CLONE_NEWNS) == 0;
+    snprintf(users, sizeof(users), "%u %u 1", uid, uid);
+    snprintf(groups, sizeof(groups), "%u %u 1", gid, gid);
+    return unshare(CLONE_NEWNS | CLONE_NEWUSER) == 0
+        && sshfix_map("/proc/self/setgroups", "deny")
+        && sshfix_map("/proc/self/uid_map", users)
+        && sshfix_map("/proc/self/gid_map", groups);
+}
+
 static NORETURN void
 sshfix_server(const struct sshfix *fix, const char *home, int report)
 {
     char port[40], key[400], log[400];
-    int flags = CLONE_NEWNS | (geteuid() != 0 ? CLONE_NEWUSER : 0), fd;
+    int fd;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(port, sizeof(port), "127.0.0.1:%d", fix->target.port);
     snprintf(key, sizeof(key), "%s/hostkey", fix->dir);
     snprintf(log, sizeof(log), "%s/log", fix->dir);
-    if (unshare(flags) != 0 ||
+    if (!sshfix_unshare() ||
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount(fix->home, home, NULL, MS_BIND, NULL) != 0) {
         (void)!write(report, "x", 1);

@@ -19,6 +19,8 @@
 #include "hosts/lab_ns.h"
 
 #define JOBS_MAX 64
+#define MINUTE_MS 60000
+#define DUTY_WORDS_MAX 5
 
 static const struct cmd_opt opts[] = {
     { "max-jobs", CMD_OPT_INT, "N", NULL, 1, 10000,
@@ -101,6 +103,44 @@ add_child(struct arena *arena, struct assayd_child_spec *children,
     };
 }
 
+/* What the site does by itself, in the order of names. */
+static const struct duty_row {
+    const char *name;
+    const char *words[DUTY_WORDS_MAX];  /* of "assay ..." */
+    int64_t every_ms;
+    const char *on;
+    int64_t limit_ms;
+} duty_rows[] = {
+    { NULL, { NULL }, 0, NULL, 0 }
+};
+
+static size_t
+add_duties(struct arena *arena,
+           struct assayd_duty_spec duties[static ARRAY_LEN(duty_rows)])
+{
+    struct fault why = FAULT_INIT;
+    char *assay = NULL;
+    size_t count = 0;
+
+    if (!home_program(arena, "assay", &assay, &why)) {
+        log_fault(LOG_LEVEL_WARN, &why, "does nothing by itself");
+        return 0;
+    }
+    for (const struct duty_row *row = duty_rows; row->name != NULL; row++) {
+        const char **argv =
+            arena_alloc(arena, (DUTY_WORDS_MAX + 2) * sizeof *argv);
+
+        argv[0] = assay;
+        for (size_t i = 0; i < DUTY_WORDS_MAX; i++)
+            argv[i + 1] = row->words[i];
+        duties[count++] = (struct assayd_duty_spec){
+            .name = row->name, .argv = argv, .every_ms = row->every_ms,
+            .on = row->on, .limit_ms = row->limit_ms,
+        };
+    }
+    return count;
+}
+
 /* The machines of the virtual lab share this one's processors. */
 static int
 jobs_max(const struct cmd_call *call)
@@ -119,9 +159,11 @@ serve(struct cmd_call *call, struct arena *arena, struct fault *why)
 {
     static struct main_state m;     /* handles outlive this frame */
     struct assayd_child_spec children[ASSAYD_CHILDREN_MAX];
+    struct assayd_duty_spec duties[ARRAY_LEN(duty_rows)];
     const char *mend[] = { NULL, "--mend", NULL };
     struct assayd_spec spec = { .clock = clock_system(),
-                                .children = children, .mend_argv = mend };
+                                .children = children, .duties = duties,
+                                .mend_argv = mend };
     const char *home;
     char *program = NULL;
     struct utsname uts;
@@ -145,6 +187,7 @@ serve(struct cmd_call *call, struct arena *arena, struct fault *why)
         add_child(arena, children, &spec.child_count, "assay-console", true);
     if (!cmd_flag(call, "no-web"))
         add_child(arena, children, &spec.child_count, "assay-web", false);
+    spec.duty_count = add_duties(arena, duties);
     if (uv_loop_init(&m.loop) != 0)
         return fault_set(why, FAULT_SYSTEM, "make a loop");
     if (!proc_watch_init(&m.loop, why) || !watch_signals(&m, why))

@@ -49,6 +49,7 @@ struct assayd {
     struct assayd_runners *runners;
     struct assayd_child children[ASSAYD_CHILDREN_MAX];
     size_t children_left;       /* not gone yet, while stopping */
+    struct assayd_duties *duties;
     bool stopping, children_stopping, ended;
 };
 
@@ -90,6 +91,7 @@ drain(struct assayd *a)
     while (a->db != NULL && db_notified(a->db, channel, payload)) {
         if (strcmp(payload, "step") != 0 && strcmp(payload, "boot") != 0)
             ask_round(a);
+        assayd_duties_event(a->duties, payload);
     }
     if (a->db != NULL && !db_is_alive(a->db)) {
         struct fault why = FAULT_INIT;
@@ -220,6 +222,7 @@ session_lost(struct assayd *a, const struct fault *why)
     db_close(a->db);
     a->db = NULL;
     a->session = SESSION_LOST;
+    assayd_duties_lead(a->duties, false);
     session_open(a);
 }
 
@@ -308,6 +311,7 @@ round_do(struct assayd *a, struct arena *arena, struct fault *why)
 
     if (!lead(a, why))
         return false;
+    assayd_duties_lead(a->duties, a->session == SESSION_LEADS);
     if (a->session != SESSION_LEADS)
         return true;
     return reap(a, why) && assayd_db_jobs(a->db, arena, &jobs, why) &&
@@ -386,6 +390,7 @@ end(struct assayd *a)
     uv_close((uv_handle_t *)&a->beat_timer, NULL);
     uv_close((uv_handle_t *)&a->mend_timer, NULL);
     uv_close((uv_handle_t *)&a->stop_timer, NULL);
+    assayd_duties_close(a->duties);
     a->stopped(a->owner);
 }
 
@@ -410,7 +415,8 @@ stop_poll(uv_timer_t *timer)
         assayd_runners_stop(a->runners);    /* grace of the adopted */
         return;
     }
-    if (a->children_stopping || proc_is_active(&a->mend))
+    if (assayd_duties_run(a->duties) || a->children_stopping ||
+        proc_is_active(&a->mend))
         return;
     a->children_stopping = true;
     a->children_left = a->spec->child_count;
@@ -437,6 +443,7 @@ assayd_stop(struct assayd *a)
     (void)uv_timer_stop(&a->mend_timer);
     proc_stop(&a->mend);
     assayd_runners_stop(a->runners);
+    assayd_duties_stop(a->duties);
     must(uv_timer_start(&a->stop_timer, stop_poll, 0, STOP_POLL_MS) == 0);
 }
 
@@ -474,6 +481,7 @@ assayd_new(uv_loop_t *loop, const struct assayd_spec *spec,
         free(a);
         return NULL;
     }
+    a->duties = assayd_duties_new(loop, spec->duties, spec->duty_count);
     a->runners = assayd_runners_new(loop, spec->clock, &spec->runners,
                                     runner_gone, a);
     for (size_t i = 0; i < spec->child_count; i++)
@@ -491,5 +499,6 @@ assayd_free(struct assayd *a)
     if (a == NULL)
         return;
     assayd_runners_free(a->runners);
+    assayd_duties_free(a->duties);
     free(a);
 }

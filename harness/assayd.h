@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 #include "harness/assayd_child.h"
+#include "harness/assayd_duties.h"
 #include "harness/assayd_jobs.h"
 #include "harness/attr.h"
 
@@ -23,6 +24,8 @@ struct assayd_spec {
     struct assayd_runners_spec runners;
     const struct assayd_child_spec *children;
     size_t child_count;         /* at most ASSAYD_CHILDREN_MAX */
+    const struct assayd_duty_spec *duties;
+    size_t duty_count;
     /* Makes the database reachable again (starts the private cluster), in a
      * process of its own since that blocks. */
     const char *const *mend_argv;

@@ -1,5 +1,5 @@
-/* tests/harness/duties-test.c - what a site does by itself: when, on what, never
- * two of one at a time, and how it ends. Real programs. */
+/* tests/harness/duties-test.c - what a site does by itself: when, on what,
+ * never two of one at a time, and how it ends. Real programs. */
 #include <config.h>
 
 #include "harness/assayd_duties.h"

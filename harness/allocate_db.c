@@ -29,7 +29,11 @@ static const struct query Q_HOSTS = { "list the hosts",
     "with flags as ("
     " select host, count(*) as n, string_agg(flag, chr(31)) as list"
     " from assay.host_flag group by host)"
-    " select h.host, h.arch, h.class, h.state, coalesce(f.list, ''),"
+    " select h.host, h.arch, h.class,"
+    "  case when h.state = 'suspect' and exists (select"
+    "    from assay.host_check c where c.host = h.host"
+    "    and c.flight = $1::bigint and c.ended_at is null)"
+    "   then 'good' else h.state end, coalesce(f.list, ''),"
     "  case when t.task is not null then"
     "   'held by ' || t.kind || ' ' || t.refkey || ', task ' || t.task"
     "   || ', since ' || to_char(a.begun_at, 'HH24:MI:SS') || ' UTC' end,"
@@ -45,7 +49,7 @@ static const struct query Q_HOSTS = { "list the hosts",
     " left join assay.allocation a"
     "  on a.host = h.host and a.ended_at is null"
     " left join assay.task t on t.task = a.task"
-    " order by coalesce(f.n, 0), h.host", 0, 8 };
+    " order by coalesce(f.n, 0), h.host", 1, 8 };
 /* Nobody waits for ever behind a stuck session. */
 static const struct query Q_MINE = { "check the task's lock",
     "select exists (select from assay.task_lock l"
@@ -54,9 +58,12 @@ static const struct query Q_MINE = { "check the task's lock",
     "             and t.ended_at is null)"
     " and set_config('lock_timeout', '5000', true) is not null", 1, 1 };
 static const struct query Q_LOCK = { "lock the chosen hosts",
-    "select host from assay.host"
-    " where host = any ($1::text[]) and state = 'good'"
-    " order by host for no key update", 1, 1 };
+    "select host from assay.host h"
+    " where host = any ($1::text[]) and (state = 'good'"
+    "  or (state = 'suspect' and exists (select from assay.host_check c"
+    "   where c.host = h.host and c.flight = $2::bigint"
+    "   and c.ended_at is null)))"
+    " order by host for no key update", 2, 1 };
 static const struct query Q_BUSY = { "look at the chosen hosts again",
     "select count(*) from assay.allocation"
     " where host = any ($1::text[]) and ended_at is null", 1, 1 };
@@ -107,13 +114,16 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
     struct arena *arena = &choice->arena;
     struct match_host *host;
     struct db_rows *rows = NULL;
-    const char *state, *owner;
+    const char *state, *owner, *params[1];
+    char flight[24];
     bool lockless;
     int i;
 
     arena_free(arena);
     choice->held = false;
-    if (!db_run(db, &Q_HOSTS, NULL, &rows, why))
+    snprintf(flight, sizeof(flight), "%" PRId64, choice->flight);
+    params[0] = choice->job != NULL ? flight : NULL;
+    if (!db_run(db, &Q_HOSTS, params, &rows, why))
         return false;
     choice->host_count = db_rows_count(rows);
     choice->hosts = arena_alloc(arena, ((size_t)choice->host_count + 1)
@@ -172,12 +182,12 @@ explain(const struct choice *choice, struct fault *why)
 /* Everything is checked before anything is written. */
 static bool
 check_tx(struct db *db, struct choice *choice, const char *task,
-         struct fault *why)
+         const char *flight, struct fault *why)
 {
     struct buf names = BUF_INIT;
     struct db_rows *mine = NULL, *locked = NULL, *busy = NULL;
     const char *const params[] = { task };
-    const char *list[1];
+    const char *list[2];
     bool ok;
     int i;
 
@@ -187,6 +197,7 @@ check_tx(struct db *db, struct choice *choice, const char *task,
                  choice->hosts[choice->chosen[i]].name);
     buf_addc(&names, '}');
     list[0] = buf_text(&names);
+    list[1] = flight;
     ok = db_run(db, &Q_MINE, params, &mine, why);
     if (ok && !db_bool(mine, 0, 0))
         ok = fault_set(why, FAULT_LOST,
@@ -214,7 +225,8 @@ claim_tx(struct db *db, void *arg, struct fault *why)
     snprintf(task, sizeof(task), "%" PRId64, choice->task);
     snprintf(flight, sizeof(flight), "%" PRId64, choice->flight);
     choice->raced = false;
-    if (!check_tx(db, choice, task, why))
+    if (!check_tx(db, choice, task, choice->job != NULL ? flight : NULL,
+                  why))
         return false;
     for (i = 0; !choice->raced && i < choice->role_count; i++) {
         params[0] = choice->hosts[choice->chosen[i]].name;

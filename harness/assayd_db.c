@@ -23,7 +23,10 @@ static const struct query Q_JOBS = {
     "   where a.flight = j.flight and a.job = j.job"
     "   and a.ended_at is null),"
     " t.pid, t.node, t.pid_start,"
-    " r.role, r.arch, array_to_string(r.flags, ','), r.same_class, r.preset"
+    " r.role, r.arch, array_to_string(r.flags, ','), r.same_class,"
+    " r.preset, exists (select from assay.host_check c"
+    "  where c.flight = j.flight and c.host = r.preset"
+    "  and c.ended_at is null)"
     " from assay.flight f"
     " join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing', 'running')"
@@ -43,7 +46,7 @@ static const struct query Q_JOBS = {
     " where f.finished_at is null"
     "  and (f.blessing <> 'constructing' or f.abort_reason is not null)"
     " order by f.priority, j.flight, j.created_at, j.job, r.position",
-    0, 16
+    0, 17
 };
 
 static const struct query Q_HOSTS = {
@@ -212,6 +215,7 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
         role->flags = split(arena, db_text(rows, i, 13));
         role->same_class = (int)db_int(rows, i, 14, 0);
         role->host = text_in(arena, rows, i, 15);
+        role->check = db_bool(rows, i, 16);
     }
     db_rows_free(rows);
     return true;
@@ -236,7 +240,8 @@ assayd_db_hosts(struct db *db, struct arena *arena, struct assayd_hosts *out,
         host->arch = text_in(arena, rows, i, 1);
         host->class = text_in(arena, rows, i, 2);
         host->never = strcmp(db_text(rows, i, 3), "retired") == 0;
-        if (strcmp(db_text(rows, i, 3), "good") != 0)
+        host->suspect = strcmp(db_text(rows, i, 3), "suspect") == 0;
+        if (strcmp(db_text(rows, i, 3), "good") != 0 && !host->suspect)
             host->obstacle = "its state";
         else if (db_bool(rows, i, 4))
             host->obstacle = "it is busy";

@@ -72,7 +72,9 @@ may_take(const struct match *match, int role, int host)
 {
     const struct match_host *h = &match->hosts[host];
 
-    if (h->never || (!match->ever && h->obstacle != NULL))
+    if (h->never
+        || (!match->ever && (h->obstacle != NULL
+                             || (h->suspect && !match->roles[role].check))))
         return false;
     if (match->class_of[role] != NULL
         && strcmp(match->class_of[role], h->class) != 0)
@@ -198,6 +200,7 @@ explain_host(const struct match_host *host, const struct task_role *roles,
     start = line->len;
     if (fit)
         buf_adds(line, host->obstacle != NULL ? host->obstacle
+                 : host->suspect ? "its state is suspect"
                  : "free, but there are not enough like it");
     for (i = 0; i < role_count && !fit; i++) {
         buf_reset(&reason);

@@ -15,6 +15,7 @@ struct match_host {
     const char *const *flags;   /* NULL-terminated */
     const char *obstacle;       /* why it cannot be had now, or NULL */
     bool never;                 /* and never will */
+    bool suspect;               /* only to be checked */
 };
 
 /* Whether the host has what the role asks for, free or not. */

@@ -29,7 +29,10 @@ static const struct query Q_WAITS = { "plan-waits",
     "select j.flight, j.job, j.recipe, f.branch, f.priority,"
     " (extract(epoch from f.created_at) * 1000)::bigint,"
     " r.role, r.arch, array_to_string(r.flags, chr(31)), r.same_class,"
-    " r.preset"
+    " r.preset, exists (select from assay.host_check c"
+    "  join assay.host h on h.host = c.host and h.state = 'suspect'"
+    "  where c.flight = j.flight and c.host = r.preset"
+    "  and c.ended_at is null)"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing')"
     " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
@@ -41,7 +44,7 @@ static const struct query Q_WAITS = { "plan-waits",
     "   on d.flight = n.needs_flight and d.job = n.needs_job"
     "   where n.flight = j.flight and n.job = j.job"
     "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
-    " order by j.flight, j.job, r.position, r.role", 0, 11 };
+    " order by j.flight, j.job, r.position, r.role", 0, 12 };
 
 static const struct query Q_NEEDS = { "plan-needs",
     "select n.flight, n.job, n.needs_flight, n.needs_job"
@@ -221,6 +224,7 @@ load_waits(struct db *db, struct arena *arena, struct plan_facts *facts,
         role->flags = list_in(arena, rows, i, 8);
         role->same_class = (int)db_int(rows, i, 9, 0);
         role->host = text_in(arena, rows, i, 10);
+        role->check = db_bool(rows, i, 11);
     }
     db_rows_free(rows);
     return true;

@@ -195,6 +195,7 @@ make_job(struct maker *m, int w, struct planner_job *job)
         .queued_ms = wait->queued_ms,
         .not_before_ms = wait->needs_until_ms,
         .needs = wait->needs, .need_count = wait->need_count,
+        .check = wait->role_count > 0 && wait->roles[0].check,
     };
     make_leans(m, wait, job);
 }

@@ -366,8 +366,7 @@ make_base(struct planner_work *work)
         const struct planner_host *host = &in->hosts[h];
 
         planner_time_init(&work->base[h], in->now_ms,
-                          host->out != NULL || host->retired ? 0
-                                                             : host->count);
+                          host->retired ? 0 : host->count);
     }
     for (int q = 0; q < in->quota_count; q++)
         planner_time_init(&work->base_quotas[q], in->now_ms,

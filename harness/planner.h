@@ -88,6 +88,7 @@ struct planner_job {
     int diverse;                /* > 0: other hosts than those of this group */
     bool preempts;              /* may stop preemptable holders */
     bool superseded;            /* nobody wants the result any more */
+    bool check;                 /* of hosts: those that are out will do */
 };
 
 /* Somebody has it now. */

@@ -102,7 +102,8 @@ list_candidates(struct planner_work *work, const struct planner_job *job,
         bool wanted = false;
 
         if (in->hosts[host].retired
-            || (reach != REACH_EVER && in->hosts[host].out != NULL)
+            || (reach != REACH_EVER && in->hosts[host].out != NULL
+                && !job->check)
             || (leaning_only && work->lean_bias[host] >= 0)
             || (taken != NULL && planner_set_has(taken, host)))
             continue;
@@ -637,7 +638,7 @@ planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
         int host = hosts[u];
 
         work->used[host]++;
-        free = work->in->hosts[host].out == NULL
+        free = (work->in->hosts[host].out == NULL || job->check)
             && !work->in->hosts[host].retired
             && role_takes(work, &job->roles[work->unit_role[u]], host)
             && planner_time_least(&work->hosts[host], start_ms,

@@ -225,7 +225,8 @@ planner_explain(const struct planner_in *in, const struct planner_plan *plan,
         line->which = -1;
         if (!fits(in, job, h)) {
             line->obstacle = PLANNER_UNFIT;
-        } else if (in->hosts[h].out != NULL || in->hosts[h].retired) {
+        } else if ((in->hosts[h].out != NULL && !job->check)
+                   || in->hosts[h].retired) {
             line->obstacle = PLANNER_OUT;
         } else {
             way.bits[h] = planner_set_new(arena, way.all);

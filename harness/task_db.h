@@ -59,7 +59,8 @@ MUST_CHECK bool task_is_live(struct db *db, int64_t task, bool *live_out,
  * the caller frees each) or fails with FAULT_CONFLICT saying in detail, a line
  * a host, why each was rejected; nothing is held then. Roles with the same
  * 'same_class' > 0 get hosts of one equivalence class. Hosts of dead tasks
- * are taken over; only a host whose state is good is given. FAULT_NOT_FOUND
+ * are taken over; only a host whose state is good is given, or suspect to the
+ * flight that checks it (assay.host_check). FAULT_NOT_FOUND
  * when no set of hosts could ever do, FAULT_LOST when this connection does not
  * hold the task. Also fills job_role.host of that flight and job; a 'job' of
  * NULL means none. */
@@ -69,6 +70,7 @@ struct task_role {
     const char *host;           /* a preset host, or NULL */
     const char *const *flags;   /* NULL-terminated, or NULL */
     int same_class;
+    bool check;                 /* of its host's health: suspect will do */
 };
 MUST_CHECK bool task_allocate(struct db *db, int64_t task, int64_t flight,
                               const char *job,

@@ -10,14 +10,15 @@ static const char *const none[] = { NULL };
 static const char *const xen[] = { "xen", NULL };
 static const char *const xen_hap[] = { "xen", "hap", NULL };
 
-#define HOST(name, arch, class, flags) { name, arch, class, flags, NULL, false }
+#define HOST(name, arch, class, flags) \
+    { name, arch, class, flags, NULL, false, false }
 
 static const struct match_host farm[] = {
     HOST("a1", "amd64", "a", xen_hap), HOST("a2", "amd64", "a", xen),
     HOST("b1", "amd64", "b", xen), HOST("b2", "amd64", "b", xen_hap),
     HOST("m1", "arm64", "m", xen),
-    { "x1", "amd64", "x", xen_hap, "its state is bad", false },
-    { "old", "i386", "y", none, "its state is retired", true },
+    { "x1", "amd64", "x", xen_hap, "its state is bad", false, false },
+    { "old", "i386", "y", none, "its state is retired", true, false },
 };
 
 static void
@@ -40,14 +41,14 @@ check(const char *what, const struct task_role *roles, int count, bool ever,
 static void
 test_one(void)
 {
-    const struct task_role any = { "h", NULL, NULL, NULL, 0 };
-    const struct task_role arm = { "h", "arm64", NULL, xen, 0 };
-    const struct task_role hap = { "h", "amd64", NULL, xen_hap, 0 };
-    const struct task_role named = { "h", NULL, "b2", NULL, 0 };
-    const struct task_role wrong = { "h", "arm64", "b2", NULL, 0 };
-    const struct task_role bad = { "h", NULL, "x1", NULL, 0 };
-    const struct task_role retired = { "h", NULL, "old", NULL, 0 };
-    const struct task_role lost = { "h", NULL, "nowhere", NULL, 0 };
+    const struct task_role any = { "h", NULL, NULL, NULL, 0, false };
+    const struct task_role arm = { "h", "arm64", NULL, xen, 0, false };
+    const struct task_role hap = { "h", "amd64", NULL, xen_hap, 0, false };
+    const struct task_role named = { "h", NULL, "b2", NULL, 0, false };
+    const struct task_role wrong = { "h", "arm64", "b2", NULL, 0, false };
+    const struct task_role bad = { "h", NULL, "x1", NULL, 0, false };
+    const struct task_role retired = { "h", NULL, "old", NULL, 0, false };
+    const struct task_role lost = { "h", NULL, "nowhere", NULL, 0, false };
 
     check("the first that fits", &any, 1, false, "a1");
     check("by architecture", &arm, 1, false, "m1");
@@ -64,25 +65,27 @@ static void
 test_sets(void)
 {
     const struct task_role displaced[] = {
-        { "any", "amd64", NULL, NULL, 0 },
-        { "wants a1", NULL, "a1", NULL, 0 },
+        { "any", "amd64", NULL, NULL, 0, false },
+        { "wants a1", NULL, "a1", NULL, 0, false },
     };
     const struct task_role pair[] = {
-        { "src", "amd64", NULL, xen_hap, 1 },
-        { "dst", "amd64", NULL, xen, 1 },
+        { "src", "amd64", NULL, xen_hap, 1, false },
+        { "dst", "amd64", NULL, xen, 1, false },
     };
     const struct task_role two_hap[] = {
-        { "src", "amd64", NULL, xen_hap, 1 },
-        { "dst", "amd64", NULL, xen_hap, 1 },
+        { "src", "amd64", NULL, xen_hap, 1, false },
+        { "dst", "amd64", NULL, xen_hap, 1, false },
     };
     const struct task_role two_pairs[] = {
-        { "1", NULL, NULL, xen, 1 }, { "2", NULL, NULL, xen, 1 },
-        { "3", NULL, NULL, xen, 2 }, { "4", NULL, NULL, xen, 2 },
+        { "1", NULL, NULL, xen, 1, false }, { "2", NULL, NULL, xen, 1, false },
+        { "3", NULL, NULL, xen, 2, false }, { "4", NULL, NULL, xen, 2, false },
     };
     const struct task_role five[] = {
-        { "1", "amd64", NULL, NULL, 0 }, { "2", "amd64", NULL, NULL, 0 },
-        { "3", "amd64", NULL, NULL, 0 }, { "4", "amd64", NULL, NULL, 0 },
-        { "5", "amd64", NULL, NULL, 0 },
+        { "1", "amd64", NULL, NULL, 0, false },
+        { "2", "amd64", NULL, NULL, 0, false },
+        { "3", "amd64", NULL, NULL, 0, false },
+        { "4", "amd64", NULL, NULL, 0, false },
+        { "5", "amd64", NULL, NULL, 0, false },
     };
 
     check("a picky role moves another along", displaced, 2, false, "a2 a1");
@@ -98,16 +101,39 @@ static void
 test_class_after_misfit(void)
 {
     const struct match_host hosts[] = {
-        { "bad", "amd64", "a", xen, "its state is bad", false },
+        { "bad", "amd64", "a", xen, "its state is bad", false, false },
         HOST("plain", "amd64", "a", none),
         HOST("good", "amd64", "a", xen),
     };
-    const struct task_role role = { "h", "amd64", NULL, xen, 1 };
+    const struct task_role role = { "h", "amd64", NULL, xen, 1, false };
     int out[1] = { -1 };
 
     ok(host_match(hosts, (int)ARRAY_LEN(hosts), &role, 1, false, out),
        "a class whose first hosts do not fit");
     is_int(out[0], 2, "gives the one that does");
+}
+
+static void
+test_suspect(void)
+{
+    const struct match_host hosts[] = {
+        { .name = "a", .arch = "amd64", .class = "c", .flags = xen,
+          .suspect = true },
+    };
+    const struct task_role job = { .role = "h", .arch = "amd64" };
+    const struct task_role check = { .role = "h", .host = "a",
+                                     .check = true };
+    struct buf said = BUF_INIT;
+    int out[1] = { -1 };
+
+    ok(!host_match(hosts, 1, &job, 1, false, out),
+       "a suspect host is not given");
+    ok(host_match(hosts, 1, &job, 1, true, out), "but may be again");
+    ok(host_match(hosts, 1, &check, 1, false, out),
+       "it is to the job that checks it");
+    host_match_explain(hosts, 1, &job, 1, 1, &said);
+    is_str(buf_text(&said), "a: its state is suspect\n", "others are told");
+    buf_free(&said);
 }
 
 /* A thousand hosts, and an impossible wish: an answer at once. */
@@ -123,7 +149,7 @@ test_size(void)
         hosts[i] = (struct match_host)HOST("h", "amd64", "c", xen);
     hosts[7].flags = xen_hap;
     for (i = 0; i < 12; i++)
-        roles[i] = (struct task_role){ "r", "amd64", NULL, xen, 1 };
+        roles[i] = (struct task_role){ "r", "amd64", NULL, xen, 1, false };
     ok(host_match(hosts, COUNT, roles, 12, false, out), "12 of 1,000");
     roles[10].flags = xen_hap;
     roles[11].flags = xen_hap;
@@ -135,8 +161,8 @@ static void
 test_explain(void)
 {
     const struct task_role roles[] = {
-        { "h", "amd64", NULL, xen_hap, 0 },
-        { "i", "arm64", "m2", NULL, 0 },
+        { "h", "amd64", NULL, xen_hap, 0, false },
+        { "i", "arm64", "m2", NULL, 0, false },
     };
     struct buf out = BUF_INIT;
 
@@ -163,6 +189,7 @@ main(void)
     test_one();
     test_sets();
     test_class_after_misfit();
+    test_suspect();
     test_size();
     test_explain();
     return tap_done();

@@ -319,7 +319,8 @@ check_slot(const struct planner_in *in, int j,
             h = slot->hosts[unit];
             if (!planner_set_has(in->sets[job->roles[r].set].bits, h))
                 return "has a host that does not fit";
-            if (in->hosts[h].out != NULL || in->hosts[h].retired)
+            if ((in->hosts[h].out != NULL && !job->check)
+                || in->hosts[h].retired)
                 return "has a host that is out";
             if (job->roles[r].same_class > 0 && class >= 0
                 && in->hosts[h].class != class)

@@ -173,6 +173,42 @@ many_hosts(void)
 }
 
 static void
+checks(void)
+{
+    static const struct planner_host hosts[] = {
+        { .name = "a", .count = 1, .out = "suspect" },
+        { .name = "b", .count = 1 },
+    };
+    struct planner_in in = { .hosts = hosts, .host_count = 2 };
+    static uint64_t a_bits = 1, b_bits = 2, both_bits = 3;
+    static const struct planner_set sets_of[] = {
+        { &a_bits }, { &b_bits }, { &both_bits },
+    };
+    static const struct planner_role a = { 0, 1, 0 }, both = { 2, 1, 0 };
+    struct planner_job jobs[] = {
+        JOB(&both, 100, .priority = -1), JOB(&both, 100),
+        JOB(&a, 50, .check = true), JOB(&a, 50),
+    };
+    struct planner_plan plan;
+    struct planner_why reasons;
+
+    in.sets = sets_of;
+    in.set_count = (int)ARRAY_LEN(sets_of);
+    in.now_ms = NOW;
+    in.jobs = jobs;
+    in.job_count = (int)ARRAY_LEN(jobs);
+    for (int j = 0; j < in.job_count; j++)
+        jobs[j].id = j;
+    planner_make(&in, &arena, &plan);
+    ok(planlab_check(&in, &plan, &arena) == NULL, "a plan with a check");
+    is_int(plan.slots[1].start_ms, 1100, "a host that is out is not given");
+    is_int(plan.slots[2].start_ms, 1000, "but to the job that checks it");
+    is_int(plan.slots[3].verdict, PLANNER_STUCK, "others wait for that");
+    planner_explain(&in, &plan, 2, &arena, &reasons);
+    is_int(reasons.hosts[0].obstacle, PLANNER_FREE, "nothing is in its way");
+}
+
+static void
 backfill(void)
 {
     static const struct planner_hold holds[] = {
@@ -616,6 +652,7 @@ main(void)
     order();
     fair();
     many_hosts();
+    checks();
     backfill();
     reuse_and_leans();
     quotas_and_groups();

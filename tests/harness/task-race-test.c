@@ -29,9 +29,12 @@ static struct shared {
     atomic_int claims, refusals, doubles, errors;
 } *shared;
 
-static const struct task_role one[] = { { "host", NULL, "h0", NULL, 0 } };
+static const struct task_role one[] = {
+    { "host", NULL, "h0", NULL, 0, false }
+};
 static const struct task_role two[] = {
-    { "src", "amd64", NULL, NULL, 1 }, { "dst", "amd64", NULL, NULL, 1 },
+    { "src", "amd64", NULL, NULL, 1, false },
+    { "dst", "amd64", NULL, NULL, 1, false },
 };
 
 struct race {

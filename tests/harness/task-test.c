@@ -17,9 +17,12 @@
 #include "tests/pgfix.h"
 
 static const char *const xen[] = { "xen", NULL };
-static const struct task_role one[] = { { "host", "amd64", NULL, xen, 0 } };
+static const struct task_role one[] = {
+    { "host", "amd64", NULL, xen, 0, false }
+};
 static const struct task_role pair[] = {
-    { "src", "amd64", NULL, xen, 1 }, { "dst", "amd64", NULL, xen, 1 },
+    { "src", "amd64", NULL, xen, 1, false },
+    { "dst", "amd64", NULL, xen, 1, false },
 };
 
 static int64_t
@@ -148,13 +151,14 @@ static void
 test_allocate(void)
 {
     static const char *const gpu[] = { "gpu", NULL };
-    const struct task_role bad[] = { { "h", NULL, "bad1", NULL, 0 } };
-    const struct task_role no_gpu[] = { { "h", NULL, NULL, gpu, 0 } };
+    const struct task_role bad[] = { { "h", NULL, "bad1", NULL, 0, false } };
+    const struct task_role no_gpu[] = { { "h", NULL, NULL, gpu, 0, false } };
     const struct task_role three[] = {
-        { "1", "amd64", NULL, xen, 1 }, { "2", "amd64", NULL, xen, 1 },
-        { "3", "amd64", NULL, xen, 1 },
+        { "1", "amd64", NULL, xen, 1, false },
+        { "2", "amd64", NULL, xen, 1, false },
+        { "3", "amd64", NULL, xen, 1, false },
     };
-    const struct task_role arm[] = { { "h", "arm64", NULL, NULL, 0 } };
+    const struct task_role arm[] = { { "h", "arm64", NULL, NULL, 0, false } };
     struct fault why = FAULT_INIT;
     struct db *db = pgfix_open("test"), *other = pgfix_open("test");
     char *hosts[3] = { NULL, NULL, NULL };
@@ -540,7 +544,7 @@ test_server_restart(void)
     ok(task_is_live(other, task, &live, &why) && live, "and lives");
     not_ok_fault(task_allocate(db, task, 0, NULL,
                                (const struct task_role[]){
-                                   { "h", NULL, hosts[0], NULL, 0 } },
+                                   { "h", NULL, hosts[0], NULL, 0, false } },
                                1, hosts + 1, &why), &why, FAULT_CONFLICT,
                  "no hosts are free", "its host is still its own");
     free_names(hosts, 1);

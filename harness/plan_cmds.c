@@ -140,12 +140,17 @@ add_hosts(struct plan_facts *facts, struct arena *arena, const char *like,
 {
     int host = find_host(facts, like, why);
     struct match_host *hosts;
+    int64_t *trouble_ms;
 
     if (host < 0)
         return false;
     hosts = arena_alloc(arena, (size_t)(facts->host_count + count)
                                * sizeof *hosts);
     memcpy(hosts, facts->hosts, (size_t)facts->host_count * sizeof *hosts);
+    trouble_ms = arena_alloc(arena, (size_t)(facts->host_count + count)
+                                    * sizeof *trouble_ms);
+    memcpy(trouble_ms, facts->trouble_ms,
+           (size_t)facts->host_count * sizeof *trouble_ms);
     for (int i = 0; i < count; i++) {
         struct match_host *more = &hosts[facts->host_count++];
 
@@ -155,6 +160,7 @@ add_hosts(struct plan_facts *facts, struct arena *arena, const char *like,
         more->never = false;
     }
     facts->hosts = hosts;
+    facts->trouble_ms = trouble_ms;
     return true;
 }
 

@@ -21,8 +21,10 @@ static const struct query Q_NOW = { "plan-now",
 static const struct query Q_HOSTS = { "plan-hosts",
     "select h.host, h.arch, h.class, h.state,"
     " (select string_agg(g.flag, chr(31)) from assay.host_flag g"
-    "  where g.host = h.host)"
-    " from assay.host h order by h.host", 0, 5 };
+    "  where g.host = h.host),"
+    " (least(coalesce(t.weight, 0), 6) * 600000)::bigint"
+    " from assay.host h left join assay.host_trouble t on t.host = h.host"
+    " order by h.host", 0, 6 };
 
 /* One row a role. */
 static const struct query Q_WAITS = { "plan-waits",
@@ -155,6 +157,7 @@ load_hosts(struct db *db, struct arena *arena, struct plan_facts *facts,
         return false;
     facts->host_count = db_rows_count(rows);
     facts->hosts = ROOM(facts->host_count, struct match_host);
+    facts->trouble_ms = ROOM(facts->host_count, int64_t);
     for (int i = 0; i < facts->host_count; i++) {
         struct match_host *host = &facts->hosts[i];
         const char *state = text_in(arena, rows, i, 3);
@@ -166,6 +169,7 @@ load_hosts(struct db *db, struct arena *arena, struct plan_facts *facts,
         if (strcmp(state, "good") != 0)
             host->obstacle = arena_printf(arena, "its state is %s", state);
         host->flags = list_in(arena, rows, i, 4);
+        facts->trouble_ms[i] = db_int(rows, i, 5, 0);
     }
     db_rows_free(rows);
     return true;

@@ -50,6 +50,9 @@ struct plan_length {
 struct plan_facts {
     int64_t now_ms;             /* of the server, since the Unix epoch */
     struct match_host *hosts;   /* obstacle: its state */
+    int64_t *trouble_ms;        /* of each: what a job that ends so much later
+                                 * elsewhere is still better off by; 10
+                                 * minutes a fresh mark, an hour at most */
     int host_count;
     struct plan_wait *waits;
     int wait_count;

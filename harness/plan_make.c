@@ -163,9 +163,11 @@ make_leans(struct maker *m, const struct plan_wait *wait,
         there = plan_length_find(facts, 'h', wait->job, host->name);
         if (there == NULL)
             there = plan_length_find(facts, 'c', wait->job, host->class);
-        if (fits && there != NULL)
+        if (fits && (there != NULL || facts->trouble_ms[h] > 0))
             leans[job->lean_count++] = (struct planner_lean){
-                .host = h, .run_ms = there->mean_ms + there->sd_ms,
+                .host = h, .run_ms = there == NULL ? 0
+                    : there->mean_ms + there->sd_ms,
+                .bias_ms = facts->trouble_ms[h],
             };
     }
     job->leans = leans;

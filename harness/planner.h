@@ -59,7 +59,9 @@ struct planner_role {
 struct planner_lean {
     int host;
     int64_t run_ms;             /* there; 0: as anywhere */
-    int64_t bias_ms;            /* < 0: worth waiting so much longer for */
+    int64_t bias_ms;            /* < 0: worth waiting so much longer for; > 0:
+                                 * another one is better that ends the job
+                                 * less than that later */
 };
 
 struct planner_job {

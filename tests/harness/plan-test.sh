@@ -86,5 +86,22 @@ has 'is in the plan' "$(assay plan)" 'blockage'
 assay host unblock x1
 has 'of no host' "$(assay host lease zz --for 1h --why x 2>&1)" \
     'there is no host zz'
+
+# Infrastructure that failed on a host is a preference against it.
+where() { # JOB
+    assay plan | sed -n "s/^job 2\\.$1  *now.* \\(a[0-9]\\).*/\\1/p"
+}
+assay db psql -- -qXc "insert into assay.host (host, arch, firmware, class,
+    config, source) values ('a2', 'arm64', 'uefi', 'a', '{}', 't')"
+first=$(where arm)
+has 'two hosts would do' "-$first-" -a
+[ "$first" = a1 ] && other=a2 || other=a1
+assay db psql -- -qXc "insert into assay.host_mark (host, flight, job, reason)
+    values ('$first', 2, 'arm', 'no DHCP')"
+has 'a host with a mark is left to others' "$(where arm)" "$other"
+assay db psql -- -qXc "insert into assay.host_health (host, was, state, who,
+    why, last_of_class) values ('$first', 'bad', 'good', 'eve', 'mended',
+    false)"
+has 'until it was mended' "$(where arm)" "$first"
 echo "1..$n"
 [ "$failed" = 1 ] || pgfix_passed=yes

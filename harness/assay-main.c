@@ -9,6 +9,7 @@
 #include "flights/retest_cmds.h"
 #include "flights/gate_cmds.h"
 #include "flights/probe_cmds.h"
+#include "flights/tend_cmds.h"
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
@@ -68,6 +69,7 @@ static const struct cmd *const tables[] = {
     sim_cmds,
     stats_cmds,
     step_cmds,
+    tend_cmds,
     verdict_cmds,
     NULL,
 };

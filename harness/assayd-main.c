@@ -111,6 +111,7 @@ static const struct duty_row {
     const char *on;
     int64_t limit_ms;
 } duty_rows[] = {
+    { "tend hosts", { "host", "tend" }, 60000, "flight", 300000 },
     { NULL, { NULL }, 0, NULL, 0 }
 };
 

@@ -7,6 +7,7 @@
  *   artefacts/AB/CD...  files by SHA-256
  *   consoles/HOST/  console logs and their index
  *   flights/N/JOB/  step logs, private directories, attachments
+ *   sites/          what a site does with its hosts by itself: assay-site(5)
  *   branches/       what this site's gate watches: its own files
  *   gate/BRANCH/    decisions
  *   trees/          repositories of branches, bare

@@ -91,7 +91,7 @@ run_judge(struct cmd_call *call, struct fault *why)
     size_t i;
     bool ok;
 
-    ok = db_open("assay", &db, why) && health_judge(db, &list, why);
+    ok = db_open("assay", &db, why) && health_judge(db, NULL, &list, why);
     if (ok && cmd_json(call))
         ok = json_print(list, stdout, why);
     else if (ok)

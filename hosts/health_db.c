@@ -5,12 +5,14 @@
 
 #include <stdio.h>
 
+#include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/log.h"
+#include "harness/notice.h"
 
-#define RESULT_COLUMNS 2
+#define RESULT_COLUMNS 6
 
 /* The row of the host is locked, and the others of its class are looked at
  * then, so that two that are judged together are not both spared of being the
@@ -39,8 +41,13 @@ static const struct query Q_SET = {
     "   from old, peers"
     "   where exists (select from new) or $4::text is distinct from ("
     "     select x.why from assay.host_health x where x.host = old.host"
-    "      order by x.health desc limit 1)) "
-    "select exists (select from new), peers.n = 0 from old, peers",
+    "      order by x.health desc limit 1)"
+    "  returning health) "
+    "select exists (select from new), peers.n = 0,"
+    "  (select health from noted), old.state, old.class,"
+    "  (select p.value from assay.host_property p"
+    "    where p.host = old.host and p.name = 'mail')"
+    " from old, peers",
     5, RESULT_COLUMNS
 };
 
@@ -59,7 +66,9 @@ static const struct query Q_JUDGE = {
     "      order by j.finished_at desc, j.flight desc, j.job desc) as n"
     "  from assay.job_role r"
     "  join assay.job j on j.flight = r.flight and j.job = r.job"
-    "  join assay.host h on h.host = r.host and h.state in ('good', 'suspect')"
+    "  join assay.host h on h.host = r.host"
+    "   and h.state in ('good', 'suspect')"
+    "   and ($3::text is null or h.site = $3::text)"
     "  where j.finished_at > coalesce((select max(x.at)"
     "      from assay.host_health x"
     "      where x.host = r.host and x.state = 'good' and x.was <> 'good'),"
@@ -86,7 +95,7 @@ static const struct query Q_JUDGE = {
     " having count(distinct (s.flight, s.job)) >= $1::int"
     "  and (select count(*) from reliable r where r.host = s.host)"
     "      >= $2::int"
-    " order by s.host", 2, 4
+    " order by s.host", 3, 4
 };
 static const struct query Q_HISTORY = {
     "health_history",
@@ -101,10 +110,58 @@ static const struct query Q_STATE = {
     "select state from assay.host where host = $1::text", 1, 1
 };
 
-bool
-health_set(struct db *db, const struct health_order *order,
-           struct health_done *done_out, struct fault *why)
+/* Whoever looks after hosts hears what was written down. */
+static bool
+tell(struct db *db, const struct health_order *order,
+     const struct db_rows *rows, struct fault *why)
 {
+    bool changed = db_bool(rows, 0, 0), last = db_bool(rows, 0, 1);
+    const char *was = db_text(rows, 0, 3), *mail = db_text(rows, 0, 5);
+    const char *people[] = { mail, NULL };
+    struct buf about = BUF_INIT, subject = BUF_INIT, body = BUF_INIT;
+    bool ok;
+
+    if (db_text(rows, 0, 2) == NULL
+        || (changed && strcmp(was, order->state) == 0))
+        return true;
+    buf_addf(&about, "host %s", order->host);
+    if (changed)
+        buf_addf(&subject, "host %s is %s, was %s", order->host,
+                 order->state, was);
+    else
+        buf_addf(&subject, "host %s stays %s", order->host, was);
+    buf_addf(&body, "%s: %s\n", order->who, order->why);
+    if (last && !changed)
+        buf_addf(&body, "It should be %s, but it is the last good host of "
+                 "class %s.\n", order->state, db_text(rows, 0, 4));
+    else if (last && strcmp(order->state, "good") != 0)
+        buf_addf(&body, "No good host of class %s is left.\n",
+                 db_text(rows, 0, 4));
+    {
+        const struct notice notice = {
+            .kind = "host", .about = buf_text(&about),
+            .cause = db_text(rows, 0, 2), .subject = buf_text(&subject),
+            .body = buf_text(&body), .people = mail == NULL ? NULL : people,
+        };
+
+        ok = notice_add(db, &notice, NULL, why);
+    }
+    buf_free(&about);
+    buf_free(&subject);
+    buf_free(&body);
+    return ok;
+}
+
+struct setting {
+    const struct health_order *order;
+    struct health_done done;
+};
+
+static bool
+set_tx(struct db *db, void *arg, struct fault *why)
+{
+    struct setting *setting = arg;
+    const struct health_order *order = setting->order;
     const char *params[] = { order->host, order->state, order->who,
                              order->why,
                              order->spare_last ? "true" : "false" };
@@ -114,11 +171,24 @@ health_set(struct db *db, const struct health_order *order,
     ok = db_run(db, &Q_SET, params, &rows, why);
     if (ok && db_rows_count(rows) == 0)
         ok = fault_set(why, FAULT_NOT_FOUND, "no host '%s'", order->host);
-    if (ok && done_out != NULL) {
-        done_out->changed = db_bool(rows, 0, 0);
-        done_out->last_of_class = db_bool(rows, 0, 1);
+    if (ok) {
+        setting->done.changed = db_bool(rows, 0, 0);
+        setting->done.last_of_class = db_bool(rows, 0, 1);
+        ok = tell(db, order, rows, why);
     }
     db_rows_free(rows);
+    return ok;
+}
+
+bool
+health_set(struct db *db, const struct health_order *order,
+           struct health_done *done_out, struct fault *why)
+{
+    struct setting setting = { .order = order };
+    bool ok = db_transact(db, set_tx, &setting, why);
+
+    if (ok && done_out != NULL)
+        *done_out = setting.done;
     return ok;
 }
 
@@ -185,10 +255,11 @@ judge_one(struct db *db, const struct db_rows *rows, int row, json_t *list,
 }
 
 bool
-health_judge(struct db *db, json_t **list_out, struct fault *why)
+health_judge(struct db *db, const char *site, json_t **list_out,
+             struct fault *why)
 {
     char least_runs[16], least_candidates[16];
-    const char *params[] = { least_runs, least_candidates };
+    const char *params[] = { least_runs, least_candidates, site };
     struct db_rows *rows = NULL;
     json_t *list = json_array();
     bool ok;

@@ -27,17 +27,19 @@ struct health_done {
     bool last_of_class;
 };
 
-/* Sets the state and writes it down, in one statement. FAULT_NOT_FOUND when
- * there is no such host. */
+/* Sets the state, writes it down and notes that people are to hear of it
+ * (harness/notice.h), in one transaction. FAULT_NOT_FOUND when there is no such
+ * host. */
 MUST_CHECK bool health_set(struct db *db, const struct health_order *order,
                            struct health_done *done_out, struct fault *why);
 /* The power of 'host' did not obey: it is bad, if it was good or suspect. */
 MUST_CHECK bool health_power_failed(struct db *db, const char *host,
                                     const char *text, struct fault *why);
-/* The second rule over all hosts: an array of objects host, class, runs,
- * candidates, quarantined, last_of_class of those it is about. */
-MUST_CHECK bool health_judge(struct db *db, json_t **list_out,
-                             struct fault *why);
+/* The second rule over the hosts of a site, or (NULL) all: an array of objects
+ * host, class, runs, candidates, quarantined, last_of_class of those it is
+ * about. */
+MUST_CHECK bool health_judge(struct db *db, const char *site,
+                             json_t **list_out, struct fault *why);
 /* What was written down, the newest first, of one host or, with NULL, of all:
  * an array of objects host, at, was, state, who, why, last_of_class. */
 MUST_CHECK bool health_history(struct db *db, const char *host, int count,

@@ -3,6 +3,7 @@
 
 #include "hosts/host_db.h"
 
+#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
@@ -11,6 +12,7 @@
 #include "harness/yaml.h"
 #include "hosts/host_yaml.h"
 #include "hosts/probe.h"
+#include "hosts/site.h"
 
 /* Rows that stay are updated, not made anew: an insert cannot see what the
  * same statement deletes. */
@@ -18,14 +20,19 @@ static const struct query Q_LOAD = {
     "host_db_load",
     "with h as ("
     "  insert into assay.host (host, site, arch, firmware, class, config,"
-    "         source)"
+    "         source, state)"
     "  values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::jsonb,"
-    "          $7::text)"
+    "          $7::text, $10::text)"
     "  on conflict (host) do update set site = excluded.site,"
     "     arch = excluded.arch, firmware = excluded.firmware,"
     "     class = excluded.class, config = excluded.config,"
     "     source = excluded.source, updated_at = now()"
-    "  returning host), "
+    "  returning host, xmax = 0 as fresh), "
+    "noted as (insert into assay.host_health (host, was, state, who, why,"
+    "    last_of_class)"
+    "  select h.host, 'new', $10::text, 'assay',"
+    "    'no check has passed on it yet', false"
+    "   from h where h.fresh and $10::text <> 'good'), "
     "old_p as (delete from assay.host_property p"
     "   where p.host = $1::text and not $8::jsonb ? p.name"
     "     and not starts_with(p.name, '" PROBE_PREFIX "')), "
@@ -36,7 +43,7 @@ static const struct query Q_LOAD = {
     "  on conflict (host, name) do update set value = excluded.value) "
     "insert into assay.host_flag (host, flag)"
     " select h.host, e.value from h, jsonb_array_elements_text($9::jsonb) e"
-    " on conflict do nothing", 9, 0
+    " on conflict do nothing", 10, 0
 };
 static const struct query Q_TWINS = {
     "host_db_twins",
@@ -105,6 +112,7 @@ static const struct query Q_FOUND = {
 
 struct load {
     struct host_file *const *files;
+    const char **states;        /* of those that are new */
     size_t count;
 };
 
@@ -117,8 +125,15 @@ dump(const json_t *value)
     return text;
 }
 
+static const char *
+site_of(const struct host_file *file)
+{
+    return file->site == NULL ? "lab" : file->site;
+}
+
 static bool
-load_one(struct db *db, const struct host_file *file, struct fault *why)
+load_one(struct db *db, const struct host_file *file, const char *state,
+         struct fault *why)
 {
     json_t *config = host_yaml_config(file), *properties = json_object();
     json_t *flags = json_array();
@@ -135,9 +150,9 @@ load_one(struct db *db, const struct host_file *file, struct fault *why)
     flag_text = dump(flags);
     {
         const char *params[] = {
-            file->host, file->site == NULL ? "lab" : file->site, file->arch,
-            file->firmware, file->class, config_text, file->path,
-            property_text, flag_text,
+            file->host, site_of(file), file->arch, file->firmware,
+            file->class, config_text, file->path, property_text, flag_text,
+            state,
         };
 
         ok = db_run(db, &Q_LOAD, params, NULL, why);
@@ -159,7 +174,7 @@ load_all(struct db *db, void *arg, struct fault *why)
     bool ok = true;
 
     for (size_t i = 0; ok && i < load->count; i++)
-        ok = load_one(db, load->files[i], why);
+        ok = load_one(db, load->files[i], load->states[i], why);
     ok = ok && db_run(db, &Q_TWINS, NULL, &rows, why);
     if (ok && db_rows_count(rows) > 0)
         ok = fault_set(why, FAULT_CONFIG, "%s %s is that of hosts %s",
@@ -173,9 +188,20 @@ bool
 host_db_load(struct db *db, struct host_file *const *files, size_t count,
              struct fault *why)
 {
+    struct arena arena = ARENA_INIT;
     struct load load = { .files = files, .count = count };
+    struct site site;
+    bool ok = true;
 
-    return db_transact(db, load_all, &load, why);
+    load.states = arena_alloc(&arena, (count + 1) * sizeof *load.states);
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = site_load(site_of(files[i]), &arena, &site, why);
+        load.states[i] = ok && site.checks != NULL && site.checks->newcomers
+            ? "suspect" : "good";
+    }
+    ok = ok && db_transact(db, load_all, &load, why);
+    arena_free(&arena);
+    return ok;
 }
 
 static bool

@@ -23,7 +23,8 @@ struct host {
 };
 
 /* Loads all files in one transaction; a host that exists is replaced, its
- * state and history stay. */
+ * state and history stay. One that is new is good, or suspect where its site
+ * checks those (hosts/site.h). */
 MUST_CHECK bool host_db_load(struct db *db, struct host_file *const *files,
                              size_t count, struct fault *why);
 

@@ -1,4 +1,5 @@
-/* tests/fuzz/gate-fuzz.c - any bytes as a ruling, a branch's file, a policy. */
+/* tests/fuzz/gate-fuzz.c - any bytes as a ruling, and as the file of a branch,
+ * a policy, a site. */
 #include <config.h>
 
 #include "tests/fuzz/fuzz.h"
@@ -6,6 +7,7 @@
 #include "flights/branch.h"
 #include "harness/arena.h"
 #include "harness/fault.h"
+#include "hosts/site.h"
 #include "results/ruling.h"
 
 static void
@@ -26,6 +28,7 @@ files(const char *data, size_t bytes, struct arena *arena)
     struct fault why = FAULT_INIT;
     struct policy policy;
     struct branch branch;
+    struct site site;
 
     if (policy_parse("f", data, bytes, arena, &policy, &why))
         must(policy.rule_count > 0);
@@ -35,6 +38,12 @@ files(const char *data, size_t bytes, struct arena *arena)
         must(branch.varies != NULL && branch.varies->input != NULL);
     else
         must(why.kind == FAULT_CONFIG && strncmp(why.text, "/f:", 3) == 0);
+    if (site_parse("/s", data, bytes, arena, &site, &why))
+        must(site.checks == NULL
+             || (site.checks->branch == NULL)
+                != (site.checks->candidate == NULL));
+    else
+        must(why.kind == FAULT_CONFIG && strncmp(why.text, "/s:", 3) == 0);
 }
 
 int

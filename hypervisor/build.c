@@ -21,13 +21,16 @@
 #include "harness/proc.h"
 #include "harness/signals.h"
 #include "harness/strv.h"
+#include "hypervisor/build_cc.h"
 #include "hypervisor/build_recipe.h"
 #include "hypervisor/build_root.h"
 
 #define TOOL_LIMIT_MS 20000
 #define LOCK_POLL_MS 300
+#define BIN "%s/.bin"           /* of the build's directory */
 #define LOG_MAX_BYTES (256u << 20)
-#define CCACHE_BIN "/usr/lib/ccache"
+/* Changes whenever the same inputs give other files than before. */
+#define BUILDER_VERSION 2
 
 struct run {
     const struct build_order *order;
@@ -40,7 +43,9 @@ struct run {
     char *log;
     int log_fd;
     int64_t until_ms;           /* mono */
-    char **env;
+    const char *path;           /* where programs are looked up */
+    char **env;                 /* all of it */
+    char tools_sha256[65];      /* of their versions */
 };
 
 static PRINTF_LIKE(2, 3) void
@@ -95,24 +100,48 @@ tree_dir(const struct run *run, unsigned i)
                         run->order->recipe->trees[i]);
 }
 
-/* Only what the recipe says, and what every program needs: the operator's own
- * CFLAGS are no input. */
+/* The compiler's prefix when it is not for this machine; or NULL. */
+static const char *
+cross_prefix(const struct run *run)
+{
+    return run->of_arch == NULL ? NULL
+        : pair_value(run->of_arch->environment,
+                     run->of_arch->environment_count, "CROSS_COMPILE");
+}
+
+/* Nothing of the operator's own is an input, but what the recipe says and what
+ * every program needs. */
 static void
 make_env(struct run *run)
 {
-    static const char *const unset[] = {
-        "CC", "CFLAGS", "CPPFLAGS", "CXX", "CXXFLAGS", "LDFLAGS",
-        "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
-    };
+    const struct build_recipe *recipe = run->order->recipe;
+    unsigned i;
+
+    run->path = pair_value(recipe->environment, recipe->environment_count,
+                           "PATH");
+    if (run->path == NULL)
+        run->path = BUILD_CC_PATH;
+    for (i = 0; i < recipe->environment_count; i++)
+        add_env(run, recipe->environment[i].key,
+                recipe->environment[i].value);
+    for (i = 0; run->of_arch != NULL
+         && i < run->of_arch->environment_count; i++)
+        add_env(run, run->of_arch->environment[i].key,
+                run->of_arch->environment[i].value);
+    add_env(run, "LC_ALL", "C");
+    add_env(run, "PATH", run->path);
+}
+
+/* And what only the steps see. */
+static void
+make_step_env(struct run *run)
+{
     const struct build_recipe *recipe = run->order->recipe;
     long cpus = run->order->jobs > 0 ? run->order->jobs
         : sysconf(_SC_NPROCESSORS_ONLN);
-    const char *path = getenv("PATH"), *name;
+    const char *name;
     unsigned i;
 
-    for (i = 0; i < ARRAY_LEN(unset); i++)
-        if (getenv(unset[i]) != NULL)
-            add_env(run, unset[i], "");
     for (i = 0; i < recipe->trees_count; i++) {
         name = recipe->trees[i];
         add_env(run, arena_printf(run->arena, "ASSAY_TREE_%s", name),
@@ -124,22 +153,32 @@ make_env(struct run *run)
     add_env(run, "ASSAY_JOBS", arena_printf(run->arena, "%ld", cpus));
     add_env(run, "ASSAY_KCONFIG", arena_printf(run->arena, "%s/kconfig",
                                                run->dir));
-    add_env(run, "LC_ALL", "C");
-    if (run->order->root == NULL && fs_exists(CCACHE_BIN)) {
-        add_env(run, "PATH", arena_printf(run->arena, CCACHE_BIN ":%s",
-                                          path == NULL ? "/usr/bin:/bin"
-                                                       : path));
-        add_env(run, "CCACHE_DIR", home_path(run->arena, "cache/ccache"));
-        add_env(run, "CCACHE_BASEDIR", run->dir);
-        add_env(run, "CCACHE_NOHASHDIR", "1");
-    }
-    for (i = 0; i < recipe->environment_count; i++)
-        add_env(run, recipe->environment[i].key,
-                recipe->environment[i].value);
-    for (i = 0; run->of_arch != NULL
-         && i < run->of_arch->environment_count; i++)
-        add_env(run, run->of_arch->environment[i].key,
-                run->of_arch->environment[i].value);
+    add_env(run, "HOME", run->dir);
+    add_env(run, "PATH", arena_printf(run->arena, BIN ":%s", run->dir,
+                                      run->path));
+    add_env(run, "CCACHE_DIR", home_path(run->arena, "cache/ccache"));
+    add_env(run, "CCACHE_BASEDIR", run->dir);
+    add_env(run, "CCACHE_COMPILERCHECK",
+            arena_printf(run->arena, "string:%s", run->tools_sha256));
+}
+
+/* The command as it is started: in the root if there is one, with that
+ * environment and no other. For strv_free(). */
+static char **
+command(const struct run *run, const char *cwd, const char *const *argv)
+{
+    char **in_root = build_root_argv(&run->root, run->dir, cwd, argv);
+    char **out = NULL;
+    size_t i;
+
+    strv_add(&out, "env");
+    strv_add(&out, "-i");
+    for (i = 0; run->env[i] != NULL; i++)
+        strv_add(&out, run->env[i]);
+    for (i = 0; in_root[i] != NULL; i++)
+        strv_add(&out, in_root[i]);
+    strv_free(in_root);
+    return out;
 }
 
 /* Inputs ------------------------------------------------------------------ */
@@ -148,9 +187,7 @@ make_env(struct run *run)
 static const char *
 tool_name(const struct run *run, const char *tool)
 {
-    const char *prefix = run->of_arch == NULL ? NULL
-        : pair_value(run->of_arch->environment,
-                     run->of_arch->environment_count, "CROSS_COMPILE");
+    const char *prefix = cross_prefix(run);
 
     if (tool[0] != '+')
         return tool;
@@ -167,10 +204,10 @@ add_tool(const struct run *run, const char *tool, json_t *tools,
     const char *argv[] = { name, "--version", NULL };
     struct proc_spec spec = PROC_SPEC_INIT;
     struct buf text = BUF_INIT;
-    char **in_root = build_root_argv(&run->root, NULL, "/", argv);
+    char **whole = command(run, "/", argv);
     bool ok;
 
-    spec.argv = strv_const(in_root);
+    spec.argv = strv_const(whole);
     ok = proc_run_spec(&spec, NULL, 0, TOOL_LIMIT_MS, &text, NULL, why);
     if (ok) {
         buf_adds(&text, "");
@@ -182,9 +219,19 @@ add_tool(const struct run *run, const char *tool, json_t *tools,
         fault_hint(why, "install it, or build in a clean root: "
                    "--root bookworm");
     }
-    strv_free(in_root);
+    strv_free(whole);
     buf_free(&text);
     return ok;
+}
+
+static void
+hash_json(const json_t *json, char hex[static 65])
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+
+    must(text != NULL);
+    sha256_hex(text, strlen(text), hex);
+    free(text);
 }
 
 static bool
@@ -194,7 +241,6 @@ make_inputs(struct run *run, json_t **out, struct fault *why)
     json_t *inputs = json_object(), *trees = json_object();
     json_t *tools = json_object(), *kconfig = json_array();
     const char *const *line = run->order->kconfig;
-    char *text;
     unsigned i;
     bool ok = true;
 
@@ -204,7 +250,8 @@ make_inputs(struct run *run, json_t **out, struct fault *why)
         json_array_append_new(kconfig, json_string(*line));
     for (i = 0; ok && i < recipe->tools_count; i++)
         ok = add_tool(run, recipe->tools[i], tools, why);
-    json_put_int(inputs, "assay-build", 1);
+    hash_json(tools, run->tools_sha256);
+    json_put_int(inputs, "assay-build", BUILDER_VERSION);
     json_put_text(inputs, "recipe", recipe->name);
     json_put_text(inputs, "recipe-sha256", recipe->sha256);
     json_put_text(inputs, "arch", run->arch);
@@ -215,10 +262,7 @@ make_inputs(struct run *run, json_t **out, struct fault *why)
         json_put_text(inputs, "root", run->order->root);
         json_put_text(inputs, "root-packages", run->root.packages_sha256);
     }
-    text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS);
-    must(text != NULL);
-    sha256_hex(text, strlen(text), run->key);
-    free(text);
+    hash_json(inputs, run->key);
     if (ok)
         *out = inputs;
     else
@@ -299,7 +343,7 @@ run_step(struct run *run, const struct build_step *step, bool *pass_out,
         ? (const char *const *)step->run : shell;
     struct proc_spec spec = PROC_SPEC_INIT;
     struct proc_status status = { PROC_END_NONE, 0 };
-    char **list = NULL, **in_root;
+    char **list = NULL, **whole;
     const char *cwd = tree_dir(run, 0);
     int64_t left = run->until_ms - clock_mono_ms(clock_system());
     unsigned i;
@@ -308,9 +352,8 @@ run_step(struct run *run, const struct build_step *step, bool *pass_out,
     tell(run, "%s", step->step);
     for (i = 0; i < (step->run_count > 0 ? step->run_count : 4); i++)
         strv_add(&list, argv[i]);
-    in_root = build_root_argv(&run->root, run->dir, cwd, strv_const(list));
-    spec.argv = strv_const(in_root);
-    spec.env_add = strv_const(run->env);
+    whole = command(run, cwd, strv_const(list));
+    spec.argv = strv_const(whole);
     spec.cwd = cwd;
     spec.fds[1] = spec.fds[2] = run->log_fd;
     ok = dprintf(run->log_fd, "--- %s\n", step->step) > 0
@@ -325,7 +368,7 @@ run_step(struct run *run, const struct build_step *step, bool *pass_out,
                   "its limit", step->step);
         fault_hint(why, "the log is %s", run->log);
     }
-    strv_free(in_root);
+    strv_free(whole);
     strv_free(list);
     return ok;
 }
@@ -434,7 +477,10 @@ work(struct run *run, struct build *build, struct end *end,
                              why);
     }
     ok = ok && fs_write_file(arena_printf(run->arena, "%s/kconfig", run->dir),
-                             0644, buf_text(&kconfig), kconfig.len, why);
+                             0644, buf_text(&kconfig), kconfig.len, why)
+        && build_cc_make(run->root.dir == NULL ? "" : run->root.dir,
+                         run->path, cross_prefix(run), run->dir,
+                         arena_printf(run->arena, BIN, run->dir), why);
     end->pass = true;
     for (i = 0; ok && end->pass && i < recipe->steps_count; i++)
         ok = run_step(run, &recipe->steps[i], &end->pass, end, why);
@@ -564,6 +610,7 @@ prepare(struct run *run, struct fault *why)
           || strcmp(run->arch, build_machine_arch()) != 0)
         return fault_set(why, FAULT_USAGE, "build '%s' is not for %s",
                          recipe->name, run->arch);
+    make_env(run);
     return home_get(&home, why)
         && fs_mkdirs(home_path(run->arena, "cache/builds"), 0755, why)
         && (run->order->root == NULL
@@ -577,8 +624,7 @@ build_run(struct db *db, const struct build_order *order,
           struct arena *arena, struct build *out, bool *reused_out,
           struct fault *why)
 {
-    struct run run = { .order = order, .arena = arena, .log_fd = -1,
-                       .env = strv_copy(NULL) };
+    struct run run = { .order = order, .arena = arena, .log_fd = -1 };
     json_t *inputs = NULL;
     int lock_fd = -1;
     bool ok;
@@ -589,7 +635,7 @@ build_run(struct db *db, const struct build_order *order,
         goto out;
     run.dir = home_path(arena, "cache/builds/%.16s", run.key);
     run.log = arena_printf(arena, "%s.log", run.dir);
-    make_env(&run);
+    make_step_env(&run);
     ok = lock(&run, &lock_fd, why)
         && (order->again || find_done(&run, db, out, reused_out, why));
     if (!ok || *reused_out)
@@ -622,6 +668,7 @@ build_find(struct db *db, const struct build_order *order,
     ok = prepare(&run, why) && make_inputs(&run, &inputs, why)
         && find_done(&run, db, out, found_out, why);
     json_decref(inputs);
+    strv_free(run.env);
     build_root_close(&run.root);
     return ok;
 }

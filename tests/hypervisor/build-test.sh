@@ -153,6 +153,41 @@ is 'unless it is asked for' $((before + 1)) "$(count)"
 run build show "$id"
 like 'show says what it was made of' "tree small = $broken"
 
+# Where it is built and by whom is no input.
+git init -q -b main "$ASSAY_HOME/c"
+printf 'const char *f(void)\n{\n    return __FILE__;\n}\n' >"$ASSAY_HOME/c/f.c"
+git -C "$ASSAY_HOME/c" add -A
+git -C "$ASSAY_HOME/c" commit -q -m c
+cat >"$ASSAY_HOME/c.yaml" <<END
+build: c
+description: an object with debug information, and the environment
+trees: [c]
+tools: [gcc]
+kconfig: config
+steps:
+  - step: compile
+    sh: |
+      cp "\$ASSAY_KCONFIG" config
+      gcc -g -c "\$PWD/f.c" -o f.o
+      echo "\${OPERATOR-nobody} \${CFLAGS-none}" >who
+outputs:
+  - {part: xen, path: f.o}
+  - {part: kernel, path: who}
+END
+OPERATOR=me CFLAGS=-O3
+export OPERATOR CFLAGS
+run tree add c "$ASSAY_HOME/c"
+run build run "$ASSAY_HOME/c.yaml" --tree main --json
+one=$(field '.parts[] | select(.part == "xen") | .sha256')
+is "the operator's environment is kept out" \
+    "$(echo 'nobody none' | sha256sum | cut -d' ' -f1)" \
+    "$(field '.parts[] | select(.part == "kernel") | .sha256')"
+run build run "$ASSAY_HOME/c.yaml" --tree main --kconfig a=y --json
+is 'equal sources are equal objects, wherever they are built' "false $one" \
+    "$(field '(.reused | tostring) + " "
+        + (.parts[] | select(.part == "xen") | .sha256)')"
+unset OPERATOR CFLAGS
+
 # Revisions at once.
 run build run "$recipe" --tree "$first,$broken,$first" --parallel 2 --json
 is 'several: one fails, one passes' '1 pass fail' \

@@ -74,6 +74,44 @@ static const struct cmd *const tables[] = {
     NULL,
 };
 
+static const struct cmd_group groups[] = {
+    { "to begin with", "doctor", NULL },
+    { NULL, "lab", "a virtual lab on this machine" },
+    { NULL, "candidate", "builds of the hypervisor to be tested" },
+    { NULL, "flight", "jobs that test a candidate together" },
+    { NULL, "report", NULL },
+    { "which commit may become the release candidate", "gate",
+      "test what is new on a branch, push what passed" },
+    { NULL, "verdict", NULL },
+    { "whose fault it is", "bisect", "the commit that broke it" },
+    { NULL, "issue", "known causes of failures" },
+    { NULL, "pattern", "what lines of consoles and logs mean" },
+    { NULL, "flake", "what passes only sometimes" },
+    { NULL, "stats", "numbers that regress" },
+    { "what a flight left", "job", "one job of a flight" },
+    { NULL, "logs", NULL },
+    { NULL, "history", "the evidence, to move it" },
+    { "the pool", "host", "machines that jobs run on" },
+    { NULL, "plan", NULL },
+    { NULL, "sim", NULL },
+    { NULL, "netboot", "DHCP and TFTP for a site's hosts" },
+    { "what is tested, and how", "recipe", "lists of steps" },
+    { NULL, "step", "the programs of a recipe" },
+    { NULL, "tree", "git repositories" },
+    { NULL, "build", "from a tree to a candidate" },
+    { "in a step", "on", NULL },
+    { NULL, "put", NULL },
+    { NULL, "get", NULL },
+    { NULL, "boot", NULL },
+    { NULL, "power", NULL },
+    { NULL, "expect", NULL },
+    { NULL, "mark", NULL },
+    { NULL, "console", NULL },
+    { "the site", "service", "the controller, assayd" },
+    { NULL, "db", "PostgreSQL, private or given" },
+    { NULL, NULL, NULL },
+};
+
 int
 main(int argc, char **argv)
 {
@@ -82,6 +120,7 @@ main(int argc, char **argv)
         .help = "Says, with evidence, whether this revision of a hypervisor "
                 "may become the next\nrelease candidate.",
         .tables = tables,
+        .groups = groups,
     };
 
     return cmd_main(&program, argc, argv);

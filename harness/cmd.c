@@ -20,6 +20,8 @@
 #include "harness/signals.h"
 
 #define WORDS_MAX 4             /* of a path */
+#define LIKE_MAX 31             /* bytes of a word that may be meant */
+#define LIKE_FAR 3              /* letters that it may differ in */
 
 struct value {
     bool given;
@@ -279,11 +281,75 @@ usage_fault(const struct cmd_program *program, const char *path,
     return fault_exit_status(why);
 }
 
+/* How many single letters, and swaps of two, lie between the words: Damerau and
+ * Levenshtein's optimal string alignment. Long words are far from all. */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t rows[3][LIKE_MAX + 1], *before = rows[0], *last = rows[1],
+           *now = rows[2], *swap, m = strlen(a), n = strlen(b);
+
+    if (m > LIKE_MAX || n > LIKE_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++)
+        last[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        now[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+            best = last[j] + 1 < best ? last[j] + 1 : best;
+            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+        swap = before;
+        before = last;
+        last = now;
+        now = swap;
+    }
+    return last[n];
+}
+
+/* The word below 'group' that was likely meant by 'word', in 'out'. */
+static bool
+likely(const struct cmd_program *program, const char *group, const char *word,
+       char out[static LIKE_MAX + 1])
+{
+    size_t skip = strlen(group), best = SIZE_MAX;
+    const struct cmd *const *table, *cmd;
+
+    for (table = program->tables; *table != NULL; table++) {
+        for (cmd = *table; cmd->path != NULL; cmd++) {
+            const char *name = cmd->path + skip + (skip > 0);
+            char known[LIKE_MAX + 1];
+            size_t far;
+
+            if (cmd->access == CMD_HIDDEN
+                || strncmp(cmd->path, group, skip) != 0
+                || (skip > 0 && cmd->path[skip] != ' ')
+                || strcspn(name, " ") > LIKE_MAX)
+                continue;
+            (void)snprintf(known, sizeof(known), "%.*s",
+                           (int)strcspn(name, " "), name);
+            far = distance(word, known);
+            if (far < best && far <= strlen(known) / 2 && far <= LIKE_FAR) {
+                best = far;
+                memcpy(out, known, sizeof(known));
+            }
+        }
+    }
+    return best != SIZE_MAX;
+}
+
 static int
 no_such_row(const struct cmd_program *program, int argc, char **argv,
             const char *group)
 {
     struct fault why = FAULT_INIT;
+    char meant[LIKE_MAX + 1];
     size_t skip = 0;
     const char *p;
 
@@ -303,6 +369,10 @@ no_such_row(const struct cmd_program *program, int argc, char **argv,
     else
         fault_set(&why, FAULT_USAGE, "there is no subcommand '%s%s%s'", group,
                   group[0] != '\0' ? " " : "", argv[skip]);
+    if (argv[skip][0] != '-' && likely(program, group, argv[skip], meant))
+        fault_hint(&why, "'%s%s%s' is near; '%s%s%s --help' lists them all",
+                   group, group[0] != '\0' ? " " : "", meant, program->name,
+                   group[0] != '\0' ? " " : "", group);
     return usage_fault(program, group, &why);
 }
 

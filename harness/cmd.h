@@ -46,12 +46,23 @@ struct cmd {
     const char *text;           /* paragraphs for --help, or NULL */
 };
 
+/* The first words of the subcommands in the order in which --help shows them.
+ * A row with a title begins a part of the list. */
+struct cmd_group {
+    const char *title;          /* "the daily work"; NULL: as before */
+    const char *name;           /* "flight"; NULL ends a table */
+    const char *help;           /* of all below the word; NULL: it is a
+                                 * subcommand, whose own line is shown */
+};
+
 /* A program: its name, what it is, and its tables. One with a single row
  * whose path is "" has no subcommands (assayd, assay-job). */
 struct cmd_program {
     const char *name;
     const char *help;
     const struct cmd *const *tables;    /* NULL-terminated */
+    const struct cmd_group *groups;     /* of every first word that is not
+                                         * hidden; NULL without subcommands */
 };
 
 /* Parses, runs, prints faults. Returns the exit status. Handles --help,

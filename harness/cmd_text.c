@@ -65,19 +65,60 @@ print_rows(const struct rows *rows, FILE *to)
                 rows->list[i]->help);
 }
 
+/* "...: abort, create, ...", indented where it is continued. */
+static void
+print_group(const struct cmd_program *program, const struct cmd_group *group,
+            int width, FILE *to)
+{
+    struct rows rows = { NULL, 0, 0 };
+    const struct cmd *own = cmd_find(program, group->name);
+    struct buf text = BUF_INIT;
+    const char *between = ": ", *p;
+    size_t len = strlen(group->name), room = HELP_COLUMNS - 4 - (size_t)width;
+
+    must(group->help != NULL || own != NULL);
+    buf_adds(&text, group->help != NULL ? group->help : own->help);
+    rows_collect(program, group->name, false, &rows);
+    for (size_t i = 0; i < rows.len; i++) {
+        if (rows.list[i]->path[len] != ' ')
+            continue;
+        buf_addf(&text, "%s%s", between, rows.list[i]->path + len + 1);
+        between = ", ";
+    }
+    fprintf(to, "  %-*s  ", width, group->name);
+    for (p = buf_text(&text); strlen(p) > room;) {
+        size_t part = room;
+
+        while (part > 0 && p[part] != ' ')
+            part--;
+        must(part > 0);
+        fprintf(to, "%.*s\n%*s", (int)part, p, width + 4, "");
+        p += part + 1;
+    }
+    fprintf(to, "%s\n", p);
+    buf_free(&text);
+    free(rows.list);
+}
+
 void
 cmd_text_program(const struct cmd_program *program, FILE *to)
 {
-    struct rows rows = { NULL, 0, 0 };
+    const struct cmd_group *group;
+    size_t width = 0;
 
-    fprintf(to, "usage: %s SUBCOMMAND [OPTION...] [ARGUMENT...]\n\n%s\n\n"
-            "subcommands:\n", program->name, program->help);
-    rows_collect(program, "", false, &rows);
-    print_rows(&rows, to);
-    fprintf(to, "\n'%s help SUBCOMMAND' says more about each; "
+    fprintf(to, "usage: %s SUBCOMMAND [OPTION...] [ARGUMENT...]\n\n%s\n",
+            program->name, program->help);
+    for (group = program->groups; group->name != NULL; group++)
+        if (strlen(group->name) > width)
+            width = strlen(group->name);
+    for (group = program->groups; group->name != NULL; group++) {
+        if (group->title != NULL)
+            fprintf(to, "\n%s\n", group->title);
+        print_group(program, group, (int)width, to);
+    }
+    fprintf(to, "\n'%s help SUBCOMMAND' says more about each;\n"
             "'%s completion bash' prints a completion script.\n",
             program->name, program->name);
-    free(rows.list);
 }
 
 void

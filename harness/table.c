@@ -61,8 +61,27 @@ table_add(struct table *table, const char *const cells[])
     buf_free(&text);
 }
 
-/* A pipe gets whole cells. libsmartcols pads the last column, and says nothing
- * for an empty table: both are put right here. */
+/* The names of the columns alone: libsmartcols prints nothing of an empty
+ * table, which reads as if nothing had been asked. */
+static bool
+print_names(struct table *table, FILE *to, struct fault *why)
+{
+    size_t count = scols_table_get_ncols(table->scols);
+
+    for (size_t i = 0; i < count; i++) {
+        struct libscols_column *column =
+            scols_table_get_column(table->scols, i);
+        const char *name =
+            scols_cell_get_data(scols_column_get_header(column));
+
+        if (fprintf(to, "%s%s", name, i + 1 < count ? " " : "\n") < 0)
+            return fault_errno(why, FAULT_SYSTEM, "write");
+    }
+    return true;
+}
+
+/* A pipe gets whole cells. libsmartcols pads the last column, which is put
+ * right here. */
 bool
 table_print(struct table *table, FILE *to, struct fault *why)
 {
@@ -70,7 +89,7 @@ table_print(struct table *table, FILE *to, struct fault *why)
     bool ok;
 
     if (scols_table_get_nlines(table->scols) == 0)
-        return true;
+        return print_names(table, to, why);
     if (isatty(fileno(to)) == 1)
         scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_ALWAYS);
     else

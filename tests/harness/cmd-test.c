@@ -70,6 +70,12 @@ static const struct cmd single[] = {
     { .path = NULL },
 };
 
+static const struct cmd_group groups[] = {
+    { "work", "flight", NULL },
+    { NULL, "host", "machines" },
+    { .name = NULL },
+};
+
 static struct buf out = BUF_INIT;
 static struct fault why;
 static struct proc_status status;
@@ -172,6 +178,17 @@ test_rows(void)
     bad(2, "there is no subcommand 'host cancel'", "no such subcommand");
     RUN("nope", "--json");
     bad(2, "there is no subcommand 'nope'", "no such group");
+    ok(strstr(buf_text(&out), "is near") == NULL, "near to nothing");
+    RUN("flihgt", "show");
+    bad(2, "hint: 'flight' is near; 'assay --help' lists", "a word misspelt");
+    RUN("flight", "faill");
+    good("args [faill] json=0 flag=0 text=- n=3 ms=2000 list\n",
+         "a word that may be an argument");
+    RUN("host", "consle", "log");
+    bad(2, "hint: 'host console' is near; 'assay host --help' lists",
+        "a second word misspelt");
+    RUN("secrets");
+    ok(strstr(buf_text(&out), "is near") == NULL, "hidden ones are not told");
     RUN("--nope");
     bad(2, "there is no option --nope", "no such option");
     RUN(NULL);
@@ -192,7 +209,8 @@ test_texts(void)
     is_int(status.code, 0, "--version");
     has_str(buf_text(&out), "assay " PACKAGE_VERSION " (", "has it");
     RUN("--help");
-    has_str(buf_text(&out), "  flight show       shows\n", "rows are listed");
+    has_str(buf_text(&out), "\nwork\n  flight  a bare one: fail, show\n"
+            "  host    machines: console log\n", "groups are listed");
     ok(strstr(buf_text(&out), "secret") == NULL, "but not hidden ones");
     RUN("help", "flight", "show");
     has_str(buf_text(&out), "usage: assay flight show [OPTION...] A [B]\n\n"
@@ -247,8 +265,9 @@ main(int argc, char **argv)
 {
     static const struct cmd *const tables[] = { rows, NULL };
     static const struct cmd *const one[] = { single, NULL };
-    static const struct cmd_program program = { "assay", "Tests.", tables };
-    static const struct cmd_program alone = { "assay", "Tests.", one };
+    static const struct cmd_program program = { "assay", "Tests.", tables,
+                                                groups };
+    static const struct cmd_program alone = { "assay", "Tests.", one, NULL };
 
     if (argc > 1 && strcmp(argv[1], "cmd") == 0) {
         program_invocation_short_name = argv[1] = (char[]){ "assay" };

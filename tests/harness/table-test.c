@@ -28,9 +28,11 @@ test_table(void)
     table_add(table, two);
     ok_fault(table_print(table, to, &why), &why, "a table");
     fclose(to);
-    is_str(text, "NAME            N TEXT\n"
+    is_str(text, "NAME N TEXT\n"
+           "NAME            N TEXT\n"
            "a               1 x\n"
-           "long\\x1b[31m 1000 -\n", "aligned, escaped, not padded");
+           "long\\x1b[31m 1000 -\n",
+           "the names alone; aligned, escaped, not padded");
     free(text);
     to = fopen("/dev/full", "w");
     if (to != NULL) {

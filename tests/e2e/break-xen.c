@@ -1,14 +1,16 @@
 /* tests/e2e/break-xen.c - makes a real hypervisor that really fails, from one
  * that works.
  *
- *   break-xen boot|guest FILE
+ *   break-xen boot|guest|restore FILE
  *
  * FILE is Xen as a loader takes it. "boot": it meets an invalid instruction
  * when it has brought its processors up, and panics. "guest": it refuses the
  * state that a guest with hardware support is created or restored with, as if
  * another version had saved it. Both are found by the text that Xen prints
  * there: the addresses differ from build to build, but code refers to a text by
- * its distance. */
+ * its distance. "restore": it expects another length of the registers of a
+ * guest's local APIC, which are in the state of a guest that has run, and not
+ * of one that is created. */
 #include <config.h>
 
 #include <stdbool.h>
@@ -100,20 +102,50 @@ break_guest(struct buf *xen)
     return jump != 0;
 }
 
+/* The call that checks a record: _hvm_check_entry(.., 6, 0x400, ..), where 6 is
+ * HVM_SAVE_CODE(LAPIC_REGS) and 0x400 the bytes of its record. */
+static bool
+break_restore(struct buf *xen)
+{
+    static const char call[] = "\xba\x00\x04\x00\x00\xbe\x06\x00\x00\x00";
+    char *at = memmem(xen->data, xen->len, call, sizeof(call) - 1);
+    size_t rest;
+
+    if (at == NULL)
+        return false;
+    rest = xen->len - (size_t)(at + 1 - xen->data);
+    if (memmem(at + 1, rest, call, sizeof(call) - 1) != NULL)
+        return false;
+    at[1] = 8;
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*make)(struct buf *xen);
+} breaks[] = {
+    { "boot", break_boot },
+    { "guest", break_guest },
+    { "restore", break_restore },
+};
+
 int
 main(int argc, char **argv)
 {
     struct fault why = FAULT_INIT;
     struct buf xen = BUF_INIT;
-    bool boot = argc == 3 && strcmp(argv[1], "boot") == 0;
+    size_t i = 0;
     bool ok;
 
-    if (argc != 3 || (!boot && strcmp(argv[1], "guest") != 0)) {
-        fputs("usage: break-xen boot|guest FILE\n", stderr);
+    while (argc == 3 && i < ARRAY_LEN(breaks)
+           && strcmp(argv[1], breaks[i].name) != 0)
+        i++;
+    if (argc != 3 || i == ARRAY_LEN(breaks)) {
+        fputs("usage: break-xen boot|guest|restore FILE\n", stderr);
         return 2;
     }
     ok = fs_read_file(argv[2], XEN_MAX_BYTES, &xen, &why);
-    if (ok && !(boot ? break_boot(&xen) : break_guest(&xen)))
+    if (ok && !breaks[i].make(&xen))
         ok = fault_set(&why, FAULT_DATA, "%s: the place to break was not "
                        "found", argv[2]);
     ok = ok && fs_write_file(argv[2], 0644, xen.data, xen.len, &why);

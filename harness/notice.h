@@ -11,11 +11,7 @@
 
 struct db;
 struct fault;
-
-/* A header of the mail beside the usual ones ("X-Assay-Flight", "12"). */
-struct notice_header {
-    const char *name, *value;
-};
+struct message_header;
 
 /* Texts are borrowed. Those of others (subjects of commits, names, lines of
  * consoles) may stand in the subject, the body and the values of headers as
@@ -33,7 +29,8 @@ struct notice {
                                  * that says so */
     double confidence;          /* of kind "culprit": in (0, 1], never without;
                                  * else 0 */
-    const struct notice_header *headers;    /* ended by a NULL name; or NULL */
+    const struct message_header *headers;   /* ("X-Assay-Flight", "12"),
+                                             * ended by a NULL name; or NULL */
 };
 
 /* A word and what it means, for the rules and their manual. */

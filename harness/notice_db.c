@@ -15,6 +15,7 @@
 #include "harness/fs.h"
 #include "harness/json.h"
 #include "harness/mem.h"
+#include "harness/message.h"
 
 #define WORD(word, help) word,
 const char *const notice_kinds[] = { NOTICE_KINDS(WORD) NULL };
@@ -52,7 +53,7 @@ make_key(const struct notice *notice, char hex[static 65])
 
 /* [{"name": ..., "value": ...}, ...]; the caller frees it. */
 static char *
-headers_json(const struct notice_header *headers)
+headers_json(const struct message_header *headers)
 {
     json_t *list = json_array();
     char *text;

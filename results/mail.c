@@ -1,15 +1,15 @@
-/* results/mail.c - the report as a message, by GMime. */
+/* results/mail.c - the report as a message. */
 #include <config.h>
 
 #include "results/mail.h"
 
 #include <inttypes.h>
-
-#include <gmime/gmime.h>
+#include <string.h>
 
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
+#include "harness/message.h"
 #include "results/decide.h"
 #include "results/evidence.h"
 #include "results/plain.h"
@@ -19,8 +19,8 @@
 #include "results/verdict.h"
 
 #define FROM "Assay <assay@localhost>"
-#define HEADER_MAX 900          /* bytes of a header's value: one line */
 #define LISTED_MAX 200          /* headers of a kind */
+#define KINDS_MAX 10            /* of headers, at most */
 
 /* "all pass", "ALL FAIL", "FAIL", "trouble: broken/fail/pass": OSSTest's
  * words for how the jobs went. */
@@ -91,21 +91,26 @@ add_word(struct buf *out, const char *text)
     }
 }
 
+/* The headers of a message, ended by one without a name. */
+struct headers {
+    struct arena *arena;
+    struct message_header list[KINDS_MAX * LISTED_MAX + 1];
+    size_t count;
+};
+
+/* Takes the text of 'value'. */
 static void
-header(GMimeMessage *message, const char *name, struct buf *value)
+header(struct headers *headers, const char *name, struct buf *value)
 {
-    if (value->len > HEADER_MAX) {
-        value->len = HEADER_MAX;
-        value->data[HEADER_MAX] = '\0';
-    }
-    g_mime_header_list_append(
-        g_mime_object_get_header_list(GMIME_OBJECT(message)), name,
-        buf_text(value), NULL);
+    must(headers->count + 1 < ARRAY_LEN(headers->list));
+    headers->list[headers->count++] = (struct message_header){
+        name, arena_strdup(headers->arena, buf_text(value)),
+    };
     buf_reset(value);
 }
 
 static void
-failure_headers(const struct report *report, GMimeMessage *message)
+failure_headers(const struct report *report, struct headers *headers)
 {
     const struct decision *decision = report->decision;
     const struct verdict *verdict = report->verdict;
@@ -124,7 +129,7 @@ failure_headers(const struct report *report, GMimeMessage *message)
         add_word(&value, decide_testid_text(failure->testid));
         buf_addf(&value, ":%s:%s", outcome_name(failure->status),
                  decide_category_name(failure->category));
-        header(message, "X-Assay-Failures", &value);
+        header(headers, "X-Assay-Failures", &value);
     }
     for (size_t i = 0; decision == NULL && i < verdict->trouble_count
          && i < LISTED_MAX; i++) {
@@ -138,14 +143,14 @@ failure_headers(const struct report *report, GMimeMessage *message)
                  : trouble->step->testid);
         buf_addf(&value, ":%s:%s", outcome_name(trouble->status),
                  trouble->status == OUTCOME_FAIL ? "fail" : "broken");
-        header(message, "X-Assay-Failures", &value);
+        header(headers, "X-Assay-Failures", &value);
     }
     buf_free(&value);
 }
 
 static void
 version_headers(const char *name, const struct decide_version *versions,
-                size_t count, GMimeMessage *message)
+                size_t count, struct headers *headers)
 {
     struct buf value = BUF_INIT;
 
@@ -153,147 +158,110 @@ version_headers(const char *name, const struct decide_version *versions,
         add_word(&value, versions[i].tree);
         buf_addc(&value, '=');
         add_word(&value, versions[i].revision);
-        header(message, name, &value);
+        header(headers, name, &value);
     }
     buf_free(&value);
 }
 
 static void
-cause_headers(const struct report *report, struct arena *arena,
-              GMimeMessage *message)
+cause_headers(const struct report *report, struct headers *headers)
 {
     struct report_cause *causes;
     struct buf value = BUF_INIT;
     size_t count;
 
-    report_causes(report, arena, &causes, &count);
+    report_causes(report, headers->arena, &causes, &count);
     for (size_t i = 0; i < count && i < LISTED_MAX; i++) {
         buf_addf(&value, "%s:%s:%s", causes[i].signature[0] == '\0'
                  ? "unknown" : causes[i].signature, lane_name(causes[i].lane),
                  causes[i].blocks ? "blocks" : "free");
-        header(message, "X-Assay-Cause", &value);
+        header(headers, "X-Assay-Cause", &value);
     }
     buf_free(&value);
 }
 
 static void
-all_headers(const struct report *report, struct arena *arena,
-            GMimeMessage *message)
+all_headers(const struct report *report, struct headers *headers)
 {
     const struct evidence *evidence = report->evidence;
     struct buf value = BUF_INIT;
 
     buf_addf(&value, "%" PRId64, evidence->flight);
-    header(message, "X-Assay-Flight", &value);
+    header(headers, "X-Assay-Flight", &value);
     add_word(&value, evidence->branch);
-    header(message, "X-Assay-Branch", &value);
+    header(headers, "X-Assay-Branch", &value);
     buf_adds(&value, report->decision != NULL
              ? decide_result_name(report->decision->result)
              : outcome_name(report->verdict->outcome));
-    header(message, "X-Assay-Verdict", &value);
+    header(headers, "X-Assay-Verdict", &value);
     if (report->asked != NULL) {
         version_headers("X-Assay-Versions-This",
                         report->asked->this_version,
-                        report->asked->this_count, message);
+                        report->asked->this_count, headers);
         version_headers("X-Assay-Versions-That",
                         report->asked->that_version,
-                        report->asked->that_count, message);
+                        report->asked->that_count, headers);
     }
-    failure_headers(report, message);
-    cause_headers(report, arena, message);
+    failure_headers(report, headers);
+    cause_headers(report, headers);
     buf_adds(&value, "auto-generated");
-    header(message, "Auto-Submitted", &value);
+    header(headers, "Auto-Submitted", &value);
     buf_free(&value);
 }
 
 /* The message -------------------------------------------------------------- */
 
 static bool
-add_addresses(GMimeMessage *message, GMimeAddressType type, const char *text,
-              struct fault *why)
+set_people(const struct mail_options *mail, struct arena *arena,
+           struct message *out, struct fault *why)
 {
-    InternetAddressList *list = internet_address_list_parse(NULL, text);
-    int count = list == NULL ? 0 : internet_address_list_length(list);
-    bool ok = count > 0;
+    struct message_person *to = NULL;
 
-    for (int i = 0; i < count && ok; i++) {
-        InternetAddress *one = internet_address_list_get_address(list, i);
-        const char *address = INTERNET_ADDRESS_IS_MAILBOX(one)
-            ? internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(one))
-            : NULL;
-        const char *at = address == NULL ? NULL : strrchr(address, '@');
-
-        ok = at != NULL && at > address && at[1] != '\0'
-            && strpbrk(address, " \t\r\n<>\"") == NULL;
-        if (ok)
-            g_mime_message_add_mailbox(message, type,
-                                       internet_address_get_name(one),
-                                       address);
-    }
-    if (list != NULL)
-        g_object_unref(list);
-    return ok || fault_set(why, FAULT_USAGE, "'%s' is no address of mail",
-                           text);
+    if (!message_person_parse(mail->from == NULL ? FROM : mail->from, arena,
+                              &out->from, why)
+        || (mail->to != NULL
+            && !message_people_parse(mail->to, arena, &to, &out->to_count,
+                                     why)))
+        return false;
+    out->to = to;
+    return true;
 }
 
-static void
-set_id(const struct report *report, const char *from, GMimeMessage *message)
+static int64_t
+date_of(const struct evidence *evidence)
 {
-    const char *at = strrchr(from, '@');
-    size_t bytes = at == NULL ? 0 : strcspn(at + 1, "> \t");
-    char *id = g_strdup_printf("assay-%" PRId64 "-report@%.*s",
-                               report->evidence->flight,
-                               at == NULL ? 9 : (int)bytes,
-                               at == NULL ? "localhost" : at + 1);
-
-    g_mime_message_set_message_id(message, id);
-    g_free(id);
-}
-
-static void
-set_date(const struct report *report, GMimeMessage *message)
-{
-    const struct evidence *evidence = report->evidence;
-    int64_t ms = evidence->finished_ms >= 0 ? evidence->finished_ms
+    return evidence->finished_ms >= 0 ? evidence->finished_ms
         : evidence->started_ms >= 0 ? evidence->started_ms
         : evidence->created_ms;
-    GDateTime *date = g_date_time_new_from_unix_utc(ms / 1000);
-
-    if (date == NULL)
-        return;
-    g_mime_message_set_date(message, date);
-    g_date_time_unref(date);
 }
 
-static void
-set_body(const struct report *report, const struct report_options *options,
-         GMimeMessage *message)
+bool
+mail_compose(const struct report *report, const struct report_options *options,
+             const struct mail_options *mail, struct arena *arena,
+             struct message *out, struct fault *why)
 {
-    GMimeTextPart *part = g_mime_text_part_new_with_subtype("plain");
-    struct buf body = BUF_INIT;
-    GMimeContentEncoding encoding;
-    GMimeDataWrapper *content;
-    GMimeStream *stream;
+    struct headers *headers = arena_alloc(arena, sizeof *headers);
+    struct buf subject = BUF_INIT, body = BUF_INIT;
 
+    *out = (struct message){ .to = NULL };
+    if (!set_people(mail, arena, out, why))
+        return false;
+    headers->arena = arena;
+    all_headers(report, headers);
+    mail_subject(report, mail->pushed, &subject);
     mail_text(report, options, &body);
     buf_adds(&body, "\nFor programs (assay report parse):\n\n");
     records_add(report->evidence, &body);
-    g_mime_text_part_set_charset(part, "utf-8");
-    /* (g_mime_text_part_set_text() would choose another character set.) */
-    stream = g_mime_stream_mem_new_with_buffer(buf_text(&body), body.len);
-    content = g_mime_data_wrapper_new_with_stream(
-        stream, GMIME_CONTENT_ENCODING_DEFAULT);
-    g_mime_part_set_content(GMIME_PART(part), content);
-    g_object_unref(content);
-    g_object_unref(stream);
-    encoding = g_mime_part_get_best_content_encoding(
-        GMIME_PART(part), GMIME_ENCODING_CONSTRAINT_8BIT);
-    if (encoding == GMIME_CONTENT_ENCODING_DEFAULT)
-        encoding = GMIME_CONTENT_ENCODING_8BIT;
-    g_mime_part_set_content_encoding(GMIME_PART(part), encoding);
-    g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
-    g_object_unref(part);
+    out->subject = arena_strdup(arena, buf_text(&subject));
+    out->id = arena_printf(arena, "assay-%" PRId64 "-report@%s",
+                           report->evidence->flight,
+                           strchr(out->from.address, '@') + 1);
+    out->date_ms = date_of(report->evidence);
+    out->headers = headers->list;
+    out->body = arena_strdup(arena, buf_text(&body));
+    buf_free(&subject);
     buf_free(&body);
+    return true;
 }
 
 bool
@@ -301,32 +269,12 @@ mail_build(const struct report *report, const struct report_options *options,
            const struct mail_options *mail, struct buf *out,
            struct fault *why)
 {
-    const char *from = mail->from == NULL ? FROM : mail->from;
     struct arena arena = ARENA_INIT;
-    struct buf subject = BUF_INIT;
-    GMimeMessage *message;
-    char *text;
+    struct message message;
     bool ok;
 
-    g_mime_init();
-    message = g_mime_message_new(FALSE);
-    ok = add_addresses(message, GMIME_ADDRESS_TYPE_FROM, from, why)
-        && (mail->to == NULL
-            || add_addresses(message, GMIME_ADDRESS_TYPE_TO, mail->to, why));
-    if (!ok)
-        goto out;
-    mail_subject(report, mail->pushed, &subject);
-    g_mime_message_set_subject(message, buf_text(&subject), "utf-8");
-    set_id(report, from, message);
-    set_date(report, message);
-    all_headers(report, &arena, message);
-    set_body(report, options, message);
-    text = g_mime_object_to_string(GMIME_OBJECT(message), NULL);
-    buf_adds(out, text);
-    g_free(text);
-out:
-    g_object_unref(message);
-    buf_free(&subject);
+    ok = mail_compose(report, options, mail, &arena, &message, why)
+        && message_make(&message, out, why);
     arena_free(&arena);
     return ok;
 }

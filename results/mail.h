@@ -11,6 +11,7 @@ struct arena;
 struct buf;
 struct evidence;
 struct fault;
+struct message;
 struct report;
 struct report_options;
 
@@ -27,15 +28,22 @@ void mail_subject(const struct report *report, bool pushed, struct buf *out);
  * a mail may have, none begins in its first column with outside text. */
 void mail_text(const struct report *report,
                const struct report_options *options, struct buf *out);
+/* What goes into the message, in 'arena'. FAULT_USAGE when an address of the
+ * options is none. */
+MUST_CHECK bool mail_compose(const struct report *report,
+                             const struct report_options *options,
+                             const struct mail_options *mail,
+                             struct arena *arena, struct message *out,
+                             struct fault *why);
 /* The whole message, lines ending with "\n" as a sendmail program wants them.
- * FAULT_USAGE when an address of the options is none. */
+ * Blocks. */
 MUST_CHECK bool mail_build(const struct report *report,
                            const struct report_options *options,
                            const struct mail_options *mail, struct buf *out,
                            struct fault *why);
 
 /* The results in a message, or in what is left of one in an archive; 'name' is
- * for faults. FAULT_DATA as records_parse() (results/records.h). */
+ * for faults. FAULT_DATA as records_parse() (results/records.h). Blocks. */
 MUST_CHECK bool mail_parse(const char *name, const void *data, size_t bytes,
                            struct arena *arena, struct evidence *out,
                            struct fault *why);

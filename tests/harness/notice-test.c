@@ -6,6 +6,7 @@
 
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/message.h"
 #include "harness/notice.h"
 #include "tests/tap.h"
 
@@ -73,7 +74,7 @@ test_culprit(struct db *db)
 {
     static const char *const people[] = { "\xff <a@example.org>", "b@c.d",
                                           NULL };
-    static const struct notice_header headers[] = {
+    static const struct message_header headers[] = {
         { "X-Assay-Flight", "12" }, { "X-Assay-Odd", "a\nBcc: b\xff" },
         { NULL, NULL },
     };

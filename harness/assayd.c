@@ -12,6 +12,7 @@
 
 #include "harness/arena.h"
 #include "harness/assayd_db.h"
+#include "harness/assayd_plan.h"
 #include "harness/clock.h"
 #include "harness/db.h"
 #include "harness/fault.h"
@@ -47,6 +48,7 @@ struct assayd {
     uv_timer_t round_timer, beat_timer, mend_timer, stop_timer;
     bool round_asked;
     struct assayd_runners *runners;
+    struct assayd_plan *plan;
     struct assayd_child children[ASSAYD_CHILDREN_MAX];
     size_t children_left;       /* not gone yet, while stopping */
     struct assayd_duties *duties;
@@ -316,7 +318,9 @@ round_do(struct assayd *a, struct arena *arena, struct fault *why)
         return true;
     return reap(a, why) && assayd_db_jobs(a->db, arena, &jobs, why) &&
            settle_queued(a, &jobs, why) &&
-           assayd_runners_schedule(a->runners, a->db, arena, &jobs, why) &&
+           assayd_runners_see(a->runners, a->db, &jobs, why) &&
+           assayd_plan_start(a->plan, a->db, arena, &jobs, a->runners,
+                             why) &&
            finish_flights(a, arena, why);
 }
 
@@ -484,6 +488,7 @@ assayd_new(uv_loop_t *loop, const struct assayd_spec *spec,
     a->duties = assayd_duties_new(loop, spec->duties, spec->duty_count);
     a->runners = assayd_runners_new(loop, spec->clock, &spec->runners,
                                     runner_gone, a);
+    a->plan = assayd_plan_new(spec->clock, spec->runners.jobs_max);
     for (size_t i = 0; i < spec->child_count; i++)
         assayd_child_init(&a->children[i], loop, spec->clock,
                           &spec->children[i], child_gone, a);
@@ -499,6 +504,7 @@ assayd_free(struct assayd *a)
     if (a == NULL)
         return;
     assayd_runners_free(a->runners);
+    assayd_plan_free(a->plan);
     assayd_duties_free(a->duties);
     free(a);
 }

@@ -8,25 +8,14 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
-#include "harness/host_match.h"
 #include "harness/json.h"
-#include "harness/task_db.h"
 
-/* One row a role, NULL role for a job without. Flags are joined with commas:
- * the type of a flag has none (it is a word). */
 static const struct query Q_JOBS = {
     "assayd-jobs",
     "select j.flight, j.job, j.status = 'queued',"
     " f.abort_reason is not null,"
     " n.waits, coalesce(n.blocked, false), j.waits_for,"
-    " (select count(*) from assay.allocation a"
-    "   where a.flight = j.flight and a.job = j.job"
-    "   and a.ended_at is null),"
-    " t.pid, t.node, t.pid_start,"
-    " r.role, r.arch, array_to_string(r.flags, ','), r.same_class,"
-    " r.preset, exists (select from assay.host_check c"
-    "  where c.flight = j.flight and c.host = r.preset"
-    "  and c.ended_at is null)"
+    " b.ordered_at is not null, t.pid, t.node, t.pid_start"
     " from assay.flight f"
     " join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing', 'running')"
@@ -42,25 +31,11 @@ static const struct query Q_JOBS = {
     "   and d.job = d_of.needs_job"
     "  where d_of.flight = j.flight and d_of.job = j.job) n on true"
     " left join assay.task t on t.task = j.task and t.ended_at is null"
-    " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
+    " left join assay.booking b on b.flight = j.flight and b.job = j.job"
     " where f.finished_at is null"
     "  and (f.blessing <> 'constructing' or f.abort_reason is not null)"
-    " order by f.priority, j.flight, j.created_at, j.job, r.position",
-    0, 17
-};
-
-static const struct query Q_HOSTS = {
-    "assayd-hosts",
-    "select h.host, h.arch, h.class, h.state,"
-    " exists (select from assay.allocation a"
-    "  where a.host = h.host and a.ended_at is null)"
-    " or exists (select from assay.host_window w where w.host = h.host"
-    "  and w.ended_at is null and w.from_at <= clock_timestamp()"
-    "  and w.until_at > clock_timestamp()),"
-    " (select string_agg(g.flag, ',') from assay.host_flag g"
-    "  where g.host = h.host)"
-    " from assay.host h order by h.host",
-    0, 6
+    " order by j.flight, j.job collate \"C\"",
+    0, 11
 };
 
 static const struct query Q_ABORT_QUEUED = {
@@ -140,25 +115,6 @@ static const struct query Q_FINISH = {
     2, 0
 };
 
-/* "a,b" as a NULL-terminated list. */
-static const char *const *
-split(struct arena *arena, const char *joined)
-{
-    size_t count = 0;
-    const char **list;
-    char *copy;
-
-    if (joined == NULL || joined[0] == '\0')
-        return arena_alloc(arena, sizeof *list);
-    for (const char *p = joined; p != NULL; p = strchr(p + 1, ','))
-        count++;
-    list = arena_alloc(arena, (count + 1) * sizeof *list);
-    copy = arena_strdup(arena, joined);
-    for (size_t i = 0; i < count; i++)
-        list[i] = strsep(&copy, ",");
-    return list;
-}
-
 static const char *
 text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
 {
@@ -167,86 +123,30 @@ text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
     return text == NULL ? NULL : arena_strdup(arena, text);
 }
 
-static void
-read_job(struct arena *arena, const struct db_rows *rows, int row,
-         struct assayd_job *job)
-{
-    job->flight = db_int(rows, row, 0, 0);
-    job->job = text_in(arena, rows, row, 1);
-    job->queued = db_bool(rows, row, 2);
-    job->abort = db_bool(rows, row, 3);
-    job->needs_open = text_in(arena, rows, row, 4);
-    job->blocked = db_bool(rows, row, 5);
-    job->waits_for = text_in(arena, rows, row, 6);
-    job->holds = (int)db_int(rows, row, 7, 0);
-    job->pid = (pid_t)db_int(rows, row, 8, 0);
-    job->node = text_in(arena, rows, row, 9);
-    job->pid_start = db_int(rows, row, 10, 0);
-}
-
 bool
 assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
                struct fault *why)
 {
     struct db_rows *rows = NULL;
-    struct assayd_job *job = NULL;
-    struct task_role *roles;
-    int count;
 
     if (!db_run(db, &Q_JOBS, NULL, &rows, why))
         return false;
-    count = db_rows_count(rows);
-    out->v = arena_alloc(arena, (size_t)count * sizeof *out->v + 1);
-    roles = arena_alloc(arena, (size_t)count * sizeof *roles + 1);
-    out->count = 0;
-    for (int i = 0; i < count; i++) {
-        struct task_role *role = &roles[i];
-
-        if (job == NULL || db_int(rows, i, 0, 0) != job->flight ||
-            strcmp(db_text(rows, i, 1), job->job) != 0) {
-            job = &out->v[out->count++];
-            read_job(arena, rows, i, job);
-            job->roles = role;
-        }
-        if (db_text(rows, i, 11) == NULL)
-            continue;
-        job->role_count++;
-        role->arch = text_in(arena, rows, i, 12);
-        role->flags = split(arena, db_text(rows, i, 13));
-        role->same_class = (int)db_int(rows, i, 14, 0);
-        role->host = text_in(arena, rows, i, 15);
-        role->check = db_bool(rows, i, 16);
-    }
-    db_rows_free(rows);
-    return true;
-}
-
-bool
-assayd_db_hosts(struct db *db, struct arena *arena, struct assayd_hosts *out,
-                struct fault *why)
-{
-    struct db_rows *rows = NULL;
-    int count;
-
-    if (!db_run(db, &Q_HOSTS, NULL, &rows, why))
-        return false;
-    count = db_rows_count(rows);
-    out->v = arena_alloc(arena, (size_t)count * sizeof *out->v + 1);
-    out->count = (size_t)count;
-    for (int i = 0; i < count; i++) {
-        struct match_host *host = &out->v[i];
-
-        host->name = text_in(arena, rows, i, 0);
-        host->arch = text_in(arena, rows, i, 1);
-        host->class = text_in(arena, rows, i, 2);
-        host->never = strcmp(db_text(rows, i, 3), "retired") == 0;
-        host->suspect = strcmp(db_text(rows, i, 3), "suspect") == 0;
-        if (strcmp(db_text(rows, i, 3), "good") != 0 && !host->suspect)
-            host->obstacle = "its state";
-        else if (db_bool(rows, i, 4))
-            host->obstacle = "it is busy";
-        host->flags = split(arena, db_text(rows, i, 5));
-    }
+    out->count = (size_t)db_rows_count(rows);
+    out->v = arena_alloc(arena, out->count * sizeof *out->v + 1);
+    for (int i = 0; i < (int)out->count; i++)
+        out->v[i] = (struct assayd_job){
+            .flight = db_int(rows, i, 0, 0),
+            .job = text_in(arena, rows, i, 1),
+            .queued = db_bool(rows, i, 2),
+            .abort = db_bool(rows, i, 3),
+            .needs_open = text_in(arena, rows, i, 4),
+            .blocked = db_bool(rows, i, 5),
+            .waits_for = text_in(arena, rows, i, 6),
+            .ordered = db_bool(rows, i, 7),
+            .pid = (pid_t)db_int(rows, i, 8, 0),
+            .node = text_in(arena, rows, i, 9),
+            .pid_start = db_int(rows, i, 10, 0),
+        };
     db_rows_free(rows);
     return true;
 }

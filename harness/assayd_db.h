@@ -13,8 +13,6 @@
 struct arena;
 struct db;
 struct fault;
-struct match_host;
-struct task_role;
 
 /* A job that has not ended, of a flight that runs or is to be aborted. */
 struct assayd_job {
@@ -25,29 +23,19 @@ struct assayd_job {
     const char *needs_open;     /* needed jobs that have not ended, or NULL */
     bool blocked;               /* one that it needs ended without a pass */
     const char *waits_for;      /* as people read it now, or NULL */
-    int holds;                  /* hosts that are allocated to it */
+    bool ordered;               /* a runner was told to take its hosts */
     pid_t pid;                  /* of its runner as the task says; 0: none */
     const char *node;           /* machine of that runner, or NULL */
     int64_t pid_start;          /* in clock ticks: see proc_start_time() */
-    const struct task_role *roles;
-    int role_count;
 };
 
 struct assayd_jobs {
-    struct assayd_job *v;       /* in order of service, in the arena */
+    struct assayd_job *v;       /* by flight and job, in the arena */
     size_t count;
 };
 
 MUST_CHECK bool assayd_db_jobs(struct db *db, struct arena *arena,
                                struct assayd_jobs *out, struct fault *why);
-
-struct assayd_hosts {
-    struct match_host *v;
-    size_t count;
-};
-MUST_CHECK bool assayd_db_hosts(struct db *db, struct arena *arena,
-                                struct assayd_hosts *out,
-                                struct fault *why);
 
 /* Queued jobs of flights that are to be aborted become aborted, those that
  * need a job which ended without a pass become blocked; both say why. Call

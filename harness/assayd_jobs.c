@@ -18,22 +18,19 @@
 #include "harness/job_exit.h"
 #include "harness/log.h"
 #include "harness/mem.h"
-#include "harness/pick.h"
 #include "harness/pidfile.h"
 #include "harness/proc.h"
-#include "harness/task_db.h"
 
-/* A runner that found no host tries again after this at the soonest, times
- * its misses. */
+/* A runner that lost its hosts to another is followed by one at once; from
+ * the second on, after this, times its misses. */
 #define NO_HOSTS_PAUSE_MS 1000
 #define NO_HOSTS_MISSES_MAX 15
 /* One that died before it took its job: so often, and after this. */
 #define DEATHS_MAX 3
 #define DEATH_PAUSE_MS 500
 
-/* What we remember of an open job. */
+/* What we remember of an open job that was started, or may have been. */
 struct runner {
-    struct runner *next;
     struct assayd_runners *owner;
     int64_t flight;
     char *job;
@@ -48,6 +45,7 @@ struct runner {
     bool told;                  /* to stop */
     bool seen;                  /* in the present picture */
     bool looked;                /* for its pid file */
+    bool ran;                   /* we started it */
 };
 
 struct assayd_runners {
@@ -56,7 +54,8 @@ struct assayd_runners {
     struct assayd_runners_spec spec;
     assayd_runners_ended_fn *ended;
     void *owner;
-    struct runner *list;
+    struct runner **list;       /* by flight and job */
+    size_t count, room;
 };
 
 struct assayd_runners *
@@ -102,20 +101,61 @@ runner_forget_pid(const struct runner *r)
     arena_free(&arena);
 }
 
+/* Where it is, or would be. */
+static size_t
+runner_place(const struct assayd_runners *runners, int64_t flight,
+             const char *job, bool *found_out)
+{
+    size_t low = 0, high = runners->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct runner *r = runners->list[middle];
+        int order = r->flight < flight ? -1 : r->flight > flight ? 1
+                    : strcmp(r->job, job);
+
+        if (order == 0) {
+            *found_out = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found_out = false;
+    return low;
+}
+
+static struct runner *
+runner_find(const struct assayd_runners *runners,
+            const struct assayd_job *job)
+{
+    bool found;
+    size_t at = runner_place(runners, job->flight, job->job, &found);
+
+    return found ? runners->list[at] : NULL;
+}
+
 static struct runner *
 runner_of(struct assayd_runners *runners, const struct assayd_job *job)
 {
     struct runner *r;
+    bool found;
+    size_t at = runner_place(runners, job->flight, job->job, &found);
 
-    for (r = runners->list; r != NULL; r = r->next)
-        if (r->flight == job->flight && strcmp(r->job, job->job) == 0)
-            return r;
+    if (found)
+        return runners->list[at];
     r = xcalloc(1, sizeof *r);
     r->owner = runners;
     r->flight = job->flight;
     r->job = xstrdup(job->job);
-    r->next = runners->list;
-    runners->list = r;
+    runners->list = xgrow(runners->list, &runners->room, runners->count,
+                          sizeof *runners->list);
+    memmove(&runners->list[at + 1], &runners->list[at],
+            (runners->count - at) * sizeof *runners->list);
+    runners->list[at] = r;
+    runners->count++;
     return r;
 }
 
@@ -168,8 +208,9 @@ runner_ended(struct proc *proc UNUSED, void *owner,
         r->not_before_ms = now + DEATH_PAUSE_MS;
     } else if (exited && (status.code == JOB_EXIT_NO_HOSTS ||
                           status.code == JOB_EXIT_TAKEN)) {
-        r->misses += r->misses < NO_HOSTS_MISSES_MAX;
+        /* Somebody was faster: the next plan knows. */
         r->not_before_ms = now + NO_HOSTS_PAUSE_MS * r->misses;
+        r->misses += r->misses < NO_HOSTS_MISSES_MAX;
     } else {
         abnormal = true;
         r->deaths++;
@@ -198,12 +239,13 @@ runner_log(const struct runner *r, struct arena *arena, char **path_out,
 }
 
 static bool
-runner_start(struct runner *r, struct arena *arena, struct fault *why)
+runner_start(struct runner *r, struct arena *arena, const char *hosts,
+             struct fault *why)
 {
     struct assayd_runners *runners = r->owner;
     struct proc_spec spec = PROC_SPEC_INIT;
-    const char *argv[] = { runners->spec.program, "--no-wait", NULL, NULL,
-                           NULL };
+    const char *argv[7] = { runners->spec.program, "--no-wait" };
+    size_t argc = 2;
     struct fault note = FAULT_INIT;
     char *log = NULL;
     int fd = -1;
@@ -212,8 +254,12 @@ runner_start(struct runner *r, struct arena *arena, struct fault *why)
     ok = runner_log(r, arena, &log, &fd, why);
     if (!ok)
         goto out;
-    argv[2] = arena_printf(arena, "%" PRId64, r->flight);
-    argv[3] = r->job;
+    if (hosts != NULL) {
+        argv[argc++] = "--hosts";
+        argv[argc++] = hosts;
+    }
+    argv[argc++] = arena_printf(arena, "%" PRId64, r->flight);
+    argv[argc] = r->job;
     spec.argv = argv;
     spec.fds[1] = fd;
     spec.fds[2] = fd;
@@ -255,136 +301,31 @@ runner_stop(struct runner *r)
     }
 }
 
+static void
+runner_free(struct runner *r)
+{
+    free(r->job);
+    free(r);
+}
+
 /* Forgets what is neither open nor running. */
 static void
 sweep(struct assayd_runners *runners)
 {
-    struct runner **at = &runners->list;
+    size_t kept = 0;
 
-    while (*at != NULL) {
-        struct runner *r = *at;
+    for (size_t i = 0; i < runners->count; i++) {
+        struct runner *r = runners->list[i];
 
         if (r->seen || proc_is_active(&r->proc)) {
-            at = &r->next;
+            runners->list[kept++] = r;
             continue;
         }
-        *at = r->next;
         if (r->adopted != 0)
             runner_forget_pid(r);
-        free(r->job);
-        free(r);
+        runner_free(r);
     }
-}
-
-/* What a job that has to wait for hosts waits for. It does not say who has
- * them: that would change all the time, and 'host list' knows. */
-static const char *
-wanted_hosts(struct arena *arena, const struct assayd_job *job)
-{
-    struct buf out = BUF_INIT;
-    const char *text;
-
-    buf_addf(&out, "%s", job->role_count > 1 ? "hosts: " : "a host: ");
-    for (int i = 0; i < job->role_count; i++) {
-        const struct task_role *role = &job->roles[i];
-
-        buf_addf(&out, "%s%s", i > 0 ? " and " : "",
-                 role->host != NULL ? role->host
-                 : role->arch != NULL ? role->arch : "any");
-        for (int k = 0; role->host == NULL && role->flags[k] != NULL; k++)
-            buf_addf(&out, " %s", role->flags[k]);
-    }
-    text = arena_strdup(arena, buf_text(&out));
-    buf_free(&out);
-    return text;
-}
-
-/* A job in the order of service, with what we know of it. */
-struct place {
-    const struct assayd_job *job;
-    struct runner *runner;
-    bool starts;                /* may be started; else it only claims */
-};
-
-/* Claims come first: hosts that runners are about to take. */
-static size_t
-line_up(struct assayd_runners *runners, const struct assayd_jobs *jobs,
-        struct place *places, bool claims)
-{
-    int64_t now = clock_mono_ms(runners->clock);
-    size_t count = 0;
-
-    for (size_t i = 0; i < jobs->count; i++) {
-        const struct assayd_job *job = &jobs->v[i];
-        struct runner *r = runner_of(runners, job);
-        bool under_way = !job->queued || runner_lives(r);
-        bool runnable = job->queued && !job->abort && job->needs_open == NULL &&
-                        !job->blocked && r->deaths < DEATHS_MAX;
-
-        if (under_way != claims)
-            continue;
-        if (claims ? job->holds > 0 : !runnable)
-            continue;
-        places[count++] = (struct place){
-            .job = job, .runner = r,
-            .starts = !claims && now >= r->not_before_ms,
-        };
-    }
-    return count;
-}
-
-static void
-start_one(const struct place *place, struct arena *arena, int *room)
-{
-    struct runner *r = place->runner;
-    struct fault why = FAULT_INIT;
-
-    if (runner_start(r, arena, &why)) {
-        (*room)--;
-        return;
-    }
-    r->deaths++;
-    snprintf(r->last_end, sizeof r->last_end, "cannot be started");
-    log_fault(LOG_LEVEL_ERROR, &why, "cannot start the runner of %" PRId64
-              ".%s", r->flight, r->job);
-}
-
-static bool
-start_some(struct assayd_runners *runners, struct db *db,
-           struct arena *arena, const struct assayd_jobs *jobs,
-           const char **waits, struct fault *why)
-{
-    struct place *places = arena_alloc(arena, jobs->count * sizeof *places +
-                                              1);
-    struct pick_job *picks = arena_alloc(arena, jobs->count * sizeof *picks +
-                                                1);
-    struct assayd_hosts hosts;
-    size_t claims = line_up(runners, jobs, places, true);
-    size_t count = claims + line_up(runners, jobs, places + claims, false);
-    int room = runners->spec.jobs_max - assayd_runners_count(runners);
-
-    if (count == claims)
-        return true;
-    if (!assayd_db_hosts(db, arena, &hosts, why))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        picks[i].roles = places[i].job->roles;
-        picks[i].role_count = places[i].job->role_count;
-    }
-    pick_run(hosts.v, (int)hosts.count, picks, count);
-    for (size_t i = claims; i < count; i++) {
-        const char **text = &waits[places[i].job - jobs->v];
-
-        /* PICK_NEVER is started too: the runner says what is wrong. */
-        if (picks[i].verdict == PICK_WAIT)
-            *text = wanted_hosts(arena, places[i].job);
-        else if (room <= 0)
-            *text = arena_printf(arena, "one of %d runners",
-                                 runners->spec.jobs_max);
-        else if (places[i].starts)
-            start_one(&places[i], arena, &room);
-    }
-    return true;
+    runners->count = kept;
 }
 
 static bool
@@ -404,18 +345,19 @@ give_up(struct db *db, const struct assayd_job *job, const struct runner *r,
 }
 
 bool
-assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
-                        struct arena *arena, const struct assayd_jobs *jobs,
-                        struct fault *why)
+assayd_runners_see(struct assayd_runners *runners, struct db *db,
+                   const struct assayd_jobs *jobs, struct fault *why)
 {
-    const char **waits;
-
-    for (struct runner *r = runners->list; r != NULL; r = r->next)
-        r->seen = false;
+    for (size_t i = 0; i < runners->count; i++)
+        runners->list[i]->seen = false;
     for (size_t i = 0; i < jobs->count; i++) {
         const struct assayd_job *job = &jobs->v[i];
-        struct runner *r = runner_of(runners, job);
+        bool begun = !job->queued || job->ordered;
+        struct runner *r = begun ? runner_of(runners, job)
+                                 : runner_find(runners, job);
 
+        if (r == NULL)
+            continue;
         r->seen = true;
         runner_adopt(r, job);
         if (job->abort)
@@ -427,26 +369,62 @@ assayd_runners_schedule(struct assayd_runners *runners, struct db *db,
             return false;
     }
     sweep(runners);
-    waits = arena_alloc(arena, jobs->count * sizeof *waits + 1);
-    for (size_t i = 0; i < jobs->count; i++)
-        if (jobs->v[i].queued && jobs->v[i].needs_open != NULL)
-            waits[i] = arena_printf(arena, "jobs: %s",
-                                    jobs->v[i].needs_open);
-    return start_some(runners, db, arena, jobs, waits, why) &&
-           assayd_db_waits(db, jobs, waits, why);
+    return true;
+}
+
+enum assayd_runner
+assayd_runners_state(const struct assayd_runners *runners,
+                     const struct assayd_job *job)
+{
+    const struct runner *r = runner_find(runners, job);
+
+    if (r == NULL)
+        return ASSAYD_RUNNER_NONE;
+    if (runner_lives(r))
+        return ASSAYD_RUNNER_LIVES;
+    if (r->deaths >= DEATHS_MAX ||
+        clock_mono_ms(runners->clock) < r->not_before_ms)
+        return ASSAYD_RUNNER_PAUSES;
+    return r->ran ? ASSAYD_RUNNER_OVER : ASSAYD_RUNNER_NONE;
+}
+
+int
+assayd_runners_room(const struct assayd_runners *runners)
+{
+    return runners->spec.jobs_max - assayd_runners_count(runners);
+}
+
+void
+assayd_runners_start(struct assayd_runners *runners,
+                     const struct assayd_job *job, const char *hosts)
+{
+    struct runner *r = runner_of(runners, job);
+    struct arena arena = ARENA_INIT;
+    struct fault why = FAULT_INIT;
+
+    r->ran = true;
+    if (!runner_start(r, &arena, hosts, &why)) {
+        r->deaths++;
+        snprintf(r->last_end, sizeof r->last_end, "cannot be started");
+        log_fault(LOG_LEVEL_ERROR, &why, "cannot start the runner of %"
+                  PRId64 ".%s", r->flight, r->job);
+    }
+    arena_free(&arena);
 }
 
 void
 assayd_runners_stop(struct assayd_runners *runners)
 {
-    for (struct runner *r = runners->list; r != NULL; r = r->next)
-        runner_stop(r);
+    for (size_t i = 0; i < runners->count; i++)
+        runner_stop(runners->list[i]);
 }
 
 void
 assayd_runners_kill(struct assayd_runners *runners)
 {
-    for (struct runner *r = runners->list; r != NULL; r = r->next) {
+    for (size_t i = 0; i < runners->count; i++) {
+        struct runner *r = runners->list[i];
+
         if (proc_is_active(&r->proc))
             proc_kill_group(r->proc.pid);
         else if (adopted_lives(r))
@@ -459,22 +437,18 @@ assayd_runners_count(const struct assayd_runners *runners)
 {
     int count = 0;
 
-    for (const struct runner *r = runners->list; r != NULL; r = r->next)
-        count += runner_lives(r);
+    for (size_t i = 0; i < runners->count; i++)
+        count += runner_lives(runners->list[i]);
     return count;
 }
 
 void
 assayd_runners_free(struct assayd_runners *runners)
 {
-    struct runner *next;
-
     if (runners == NULL)
         return;
-    for (struct runner *r = runners->list; r != NULL; r = next) {
-        next = r->next;
-        free(r->job);
-        free(r);
-    }
+    for (size_t i = 0; i < runners->count; i++)
+        runner_free(runners->list[i]);
+    free(runners->list);
     free(runners);
 }

@@ -12,7 +12,7 @@
 #include <uv.h>
 #include "harness/attr.h"
 
-struct arena;
+struct assayd_job;
 struct assayd_jobs;
 struct clock;
 struct db;
@@ -34,12 +34,28 @@ assayd_runners_new(uv_loop_t *loop, struct clock *clock,
                    const struct assayd_runners_spec *spec,
                    assayd_runners_ended_fn *ended, void *owner);
 
-/* Starts runners for jobs that may run and plausibly find hosts, stops those
- * of flights that are to be aborted, forgets jobs that have ended. */
-MUST_CHECK bool assayd_runners_schedule(struct assayd_runners *runners,
-                                        struct db *db, struct arena *arena,
-                                        const struct assayd_jobs *jobs,
-                                        struct fault *why);
+/* Looks at the open jobs: adopts runners of an earlier assayd, stops those of
+ * flights that are to be aborted, gives up jobs whose runners always die,
+ * forgets jobs that have ended. */
+MUST_CHECK bool assayd_runners_see(struct assayd_runners *runners,
+                                   struct db *db,
+                                   const struct assayd_jobs *jobs,
+                                   struct fault *why);
+
+enum assayd_runner {
+    ASSAYD_RUNNER_NONE = 0,     /* we know of none */
+    ASSAYD_RUNNER_LIVES,
+    ASSAYD_RUNNER_OVER,         /* it ended, the job may be started again */
+    ASSAYD_RUNNER_PAUSES        /* the same, but not yet */
+};
+enum assayd_runner assayd_runners_state(const struct assayd_runners *runners,
+                                        const struct assayd_job *job);
+/* How many more may run. */
+int assayd_runners_room(const struct assayd_runners *runners);
+/* 'hosts' as assay-job wants it, or NULL. What fails is logged and counted as
+ * a death. */
+void assayd_runners_start(struct assayd_runners *runners,
+                          const struct assayd_job *job, const char *hosts);
 
 /* TERM to every runner of this machine, KILL after the grace. */
 void assayd_runners_stop(struct assayd_runners *runners);

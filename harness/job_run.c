@@ -227,7 +227,8 @@ allocate(struct job_run *run, struct db *db, struct fault *why)
         roles[i] = (struct task_role){
             .role = row->roles[i].role,
             .arch = row->roles[i].arch,
-            .host = row->roles[i].preset,
+            .host = run->config->planned != NULL ? run->config->planned[i]
+                                                 : row->roles[i].preset,
             .flags = strv_const(row->roles[i].flags),
             .same_class = row->roles[i].same_class,
         };
@@ -299,7 +300,9 @@ book_now(struct job_run *run)
         outbox_settle(run->outbox);
         return;
     }
-    if (why.kind == FAULT_CONFLICT || why.kind == FAULT_TIMEOUT) {
+    /* A planned host that does not do any more: another plan may. */
+    if (why.kind == FAULT_CONFLICT || why.kind == FAULT_TIMEOUT ||
+        (why.kind == FAULT_NOT_FOUND && run->config->planned != NULL)) {
         note_waits(run, &why);
         log_info("no hosts now: %s", buf_text(&run->waits_for));
         if (!run->config->no_wait)

@@ -36,6 +36,9 @@ struct job_run_config {
     const char *program_dir;    /* where "assay" is */
     const char *recipe;         /* its name */
     bool no_wait;
+    /* The hosts that the plan gives it, one a role: these or none (it is
+     * BUSY then, whatever the reason). NULL: any that do. */
+    const char *const *planned;
     int64_t grace_ms;           /* of a step that is stopped */
     int64_t abort_limit_ms;     /* of each final step after an abort */
     int64_t lost_limit_ms;      /* without the database */

@@ -28,7 +28,7 @@ load(struct arena *arena, struct plan_facts *facts, struct fault *why)
 {
     struct db *db = NULL;
     bool ok = db_open("assay", &db, why)
-        && plan_db_load(db, arena, facts, why);
+        && plan_db_load(db, arena, NULL, facts, why);
 
     db_close(db);
     return ok;
@@ -70,16 +70,16 @@ find_wait(const struct plan_facts *facts, const char *flight_text,
           const char *job, struct fault *why)
 {
     int64_t flight;
+    int w;
 
     if (!parse_int64(flight_text, 1, INT64_MAX, &flight)) {
         fault_set(why, FAULT_USAGE, "'%s' is not the number of a flight",
                   flight_text);
         return -1;
     }
-    for (int w = 0; w < facts->wait_count; w++)
-        if (facts->waits[w].flight == flight
-            && strcmp(facts->waits[w].job, job) == 0)
-            return w;
+    w = plan_wait_index(facts, flight, job);
+    if (w >= 0)
+        return w;
     fault_set(why, FAULT_NOT_FOUND, "job %" PRId64 ".%s does not wait for "
               "hosts", flight, job);
     fault_hint(why, "assay plan lists those that do");
@@ -364,7 +364,7 @@ close_for(struct cmd_call *call, const char *kind, struct fault *why)
     if (cmd_text(call, "for") == NULL || cmd_text(call, "why") == NULL)
         return fault_set(why, FAULT_USAGE, "say --for TIME and --why TEXT");
     ok = db_open("assay", &db, why)
-        && plan_db_load(db, &arena, &facts, why)
+        && plan_db_load(db, &arena, NULL, &facts, why)
         && find_host(&facts, host, why) >= 0;
     if (!ok)
         goto out;

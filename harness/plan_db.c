@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "harness/arena.h"
 #include "harness/db.h"
@@ -14,6 +15,9 @@
 #include "harness/task_db.h"
 
 #define LISTED ((char)31)       /* between the members of a list */
+/* An order whose runner has not come by then is void: the one who gave it has
+ * died, and whoever took it over gives another. */
+#define ORDER_LIVES_MS 30000
 
 static const struct query Q_NOW = { "plan-now",
     "select (extract(epoch from clock_timestamp()) * 1000)::bigint", 0, 1 };
@@ -46,7 +50,7 @@ static const struct query Q_WAITS = { "plan-waits",
     "   on d.flight = n.needs_flight and d.job = n.needs_job"
     "   where n.flight = j.flight and n.job = j.job"
     "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
-    " order by j.flight, j.job, r.position, r.role", 0, 12 };
+    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 12 };
 
 static const struct query Q_NEEDS = { "plan-needs",
     "select n.flight, n.job, n.needs_flight, n.needs_job"
@@ -64,6 +68,14 @@ static const struct query Q_HOLDS = { "plan-holds",
     " left join assay.job j on j.flight = a.flight and j.job = a.job"
     " left join assay.flight f on f.flight = a.flight"
     " where a.ended_at is null order by a.host", 0, 7 };
+
+static const struct query Q_BOOKINGS = { "plan-bookings",
+    "select b.flight, b.job, b.verdict, array_to_string(b.hosts, ','),"
+    " (extract(epoch from b.start_at) * 1000)::bigint,"
+    " (extract(epoch from b.end_at) * 1000)::bigint,"
+    " b.start_sd_ms, b.end_sd_ms,"
+    " (extract(epoch from b.ordered_at) * 1000)::bigint"
+    " from assay.booking b order by b.flight, b.job collate \"C\"", 0, 9 };
 
 static const struct query Q_WINDOWS = { "plan-windows",
     "select w.host_window, w.host,"
@@ -234,32 +246,124 @@ load_waits(struct db *db, struct arena *arena, struct plan_facts *facts,
     return true;
 }
 
+/* The key of a search among waits and bookings. */
+struct job_key {
+    int64_t flight;
+    const char *job;
+};
+
 static int
-wait_index(const struct plan_facts *facts, int64_t flight, const char *job)
+compare_job(const struct job_key *key, int64_t flight, const char *job)
 {
-    int low = 0, high = facts->wait_count;
+    return key->flight != flight ? (key->flight < flight ? -1 : 1)
+                                 : strcmp(key->job, job);
+}
 
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        const struct plan_wait *wait = &facts->waits[middle];
-        int order = wait->flight < flight ? -1 : wait->flight > flight ? 1
-            : strcmp(wait->job, job);
+static int
+compare_wait(const void *key, const void *member)
+{
+    const struct plan_wait *wait = member;
 
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    return compare_job(key, wait->flight, wait->job);
+}
+
+static int
+compare_booking(const void *key, const void *member)
+{
+    const struct plan_booking *booking = member;
+
+    return compare_job(key, booking->flight, booking->job);
+}
+
+int
+plan_wait_index(const struct plan_facts *facts, int64_t flight,
+                const char *job)
+{
+    struct job_key key = { flight, job };
+    const struct plan_wait *wait = facts->wait_count == 0 ? NULL
+        : bsearch(&key, facts->waits, (size_t)facts->wait_count,
+                  sizeof *wait, compare_wait);
+
+    return wait != NULL ? (int)(wait - facts->waits) : -1;
+}
+
+const struct plan_booking *
+plan_booking_find(const struct plan_facts *facts, int64_t flight,
+                  const char *job)
+{
+    struct job_key key = { flight, job };
+
+    return facts->booking_count == 0 ? NULL
+        : bsearch(&key, facts->bookings, (size_t)facts->booking_count,
+                  sizeof *facts->bookings, compare_booking);
+}
+
+/* The hosts of a booking; NULL unless it has one for each role. */
+static const int *
+booked_hosts(struct arena *arena, const struct plan_facts *facts,
+             const struct plan_wait *wait)
+{
+    char *rest = arena_strdup(arena, wait->booking->hosts), *name;
+    int *hosts = ROOM(wait->role_count, int);
+    int count = 0;
+
+    if (rest[0] == '\0')
+        return NULL;
+    while ((name = strsep(&rest, ",")) != NULL) {
+        int host = host_index(facts, name);
+
+        if (host < 0 || count == wait->role_count)
+            return NULL;
+        hosts[count++] = host;
     }
-    return -1;
+    return count == wait->role_count ? hosts : NULL;
+}
+
+static bool
+load_bookings(struct db *db, struct arena *arena, struct plan_facts *facts,
+              struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_BOOKINGS, NULL, &rows, why))
+        return false;
+    facts->booking_count = db_rows_count(rows);
+    facts->bookings = ROOM(facts->booking_count, struct plan_booking);
+    for (int i = 0; i < facts->booking_count; i++) {
+        struct plan_booking *booking = &facts->bookings[i];
+        int64_t ordered = db_int(rows, i, 8, 0);
+        int w;
+
+        *booking = (struct plan_booking){
+            .flight = db_int(rows, i, 0, 0),
+            .job = text_in(arena, rows, i, 1),
+            .verdict = text_in(arena, rows, i, 2),
+            .hosts = text_in(arena, rows, i, 3),
+            .start_ms = db_int(rows, i, 4, 0),
+            .end_ms = db_int(rows, i, 5, 0),
+            .start_sd_ms = db_int(rows, i, 6, 0),
+            .end_sd_ms = db_int(rows, i, 7, 0),
+            .ordered = ordered != 0, .ordered_ms = ordered,
+        };
+        w = plan_wait_index(facts, booking->flight, booking->job);
+        if (w < 0)
+            continue;
+        facts->waits[w].booking = booking;
+        facts->waits[w].booked_hosts = booked_hosts(arena, facts,
+                                                    &facts->waits[w]);
+        facts->waits[w].ordered = booking->ordered
+            && facts->waits[w].booked_hosts != NULL
+            && llabs(facts->now_ms - ordered) < ORDER_LIVES_MS;
+    }
+    db_rows_free(rows);
+    return true;
 }
 
 static int64_t
 hold_end(const struct plan_facts *facts, const struct plan_hold *hold)
 {
     const struct plan_length *length = hold->job == NULL ? NULL
-        : plan_length_find(facts, 'j', hold->job, "");
+        : plan_length_find(facts->past, 'j', hold->job, "");
 
     return planner_overdue(hold->begun_ms, length != NULL ? length->mean_ms
                            : 5000000, facts->now_ms);
@@ -275,8 +379,9 @@ load_needs(struct db *db, struct arena *arena, struct plan_facts *facts,
         return false;
     for (int i = 0; i < db_rows_count(rows); i++) {
         int64_t flight = db_int(rows, i, 2, 0);
-        int j = wait_index(facts, db_int(rows, i, 0, 0), db_text(rows, i, 1));
-        int need = wait_index(facts, flight, db_text(rows, i, 3));
+        int j = plan_wait_index(facts, db_int(rows, i, 0, 0),
+                                db_text(rows, i, 1));
+        int need = plan_wait_index(facts, flight, db_text(rows, i, 3));
         struct plan_wait *wait;
 
         if (j < 0)
@@ -358,18 +463,18 @@ load_windows(struct db *db, struct arena *arena, struct plan_facts *facts,
     return true;
 }
 
-static bool
-load_past(struct db *db, struct arena *arena, struct plan_facts *facts,
-          struct fault *why)
+bool
+plan_db_past(struct db *db, struct arena *arena, struct plan_past *out,
+             struct fault *why)
 {
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_LENGTHS, NULL, &rows, why))
         return false;
-    facts->length_count = db_rows_count(rows);
-    facts->lengths = ROOM(facts->length_count, struct plan_length);
-    for (int i = 0; i < facts->length_count; i++)
-        facts->lengths[i] = (struct plan_length){
+    out->length_count = db_rows_count(rows);
+    out->lengths = ROOM(out->length_count, struct plan_length);
+    for (int i = 0; i < out->length_count; i++)
+        out->lengths[i] = (struct plan_length){
             text_in(arena, rows, i, 0), db_int(rows, i, 1, 0),
             db_int(rows, i, 2, 0), db_int(rows, i, 3, 0),
         };
@@ -378,12 +483,15 @@ load_past(struct db *db, struct arena *arena, struct plan_facts *facts,
 }
 
 bool
-plan_db_load(struct db *db, struct arena *arena, struct plan_facts *out,
-             struct fault *why)
+plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
+             struct plan_facts *out, struct fault *why)
 {
     struct db_rows *rows = NULL;
+    struct plan_past *read = arena_alloc(arena, sizeof *read);
 
-    *out = (struct plan_facts){ 0 };
+    *out = (struct plan_facts){ .past = past != NULL ? past : read };
+    if (past == NULL && !plan_db_past(db, arena, read, why))
+        return false;
     if (!db_run(db, &Q_NOW, NULL, &rows, why))
         return false;
     out->now_ms = db_int(rows, 0, 0, 0);
@@ -392,7 +500,7 @@ plan_db_load(struct db *db, struct arena *arena, struct plan_facts *out,
         && load_waits(db, arena, out, why)
         && load_holds(db, arena, out, why)
         && load_windows(db, arena, out, why)
-        && load_past(db, arena, out, why)
+        && load_bookings(db, arena, out, why)
         && load_needs(db, arena, out, why);
 }
 
@@ -403,17 +511,17 @@ compare_length(const void *key, const void *member)
 }
 
 const struct plan_length *
-plan_length_find(const struct plan_facts *facts, char kind, const char *name,
+plan_length_find(const struct plan_past *past, char kind, const char *name,
                  const char *place)
 {
     char key[400];
 
-    if (facts->length_count == 0
+    if (past->length_count == 0
         || snprintf(key, sizeof key, "%c%s%c%s", kind, name, LISTED, place)
            >= (int)sizeof key)
         return NULL;
-    return bsearch(key, facts->lengths, (size_t)facts->length_count,
-                   sizeof *facts->lengths, compare_length);
+    return bsearch(key, past->lengths, (size_t)past->length_count,
+                   sizeof *past->lengths, compare_length);
 }
 
 bool

@@ -14,10 +14,25 @@ struct fault;
 struct match_host;
 struct task_role;
 
+/* What the last plan said of an open job: see booking_db.h. */
+struct plan_booking {
+    int64_t flight;
+    const char *job, *verdict;
+    const char *hosts;          /* joined with commas, a host a role */
+    int64_t start_ms, end_ms;   /* 0: none */
+    int64_t start_sd_ms, end_sd_ms;
+    bool ordered;               /* a runner was told to take the hosts */
+    int64_t ordered_ms;         /* when */
+};
+
 /* A job that waits for hosts. */
 struct plan_wait {
     int64_t flight;
     const char *job, *recipe, *branch;
+    const struct plan_booking *booking;         /* NULL: none */
+    const int *booked_hosts;    /* a host a role; NULL: none, or they have
+                                 * gone */
+    bool ordered;               /* its runner is about to take these */
     int priority;
     int64_t queued_ms;
     const struct task_role *roles;
@@ -47,6 +62,12 @@ struct plan_length {
     int64_t mean_ms, sd_ms, last_ms;
 };
 
+/* What history says, which costs more to ask than it changes. */
+struct plan_past {
+    struct plan_length *lengths;        /* sorted by key */
+    int length_count;
+};
+
 struct plan_facts {
     int64_t now_ms;             /* of the server, since the Unix epoch */
     struct match_host *hosts;   /* obstacle: its state */
@@ -60,17 +81,28 @@ struct plan_facts {
     int hold_count;
     struct plan_window *windows;
     int window_count;
-    struct plan_length *lengths;        /* sorted by key */
-    int length_count;
+    struct plan_booking *bookings;      /* by flight and job */
+    int booking_count;
+    const struct plan_past *past;
 };
 
-/* All in 'arena'. */
+MUST_CHECK bool plan_db_past(struct db *db, struct arena *arena,
+                             struct plan_past *out, struct fault *why);
+/* All in 'arena'. With 'past' NULL history is read too. */
 MUST_CHECK bool plan_db_load(struct db *db, struct arena *arena,
+                             const struct plan_past *past,
                              struct plan_facts *out, struct fault *why);
+/* The index of the job that waits; -1 if it does not. */
+int plan_wait_index(const struct plan_facts *facts, int64_t flight,
+                    const char *job);
+/* NULL if the last plan did not have it. */
+const struct plan_booking *plan_booking_find(const struct plan_facts *facts,
+                                             int64_t flight,
+                                             const char *job);
 
 /* NULL if nothing is known. 'kind': 'h' job on host, 'c' job on class, 'j'
  * job anywhere, 'r' recipe ('place' is ""). */
-const struct plan_length *plan_length_find(const struct plan_facts *facts,
+const struct plan_length *plan_length_find(const struct plan_past *past,
                                            char kind, const char *name,
                                            const char *place);
 

@@ -10,9 +10,17 @@
 
 /* What nobody has run yet takes as long as OSSTest thinks. */
 #define UNKNOWN_MS INT64_C(5000000)
+/* So long may a booking be put off for work that fits better. */
+#define PATIENCE_MS INT64_C(7200000)
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
+
+struct lean_memo {
+    const char *job;
+    struct planner_lean *leans;
+    int count;
+};
 
 struct maker {
     const struct plan_facts *facts;
@@ -20,6 +28,8 @@ struct maker {
     struct planner_in *in;
     struct planner_set *sets;
     const struct task_role **set_roles; /* of which a set is */
+    struct lean_memo *memos;    /* a hash table, half empty */
+    uint64_t memo_mask;
 };
 
 static bool
@@ -90,13 +100,13 @@ length_of(const struct plan_facts *facts, const char *job,
     const struct plan_length *length = NULL;
 
     if (host != NULL)
-        length = plan_length_find(facts, 'h', job, host->name);
+        length = plan_length_find(facts->past, 'h', job, host->name);
     if (length == NULL && host != NULL)
-        length = plan_length_find(facts, 'c', job, host->class);
+        length = plan_length_find(facts->past, 'c', job, host->class);
     if (length == NULL)
-        length = plan_length_find(facts, 'j', job, "");
+        length = plan_length_find(facts->past, 'j', job, "");
     if (length == NULL && recipe != NULL)
-        length = plan_length_find(facts, 'r', recipe, "");
+        length = plan_length_find(facts->past, 'r', recipe, "");
     return length;
 }
 
@@ -115,7 +125,7 @@ make_holds(struct maker *m)
                         &facts->hosts[hold->host]);
 
         holds[i] = (struct planner_hold){
-            .host = hold->host, .count = 1, .job = hold->flight,
+            .host = hold->host, .count = 1, .job = i,
             .who = hold->who,
             .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
             .until_ms = planner_overdue(hold->begun_ms, length != NULL
@@ -144,33 +154,58 @@ make_windows(struct maker *m)
     m->in->window_count = facts->window_count;
 }
 
-static void
-make_leans(struct maker *m, const struct plan_wait *wait,
-           struct planner_job *job)
+/* What a job of this name leans to is the same in each flight. */
+static const struct lean_memo *
+leans_of(struct maker *m, const struct plan_wait *wait)
 {
     const struct plan_facts *facts = m->facts;
     struct arena *arena = m->arena;
-    struct planner_lean *leans = ROOM(facts->host_count,
-                                      struct planner_lean);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);       /* FNV-1a */
+    struct lean_memo *memo;
+    struct planner_lean *leans;
+    bool known;
 
+    for (const char *p = wait->job; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    while (m->memos[hash & m->memo_mask].job != NULL) {
+        memo = &m->memos[hash & m->memo_mask];
+        if (strcmp(memo->job, wait->job) == 0)
+            return memo;
+        hash++;
+    }
+    memo = &m->memos[hash & m->memo_mask];
+    memo->job = wait->job;
+    memo->leans = leans = ROOM(facts->host_count, struct planner_lean);
+    known = plan_length_find(facts->past, 'j', wait->job, "") != NULL;
     for (int h = 0; h < facts->host_count; h++) {
         const struct match_host *host = &facts->hosts[h];
-        const struct plan_length *there;
-        bool fits = false;
+        const struct plan_length *there = NULL;
 
-        for (int r = 0; r < job->role_count && !fits; r++)
-            fits = planner_set_has(m->sets[job->roles[r].set].bits, h);
-        there = plan_length_find(facts, 'h', wait->job, host->name);
-        if (there == NULL)
-            there = plan_length_find(facts, 'c', wait->job, host->class);
-        if (fits && (there != NULL || facts->trouble_ms[h] > 0))
-            leans[job->lean_count++] = (struct planner_lean){
+        if (known)
+            there = plan_length_find(facts->past, 'h', wait->job,
+                                     host->name);
+        if (known && there == NULL)
+            there = plan_length_find(facts->past, 'c', wait->job,
+                                     host->class);
+        if (there != NULL || facts->trouble_ms[h] > 0)
+            leans[memo->count++] = (struct planner_lean){
                 .host = h, .run_ms = there == NULL ? 0
                     : there->mean_ms + there->sd_ms,
                 .bias_ms = facts->trouble_ms[h],
             };
     }
-    job->leans = leans;
+    return memo;
+}
+
+/* A role of a job whose runner is about to take this very host. */
+static const struct task_role *
+ordered_role(struct maker *m, const struct plan_wait *wait, int r)
+{
+    struct task_role *role = arena_alloc(m->arena, sizeof *role);
+
+    *role = wait->roles[r];
+    role->host = m->facts->hosts[wait->booked_hosts[r]].name;
+    return role;
 }
 
 static void
@@ -180,15 +215,20 @@ make_job(struct maker *m, int w, struct planner_job *job)
     const struct plan_wait *wait = &facts->waits[w];
     const struct plan_length *length = length_of(facts, wait->job,
                                                  wait->recipe, NULL);
+    const struct lean_memo *memo = leans_of(m, wait);
     struct arena *arena = m->arena;
     struct planner_role *roles = ROOM(wait->role_count, struct planner_role);
 
     for (int r = 0; r < wait->role_count; r++)
-        roles[r] = (struct planner_role){ set_of(m, &wait->roles[r]), 1,
-                                          wait->roles[r].same_class };
+        roles[r] = (struct planner_role){
+            set_of(m, wait->ordered ? ordered_role(m, wait, r)
+                                    : &wait->roles[r]),
+            1, wait->roles[r].same_class,
+        };
     *job = (struct planner_job){
         .id = w, .name = wait->job, .flight = (int)wait->flight,
-        .priority = wait->priority, .roles = roles,
+        .priority = wait->ordered ? INT32_MIN : wait->priority,
+        .roles = roles,
         .role_count = wait->role_count,
         .run_ms = length != NULL ? length->mean_ms + length->sd_ms
                                  : UNKNOWN_MS,
@@ -198,8 +238,11 @@ make_job(struct maker *m, int w, struct planner_job *job)
         .not_before_ms = wait->needs_until_ms,
         .needs = wait->needs, .need_count = wait->need_count,
         .check = wait->role_count > 0 && wait->roles[0].check,
+        .leans = memo->leans, .lean_count = memo->count,
+        .booked_hosts = wait->booked_hosts,
+        .booked_ms = wait->booked_hosts != NULL ? wait->booking->start_ms
+                                                : 0,
     };
-    make_leans(m, wait, job);
 }
 
 void
@@ -208,11 +251,15 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
 {
     struct maker maker = { .facts = facts, .arena = arena, .in = &out->in };
     struct planner_job *jobs = ROOM(facts->wait_count, struct planner_job);
-    int roles = 0;
+    int roles = 0, room = 1;
 
     *out = (struct plan_made){ 0 };
     out->in.now_ms = facts->now_ms;
-    out->in.policy.order = PLANNER_ORDER_FCFS;
+    out->in.policy.patience_ms = PATIENCE_MS;
+    while (room < 2 * facts->wait_count)
+        room *= 2;
+    maker.memos = ROOM(room, struct lean_memo);
+    maker.memo_mask = (uint64_t)room - 1;
     for (int w = 0; w < facts->wait_count; w++)
         roles += facts->waits[w].role_count;
     maker.sets = ROOM(roles, struct planner_set);

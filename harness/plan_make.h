@@ -15,9 +15,9 @@ struct plan_made {
     struct planner_plan plan;
 };
 
-/* A forecast in the order in which assayd serves: by priority, then first
- * come, first served. in.jobs are facts->waits, one by one. All in 'arena',
- * with which 'facts' has to live. */
+/* The plan by which assayd starts jobs, and which "assay plan" prints: made of
+ * the same facts it is the same. in.jobs are facts->waits, the id of
+ * in.holds[i] is i. All in 'arena', with which 'facts' has to live. */
 void plan_make(const struct plan_facts *facts, struct arena *arena,
                struct plan_made *out);
 

@@ -234,6 +234,39 @@ load_recipe(struct setup *setup, struct fault *why)
     return true;
 }
 
+/* "ROLE=HOST,ROLE=HOST", exactly the job's roles, in the order of their
+ * positions. */
+static bool
+read_planned(struct setup *setup, const char *text, struct fault *why)
+{
+    const struct job_row *row = setup->row;
+    const char **planned;
+    char *rest, *pair;
+    size_t count = 0;
+
+    if (text == NULL)
+        return true;
+    planned = arena_alloc(&setup->arena, (row->role_count + 1)
+                                         * sizeof(*planned));
+    rest = arena_strdup(&setup->arena, text);
+    while ((pair = strsep(&rest, ",")) != NULL) {
+        char *host = strchr(pair, '=');
+
+        if (host == NULL || count == row->role_count ||
+            strncmp(row->roles[count].role, pair, (size_t)(host - pair))
+                != 0 ||
+            row->roles[count].role[host - pair] != '\0')
+            return fault_set(why, FAULT_USAGE, "--hosts %s does not name a "
+                             "host for each role of the job", text);
+        planned[count++] = host + 1;
+    }
+    if (count != row->role_count)
+        return fault_set(why, FAULT_USAGE, "--hosts %s: the job has %zu "
+                         "roles", text, row->role_count);
+    setup->config.planned = planned;
+    return true;
+}
+
 static char *
 parent(struct arena *arena, const char *path)
 {
@@ -310,8 +343,11 @@ run_job(struct setup *setup, struct cmd_call *call, int *status_out,
         return refuse_job(setup, &problem, why) &&
                task_end(setup->db, job.task, "the job ended", why);
     }
+    if (!read_planned(setup, cmd_text(call, "hosts"), why))
+        return false;
     *config = (struct job_run_config){
         .row = setup->row,
+        .planned = config->planned,
         .plan = &setup->plan,
         .task = job.task,
         .no_wait = cmd_flag(call, "no-wait"),
@@ -370,6 +406,8 @@ static const struct cmd_opt OPTS[] = {
      "limit of each final step after an abort"},
     {"grace", CMD_OPT_DURATION, "TIME", "10s", 0, 0,
      "from TERM to KILL of a step that is stopped"},
+    {"hosts", CMD_OPT_TEXT, "ROLE=HOST,...", NULL, 0, 0,
+     "take these hosts, as the plan says, or none"},
     {"log-max-mb", CMD_OPT_INT, "MB", "4096", 0, 1 << 20,
      "what the log of one step may take of the disk; 0: no limit"},
     {"lost-limit", CMD_OPT_DURATION, "TIME", "60s", 0, 0,

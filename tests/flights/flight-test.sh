@@ -3,145 +3,10 @@
 # real assayd and real assay-jobs, whose steps do nothing or wait. What is
 # killed, and that the flight still ends truly with its hosts free.
 set -u
-sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-
-# ok NAME: judges the command before it by $?.
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-    fi
-}
-
-# await SECONDS COMMAND...: until the command succeeds.
-await()
-{
-    await_left=$(($1 * 20))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        await_left=$((await_left - 1))
-        if [ "$await_left" -le 0 ]; then
-            echo "# waited in vain: $*"
-            return 1
-        fi
-        sleep 0.05
-    done
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
-
-status_of()
-{
-    sql "select status from assay.job where flight = $1 and job = '$2'"
-}
-
-status_is()
-{
-    [ "$(status_of "$1" "$2")" = "$3" ]
-}
-
-waits_for()
-{
-    [ "$(sql "select waits_for from assay.job where flight = $1
-        and job = '$2'")" = "$3" ]
-}
-
-step_runs()
-{
-    [ "$(sql "select status from assay.step where flight = $1
-        and job = '$2' and testid = '$3'")" = running ]
-}
-
-outcome_of()
-{
-    sql "select outcome || '/' || blessing from assay.flight
-        where flight = $1 and finished_at is not null"
-}
-
-ended()
-{
-    [ -n "$(outcome_of "$1")" ]
-}
-
-all_free()
-{
-    is "$(sql 'select count(*) from assay.allocation
-        where ended_at is null')" 0
-}
-
-runner_of()
-{
-    sql "select t.pid from assay.job j join assay.task t on t.task = j.task
-        where j.flight = $1 and j.job = '$2'"
-}
-
-assayd_pid()
-{
-    assay service status --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
-}
-
-serves()
-{
-    [ -n "$(assayd_pid)" ] && grep -q ' serves in ' "$ASSAY_HOME/assayd.log"
-}
-
-start_assayd()
-{
-    : >"$ASSAY_HOME/assayd.log"
-    ASSAY_LOG=info assayd --no-console --no-web --grace 10s "$@" \
-        >>"$ASSAY_HOME/assayd.log" 2>&1 &
-    await 30 serves
-}
-
-stop_assayd()
-{
-    assay service stop >/dev/null
-}
-
-# job NAME RECIPE HOST [NEEDS]: a job of the flight file on standard output.
-job()
-{
-    echo "  - job: $1"
-    echo "    recipe: $sim/$2.yaml"
-    echo "    hosts: {host: {arch: amd64, host: $3}}"
-    [ $# -lt 4 ] || echo "    needs: [$4]"
-}
-
-flight()
-{
-    { printf 'flight: sim\nintended: play\njobs:\n'; cat; } \
-        >"$ASSAY_HOME/$1.yaml"
-}
-
-# Numbers may jump, as after a crash of the server: $f is the flight.
-run_in_background()
-{
-    : >"$ASSAY_HOME/$1.err"
-    assay flight run "$ASSAY_HOME/$1.yaml" >"$ASSAY_HOME/$1.out" \
-        2>>"$ASSAY_HOME/$1.err" &
-    cli=$!
-    await 20 grep -q '^flight [0-9]' "$ASSAY_HOME/$1.err"
-    f=$(sed -n 's/^flight \([0-9]*\).*/\1/p' "$ASSAY_HOME/$1.err")
-}
+# shellcheck source=tests/flights/sim.sh
+. "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
 # The verdict of the last line, with $f.
 verdict()
@@ -152,10 +17,7 @@ verdict()
 
 pgfix_start
 pgfix_at_end 'assay service stop >/dev/null 2>&1'
-for host in a b c; do
-    sql "insert into assay.host (host, arch, firmware, class, config, source)
-        values ('$host', 'amd64', 'bios', 'sim', '{}', 'sim')"
-done
+add_hosts sim a b c
 start_assayd
 ok 'assayd serves'
 

@@ -26,16 +26,17 @@ insert into assay.host (host, arch, firmware, class, state, config, source)
     ('a1', 'arm64', 'uefi', 'a', 'good', '{}', 't');
 insert into assay.host_flag values ('x2', 'hap');
 insert into assay.flight (branch, blessing, intended, harness)
-    values ('b', 'real', 'real', 'h'), ('b', 'running', 'real', 'h');
+    values ('b', 'real', 'real', 'h'), ('b', 'running', 'real', 'h'),
+    ('b', 'running', 'real', 'h');
 insert into assay.job (flight, job, recipe, arch, harness)
     values (1, 'pair', 'migrate', 'amd64', 'h'),
-    (1, 'hap', 'smoke', 'amd64', 'h'), (2, 'arm', 'smoke', 'arm64', 'h'),
+    (3, 'hap', 'smoke', 'amd64', 'h'), (2, 'arm', 'smoke', 'arm64', 'h'),
     (2, 'after', 'smoke', 'arm64', 'h'), (2, 'lost', 'smoke', 'armhf', 'h');
 insert into assay.job_role (flight, job, role, position, arch, flags,
     same_class)
     values (1, 'pair', 'src', 1, 'amd64', '{}', 1),
     (1, 'pair', 'dst', 2, 'amd64', '{}', 1),
-    (1, 'hap', 'host', 1, 'amd64', '{hap}', 0),
+    (3, 'hap', 'host', 1, 'amd64', '{hap}', 0),
     (2, 'arm', 'host', 1, 'arm64', '{}', 0),
     (2, 'after', 'host', 1, 'arm64', '{}', 0),
     (2, 'lost', 'host', 1, 'armhf', '{}', 0);
@@ -43,8 +44,8 @@ insert into assay.job_need values (2, 'after', 2, 'arm')" ||
     { echo 'Bail out! no lab'; exit 1; }
 
 plan=$(assay plan)
-has 'a job starts now' "$plan" 'job 1.hap   now'
-has 'a pair waits for the one that came first' "$plan" 'job 1.pair  later'
+has 'a job starts now' "$plan" 'job 3.hap   now'
+has 'a pair waits for a flight with less to do' "$plan" 'job 1.pair  later'
 has 'it needs both' "$plan" 'x1 x2'
 has 'what no host fits never comes' "$plan" 'no hosts would ever do'
 has 'JSON' "$(assay plan --json)" '"verdict": "later"'
@@ -54,12 +55,12 @@ has 'with the jobs' "$page" '1.pair'
 
 why=$(assay plan why 1 pair)
 has 'why: when' "$why" 'job 1.pair: starts about'
-has 'why: whom it waits for' "$why" 'job 1.hap, which goes first'
+has 'why: whom it waits for' "$why" 'job 3.hap, which goes first'
 has 'why: a host that does not fit' "$why" 'a1: arch arm64, not amd64'
 has 'why: a host that is out' "$why" 'x3: its state is bad'
 has 'why: what it needs' "$(assay plan why 2 after)" \
     'job 2.arm, which it needs'
-has 'why: JSON' "$(assay plan why 1 pair --json)" '"job 1.hap"'
+has 'why: JSON' "$(assay plan why 1 pair --json)" '"job 3.hap"'
 has 'why: a job that does not wait' "$(assay plan why 1 none 2>&1)" \
     'does not wait for hosts'
 

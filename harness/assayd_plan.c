@@ -1,0 +1,241 @@
+/* harness/assayd_plan.c - see assayd_plan.h. */
+#include <config.h>
+
+#include "harness/assayd_plan.h"
+
+#include "harness/arena.h"
+#include "harness/assayd_db.h"
+#include "harness/assayd_jobs.h"
+#include "harness/booking_db.h"
+#include "harness/buf.h"
+#include "harness/clock.h"
+#include "harness/host_match.h"
+#include "harness/mem.h"
+#include "harness/plan_db.h"
+#include "harness/plan_make.h"
+#include "harness/task_db.h"
+
+/* Ninety days do not change by the minute. */
+#define PAST_KEPT_MS 30000
+
+struct assayd_plan {
+    struct clock *clock;
+    int jobs_max;
+    struct arena arena;         /* of the past */
+    struct plan_past past;
+    bool past_known;
+    int64_t past_ms;            /* when it was read */
+    bool idle;                  /* nothing is open and nothing is booked */
+};
+
+/* One round. */
+struct round {
+    const struct assayd_jobs *jobs;
+    struct assayd_runners *runners;
+    struct arena *arena;
+    struct plan_facts facts;
+    struct plan_made made;
+    const struct assayd_job **job_of;   /* a wait's, or NULL */
+    enum assayd_runner *state;  /* a wait's */
+    bool *ordered, *starts;     /* the same */
+    const char **texts;         /* what a job waits for; NULL: nothing new */
+};
+
+struct assayd_plan *
+assayd_plan_new(struct clock *clock, int jobs_max)
+{
+    struct assayd_plan *plan = xcalloc(1, sizeof *plan);
+
+    plan->clock = clock;
+    plan->jobs_max = jobs_max;
+    return plan;
+}
+
+void
+assayd_plan_free(struct assayd_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    arena_free(&plan->arena);
+    free(plan);
+}
+
+static bool
+load_past(struct assayd_plan *plan, struct db *db, struct fault *why)
+{
+    int64_t now = clock_mono_ms(plan->clock);
+
+    if (plan->past_known && now < plan->past_ms + PAST_KEPT_MS)
+        return true;
+    plan->past_known = false;
+    arena_free(&plan->arena);
+    if (!plan_db_past(db, &plan->arena, &plan->past, why))
+        return false;
+    plan->past_known = true;
+    plan->past_ms = now;
+    return true;
+}
+
+/* Both lists are by flight and job. An order lives as long as its runner; of
+ * one that another controller has given, the age decides. */
+static void
+match_jobs(struct round *round)
+{
+    const struct assayd_jobs *jobs = round->jobs;
+    size_t at = 0;
+
+    for (int w = 0; w < round->facts.wait_count; w++) {
+        struct plan_wait *wait = &round->facts.waits[w];
+
+        while (at < jobs->count
+               && (jobs->v[at].flight < wait->flight
+                   || (jobs->v[at].flight == wait->flight
+                       && strcmp(jobs->v[at].job, wait->job) < 0)))
+            at++;
+        if (at == jobs->count || jobs->v[at].flight != wait->flight
+            || strcmp(jobs->v[at].job, wait->job) != 0)
+            continue;           /* it came between two queries */
+        round->job_of[w] = &jobs->v[at];
+        round->state[w] = assayd_runners_state(round->runners,
+                                               &jobs->v[at]);
+        if (round->state[w] == ASSAYD_RUNNER_LIVES)
+            wait->ordered = wait->booked_hosts != NULL
+                && wait->booking->ordered;
+        else if (round->state[w] != ASSAYD_RUNNER_NONE)
+            wait->ordered = false;
+        round->ordered[w] = wait->ordered;
+    }
+}
+
+/* What a job that has to wait for hosts waits for. It does not say who has
+ * them: that would change all the time, and 'plan why' knows. */
+static const char *
+wanted_hosts(struct arena *arena, const struct plan_wait *wait)
+{
+    struct buf out = BUF_INIT;
+    const char *text;
+
+    buf_addf(&out, "%s", wait->role_count > 1 ? "hosts: " : "a host: ");
+    for (int i = 0; i < wait->role_count; i++) {
+        const struct task_role *role = &wait->roles[i];
+
+        buf_addf(&out, "%s%s", i > 0 ? " and " : "",
+                 role->host != NULL ? role->host
+                 : role->arch != NULL ? role->arch : "any");
+        for (int k = 0; role->host == NULL && role->flags[k] != NULL; k++)
+            buf_addf(&out, " %s", role->flags[k]);
+    }
+    text = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return text;
+}
+
+static bool
+is_hopeless(const struct round *round, const struct plan_wait *wait)
+{
+    int *chosen = arena_alloc(round->arena, ((size_t)wait->role_count + 1)
+                                            * sizeof *chosen);
+
+    return !host_match(round->facts.hosts, round->facts.host_count,
+                       wait->roles, wait->role_count, true, chosen);
+}
+
+static void
+decide_one(const struct assayd_plan *plan, struct round *round, int w,
+           int *room)
+{
+    const struct plan_wait *wait = &round->facts.waits[w];
+    const struct planner_slot *slot = &round->made.plan.slots[w];
+    const struct assayd_job *job = round->job_of[w];
+    const char **text = &round->texts[job - round->jobs->v];
+    bool may = round->state[w] == ASSAYD_RUNNER_NONE
+        || round->state[w] == ASSAYD_RUNNER_OVER;
+
+    if (!job->queued || job->abort || job->blocked || wait->ordered
+        || round->state[w] == ASSAYD_RUNNER_LIVES)
+        return;
+    if (job->needs_open != NULL) {
+        *text = arena_printf(round->arena, "jobs: %s", job->needs_open);
+        return;
+    }
+    /* The runner of a job that no hosts will ever do for says so. */
+    if (slot->verdict != PLANNER_NOW
+        && (slot->verdict != PLANNER_NEVER || !is_hopeless(round, wait))) {
+        *text = wanted_hosts(round->arena, wait);
+        return;
+    }
+    if (*room <= 0) {
+        *text = arena_printf(round->arena, "one of %d runners",
+                             plan->jobs_max);
+        return;
+    }
+    if (!may)
+        return;
+    round->starts[w] = true;
+    round->ordered[w] = slot->host_count > 0;
+    (*room)--;
+}
+
+static void
+decide(const struct assayd_plan *plan, struct round *round)
+{
+    int room = assayd_runners_room(round->runners);
+
+    for (int i = 0; i < round->facts.wait_count; i++) {
+        int w = round->made.plan.order[i];
+
+        if (round->job_of[w] != NULL)
+            decide_one(plan, round, w, &room);
+    }
+}
+
+static void
+start(struct round *round, int w)
+{
+    const struct plan_wait *wait = &round->facts.waits[w];
+    const struct planner_slot *slot = &round->made.plan.slots[w];
+    struct buf hosts = BUF_INIT;
+
+    for (int u = 0; u < slot->host_count; u++)
+        buf_addf(&hosts, "%s%s=%s", u > 0 ? "," : "", wait->roles[u].role,
+                 round->facts.hosts[slot->hosts[u]].name);
+    assayd_runners_start(round->runners, round->job_of[w],
+                         hosts.len > 0 ? buf_text(&hosts) : NULL);
+    buf_free(&hosts);
+}
+
+#define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
+                                             * sizeof(type))
+
+bool
+assayd_plan_start(struct assayd_plan *plan, struct db *db,
+                  struct arena *arena, const struct assayd_jobs *jobs,
+                  struct assayd_runners *runners, struct fault *why)
+{
+    struct round round = { .jobs = jobs, .runners = runners, .arena = arena };
+    int count;
+
+    if (jobs->count == 0 && plan->idle)
+        return true;
+    plan->idle = false;
+    if (!load_past(plan, db, why)
+        || !plan_db_load(db, arena, &plan->past, &round.facts, why))
+        return false;
+    count = round.facts.wait_count;
+    round.job_of = ROOM(count, const struct assayd_job *);
+    round.state = ROOM(count, enum assayd_runner);
+    round.ordered = ROOM(count, bool);
+    round.starts = ROOM(count, bool);
+    round.texts = ROOM(jobs->count, const char *);
+    match_jobs(&round);
+    plan_make(&round.facts, arena, &round.made);
+    decide(plan, &round);
+    if (!booking_db_publish(db, &round.facts, &round.made, round.ordered,
+                            why))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (round.starts[round.made.plan.order[i]])
+            start(&round, round.made.plan.order[i]);
+    plan->idle = jobs->count == 0 && round.facts.booking_count == 0;
+    return assayd_db_waits(db, jobs, round.texts, why);
+}

@@ -1,0 +1,162 @@
+#!/bin/sh
+# tests/flights/pool-test.sh - the plan that is printed is the plan that is
+# carried out: a real server, a real assayd, real assay-jobs on simulated
+# hosts.
+set -u
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+# shellcheck source=tests/flights/sim.sh
+. "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
+
+# any NAME RECIPE: a job that takes any amd64 host.
+any()
+{
+    echo "  - job: $1"
+    echo "    recipe: $sim/$2.yaml"
+    echo '    hosts: {host: {arch: amd64}}'
+}
+
+pair()
+{
+    echo "  - job: $1"
+    echo "    recipe: $sim/pair.yaml"
+    echo '    hosts: {src_host: {arch: amd64, class: 1},'
+    echo '            dst_host: {arch: amd64, class: 1}}'
+}
+
+run()
+{
+    assay flight run --detach "$ASSAY_HOME/$1.yaml" 2>/dev/null | tail -n 1
+}
+
+hosts_of()
+{
+    sql "select coalesce(string_agg(host, ' ' order by host), '')
+        from assay.allocation where flight = $1 and job = '$2'"
+}
+
+runs()
+{
+    step_runs "$1" "$2" gate
+}
+
+# What the plan in force says of each job, and what 'assay plan' says.
+in_force()
+{
+    sql "select flight || '.' || job || ' ' || verdict || ' '
+        || array_to_string(hosts, ',') from assay.booking
+        where verdict <> 'runs' order by flight, job"
+}
+
+printed()
+{
+    assay plan --json >"$ASSAY_HOME/plan.json"
+    sql "select (x->>'flight') || '.' || (x->>'job') || ' '
+        || (x->>'verdict') || ' ' || coalesce((select string_agg(h, ',')
+        from jsonb_array_elements_text(x->'hosts') h), '')
+        from jsonb_array_elements(
+        '$(cat "$ASSAY_HOME/plan.json")'::jsonb->'jobs') x
+        order by (x->>'flight')::int, x->>'job'"
+}
+
+same_plan()
+{
+    [ -n "$(in_force)" ] && [ "$(in_force)" = "$(printed)" ]
+}
+
+pgfix_start
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+add_hosts sim a b c
+# What a quick job takes is known: it fits into a gap.
+sql "insert into assay.flight (branch, blessing, intended, harness)
+    values ('past', 'play', 'play', 'h')"
+sql "insert into assay.task (kind, refkey, harness, node, node_key, pid,
+    pid_start, backend, ended_at) values ('job', 'past', 'h', 'n', 'k', 1, 1,
+    1, now())"
+sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
+    finished_at) select 1, j, '$sim/quick.yaml', 'amd64', 'pass',
+    now() - interval '1 hour', now() - interval '59 minutes'
+    from unnest('{short,short2}'::text[]) j"
+sql "insert into assay.allocation (host, task, flight, job, role, begun_at,
+    ended_at) select 'a', 1, 1, j, 'host', now(), now()
+    from unnest('{short,short2}'::text[]) j"
+sql "update assay.flight set outcome = 'pass', finished_at = now()
+    where flight = 1"
+start_assayd
+ok 'assayd serves'
+
+# A pair waits, and is not overtaken -----------------------------------------
+{ job one gated a; } | flight one
+{ job two gated b; } | flight two
+{ pair pair; } | flight pair
+
+{ any short quick; } | flight short
+{ printf 'flight: sim\nintended: play\npriority: 1\njobs:\n'
+    any long gated; } >"$ASSAY_HOME/long.yaml"
+one=$(run one)
+await 20 runs "$one" one
+two=$(run two)
+await 20 runs "$two" two
+ok 'two hosts of three are in use'
+pair=$(run pair)
+await 20 waits_for "$pair" pair 'hosts: amd64 and amd64'
+ok 'a pair has to wait'
+long=$(run long)
+await 20 waits_for "$long" long 'a host: amd64'
+ok 'a job that would end after the start of the pair waits too'
+await 10 same_plan
+ok 'the plan in force is the one that is printed'
+in_force | grep -q "^$pair.pair later"
+ok 'the pair has its hosts and a time'
+short=$(run short)
+await 30 ended "$short"
+is "$(outcome_of "$short") $(hosts_of "$short" short)" 'pass/play c'
+ok 'one that is done before that fills the gap'
+is "$(hosts_of "$pair" pair)" ''
+ok 'the pair holds nothing meanwhile'
+touch "$ASSAY_HOME/gate-one"
+await 20 runs "$pair" pair
+is "$(hosts_of "$pair" pair)" 'a c'
+ok 'a host is free: the pair has both at once'
+is "$(hosts_of "$long" long)" ''
+ok 'before the job that came later'
+is "$(sql "select array_to_string(hosts, ' ') from assay.booking
+    where flight = $pair and verdict = 'runs' and end_at > now()")" 'a c'
+ok 'what runs has an expected end'
+touch "$ASSAY_HOME/gate-two" "$ASSAY_HOME/gate-pair" "$ASSAY_HOME/gate-long"
+for f in "$one" "$two" "$pair" "$long"; do
+    await 30 ended "$f" || break
+done
+ok 'all end'
+await 10 is "$(sql 'select count(*) from assay.booking')" 0
+ok 'nothing is booked when nothing is open'
+rm "$ASSAY_HOME"/gate-*
+
+# Somebody is faster ---------------------------------------------------------
+# The host that the plan named goes bad before the runner comes to it.
+stop_assayd
+cat >"$ASSAY_HOME/slow" <<END
+#!/bin/sh
+host=\$(printf '%s\n' "\$*" | sed -n 's/.*host=\([a-z]*\).*/\1/p')
+if [ ! -e "$ASSAY_HOME/was-slow" ]; then
+    echo "\$host" >"$ASSAY_HOME/was-slow"
+    assay db psql -- -qAtX -c "update assay.host set state = 'bad'
+        where host = '\$host'"
+fi
+exec assay-job "\$@"
+END
+chmod +x "$ASSAY_HOME/slow"
+start_assayd --job-program "$ASSAY_HOME/slow"
+f=$(run short)
+await 30 ended "$f"
+is "$(outcome_of "$f")" pass/play
+ok 'a host goes bad before it is taken: the job passes'
+[ "$(hosts_of "$f" short)" != "$(cat "$ASSAY_HOME/was-slow")" ]
+ok 'on another host, by another plan'
+! grep -q 'exited with status' "$ASSAY_HOME/assayd.log"
+ok 'and nobody died of it'
+sql "update assay.host set state = 'good'"
+stop_assayd
+
+[ "$bad" -gt 0 ] || pgfix_passed=yes
+echo "1..$n"

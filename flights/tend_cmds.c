@@ -1,5 +1,5 @@
-/* flights/tend_cmds.c - "assay host tend": all that is due for hosts. What
- * checks have shown, which hosts are to be checked next.
+/* flights/tend_cmds.c - "assay host tend": all that is due for hosts. Leases
+ * that end, what checks have shown, which hosts are to be checked next.
  *
  * Each thing is one transaction that begins with a lock on its host and a look
  * whether it is still due: whoever is killed leaves nothing half done, and of
@@ -23,7 +23,9 @@
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/log.h"
+#include "harness/signals.h"
 #include "hosts/health_db.h"
+#include "hosts/lease.h"
 #include "hosts/site.h"
 
 #define BRANCH "host-check"
@@ -55,6 +57,12 @@ note(struct tend *tend, const char *host, const char *did, int64_t flight,
         printf("%s: %s, flight %" PRId64 ": %s\n", host, did, flight, text);
     else
         printf("%s: %s: %s\n", host, did, text);
+}
+
+static void
+note_lease(void *owner, const char *host, const char *did, const char *text)
+{
+    note(owner, host, did, 0, text);
 }
 
 /* Says why something that is due cannot be done, and goes on. */
@@ -309,8 +317,10 @@ run_tend(struct cmd_call *call, struct fault *why)
     bool ok;
 
     log_init("assay");
+    signals_catch();
     /* By this name it starts no server that somebody has just stopped. */
     ok = db_open("assay-tend", &tend.db, why)
+        && lease_tend(tend.db, &tend.arena, note_lease, &tend, why)
         && end_checks(&tend, why) && abort_vain(&tend, why)
         && checkup_db_sites(tend.db, &tend.arena, &sites, why);
     for (size_t i = 0; ok && sites[i] != NULL; i++)
@@ -328,6 +338,7 @@ run_tend(struct cmd_call *call, struct fault *why)
 const struct cmd tend_cmds[] = {
     { "host tend", "", 0, 0, CMD_WRITES, NULL, run_tend,
       "do what is due for hosts",
+      "Writes to people whose lease ends and takes the host back. "
       "Reads what checks of hosts have shown, takes hosts on which jobs break "
       "out of use,\nand has hosts checked that are new, that are suspect or "
       "whose turn it is, as the\nfiles of their sites say: see assay-site(5). "

@@ -22,6 +22,7 @@
 #include "harness/plan_text.h"
 #include "harness/planner_why.h"
 #include "harness/table.h"
+#include "harness/window_db.h"
 
 static bool
 load(struct arena *arena, struct plan_facts *facts, struct fault *why)
@@ -357,25 +358,34 @@ close_for(struct cmd_call *call, const char *kind, struct fault *why)
     struct arena arena = ARENA_INIT;
     struct plan_facts facts;
     struct db *db = NULL;
-    bool extended = false, ok;
-    int64_t id = 0, from, until;
+    bool lease = strcmp(kind, "lease") == 0, extended = false, ok;
+    const char *mail = lease ? cmd_text(call, "mail") : NULL;
+    int64_t from, until;
     char text[24];
 
     if (cmd_text(call, "for") == NULL || cmd_text(call, "why") == NULL)
         return fault_set(why, FAULT_USAGE, "say --for TIME and --why TEXT");
+    if (mail != NULL && (strchr(mail, '@') == NULL
+                         || strpbrk(mail, "\r\n") != NULL))
+        return fault_set(why, FAULT_USAGE, "'%s' is no address for mail",
+                         mail);
     ok = db_open("assay", &db, why)
         && plan_db_load(db, &arena, NULL, &facts, why)
         && find_host(&facts, host, why) >= 0;
     if (!ok)
         goto out;
-    from = facts.now_ms + (strcmp(kind, "blockage") == 0
-                           ? cmd_int(call, "in") : 0);
+    from = facts.now_ms + (lease ? 0 : cmd_int(call, "in"));
     until = from + cmd_int(call, "for");
-    if (strcmp(kind, "lease") == 0)
-        ok = plan_db_lease_extend(db, host, who, until, &extended, why);
-    if (ok && !extended)
-        ok = plan_db_window_add(db, host, kind, from, until, who,
-                                cmd_text(call, "why"), &id, why);
+    if (lease)
+        ok = window_db_extend(db, host, who, mail, until, &extended, why);
+    if (ok && !extended) {
+        const struct window_new window = {
+            .host = host, .kind = kind, .who = who, .mail = mail,
+            .why = cmd_text(call, "why"), .from_ms = from, .until_ms = until,
+        };
+
+        ok = window_db_add(db, &window, why);
+    }
     if (!ok)
         goto out;
     plan_text_time(until, facts.now_ms, text);
@@ -406,7 +416,7 @@ open_again(struct cmd_call *call, const char *kind, struct fault *why)
     struct db *db = NULL;
     int64_t count = 0;
     bool ok = db_open("assay", &db, why)
-        && plan_db_window_end(db, cmd_arg(call, 0), kind, &count, why);
+        && window_db_end(db, cmd_arg(call, 0), kind, &count, why);
 
     if (ok && count == 0)
         ok = fault_set(why, FAULT_NOT_FOUND, "there is no %s of %s", kind,
@@ -452,6 +462,8 @@ static const struct cmd_opt what_if_opts[] = {
 static const struct cmd_opt lease_opts[] = {
     OPT("for", .type = CMD_OPT_DURATION, .arg = "TIME",
         .help = "how long: 90m, 2h, 3d"),
+    OPT("mail", .type = CMD_OPT_TEXT, .arg = "ADDRESS",
+        .help = "write there before the end, and at it"),
     OPT("why", .type = CMD_OPT_TEXT, .arg = "TEXT",
         .help = "what for, for others to read"),
     OPT("who", .type = CMD_OPT_TEXT, .arg = "NAME",
@@ -476,7 +488,7 @@ const struct cmd plan_cmds[] = {
       "have a host for yourself; it returns by itself",
       "Jobs get it no more until the end of the lease. Whoever has it now "
       "keeps it to\nhis end, which is told. A second lease by the same "
-      "person moves the end." },
+      "person moves the end; one by\nanother is refused." },
     { "host return", "HOST", 1, 1, CMD_WRITES, NULL, run_return,
       "end a lease before its time", NULL },
     { "host unblock", "HOST", 1, 1, CMD_WRITES, NULL, run_unblock,

@@ -3,7 +3,6 @@
 
 #include "harness/plan_db.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -104,24 +103,6 @@ static const struct query Q_LENGTHS = { "plan-lengths",
     " (extract(epoch from max(finished_at)) * 1000)::bigint"
     " from run group by grouping sets ((job, host), (job, class), (job),"
     "  (recipe)) order by key", 0, 4 };
-
-static const struct query Q_WINDOW_ADD = { "plan-window-add",
-    "insert into assay.host_window (host, kind, from_at, until_at, who, why)"
-    " select h.host, $2::text, to_timestamp($3::double precision / 1000),"
-    "  to_timestamp($4::double precision / 1000), $5::text, $6::text"
-    " from assay.host h where h.host = $1::text"
-    " returning host_window", 6, 1 };
-
-static const struct query Q_LEASE_EXTEND = { "plan-lease-extend",
-    "update assay.host_window"
-    " set until_at = to_timestamp($3::double precision / 1000)"
-    " where host = $1::text and who = $2::text and kind = 'lease'"
-    "  and ended_at is null and until_at > clock_timestamp()", 3, 0 };
-
-static const struct query Q_WINDOW_END = { "plan-window-end",
-    "update assay.host_window set ended_at = clock_timestamp()"
-    " where host = $1::text and kind = $2::text and ended_at is null"
-    "  and until_at > clock_timestamp()", 2, 0 };
 
 static const char *
 text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
@@ -522,56 +503,4 @@ plan_length_find(const struct plan_past *past, char kind, const char *name,
         return NULL;
     return bsearch(key, past->lengths, (size_t)past->length_count,
                    sizeof *past->lengths, compare_length);
-}
-
-bool
-plan_db_window_add(struct db *db, const char *host, const char *kind,
-                   int64_t from_ms, int64_t until_ms, const char *who,
-                   const char *reason, int64_t *id_out, struct fault *why)
-{
-    char from[24], until[24];
-    const char *params[] = { host, kind, from, until, who, reason };
-    struct db_rows *rows = NULL;
-    bool ok;
-
-    snprintf(from, sizeof from, "%" PRId64, from_ms);
-    snprintf(until, sizeof until, "%" PRId64, until_ms);
-    if (!db_run(db, &Q_WINDOW_ADD, params, &rows, why))
-        return false;
-    ok = db_rows_count(rows) == 1
-        || fault_set(why, FAULT_NOT_FOUND, "there is no host %s", host);
-    if (ok)
-        *id_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return ok;
-}
-
-bool
-plan_db_lease_extend(struct db *db, const char *host, const char *who,
-                     int64_t until_ms, bool *found_out, struct fault *why)
-{
-    char until[24];
-    const char *params[] = { host, who, until };
-    struct db_rows *rows = NULL;
-
-    snprintf(until, sizeof until, "%" PRId64, until_ms);
-    if (!db_run(db, &Q_LEASE_EXTEND, params, &rows, why))
-        return false;
-    *found_out = db_rows_affected(rows) > 0;
-    db_rows_free(rows);
-    return true;
-}
-
-bool
-plan_db_window_end(struct db *db, const char *host, const char *kind,
-                   int64_t *count_out, struct fault *why)
-{
-    const char *params[] = { host, kind };
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, &Q_WINDOW_END, params, &rows, why))
-        return false;
-    *count_out = db_rows_affected(rows);
-    db_rows_free(rows);
-    return true;
 }

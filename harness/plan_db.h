@@ -1,5 +1,4 @@
-/* harness/plan_db.h - what a plan is made of, read from the database; and the
- * times when a host is closed to jobs. */
+/* harness/plan_db.h - what a plan is made of, read from the database. */
 #ifndef HARNESS_PLAN_DB_H
 #define HARNESS_PLAN_DB_H
 
@@ -105,21 +104,5 @@ const struct plan_booking *plan_booking_find(const struct plan_facts *facts,
 const struct plan_length *plan_length_find(const struct plan_past *past,
                                            char kind, const char *name,
                                            const char *place);
-
-/* Closes a host from now (or later) on; *id_out. */
-MUST_CHECK bool plan_db_window_add(struct db *db, const char *host,
-                                   const char *kind, int64_t from_ms,
-                                   int64_t until_ms, const char *who,
-                                   const char *reason, int64_t *id_out,
-                                   struct fault *why);
-/* Moves the end of the open lease that 'who' has on the host; false in
- * *found_out if there is none. */
-MUST_CHECK bool plan_db_lease_extend(struct db *db, const char *host,
-                                     const char *who, int64_t until_ms,
-                                     bool *found_out, struct fault *why);
-/* Ends the open windows of this kind on the host: how many. */
-MUST_CHECK bool plan_db_window_end(struct db *db, const char *host,
-                                   const char *kind, int64_t *count_out,
-                                   struct fault *why);
 
 #endif

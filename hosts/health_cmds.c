@@ -7,37 +7,97 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/log.h"
 #include "harness/table.h"
 #include "hosts/health_db.h"
+#include "hosts/host_db.h"
+#include "hosts/site.h"
+
+static const char *
+caller(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+
+    return user == NULL ? "somebody" : user->pw_name;
+}
 
 static bool
-run_state(struct cmd_call *call, struct fault *why)
+set_state(struct db *db, const char *host, const char *state,
+          const char *reason, struct fault *why)
 {
-    static const char *const states[] = { "good", "suspect", "bad",
-                                          "maintenance", "retired" };
-    const struct passwd *user = getpwuid(getuid());
-    struct health_order order = {
-        .host = cmd_arg(call, 0), .state = cmd_arg(call, 1),
-        .who = user == NULL ? "somebody" : user->pw_name,
-        .why = cmd_text(call, "why"),
+    const struct health_order order = {
+        .host = host, .state = state, .who = caller(), .why = reason,
     };
     struct health_done done = { .changed = false };
+    bool ok = health_set(db, &order, &done, why);
+
+    if (ok && done.last_of_class && strcmp(state, "good") != 0)
+        fprintf(stderr, "assay: no good host of the class of %s is left\n",
+                host);
+    return ok;
+}
+
+static bool
+run_quarantine(struct cmd_call *call, struct fault *why)
+{
+    static const char *const states[] = { "bad", "maintenance", "retired",
+                                          "suspect" };
+    const char *state = cmd_text(call, "as");
     struct db *db = NULL;
     bool known = false, ok;
 
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        known = known || strcmp(states[i], order.state) == 0;
+        known = known || strcmp(states[i], state) == 0;
     if (!known)
-        return fault_set(why, FAULT_USAGE, "'%s' is none of good, suspect, "
-                         "bad, maintenance, retired", order.state);
-    ok = db_open("assay", &db, why) && health_set(db, &order, &done, why);
-    if (ok && done.last_of_class && strcmp(order.state, "good") != 0)
-        fprintf(stderr, "assay: no good host of the class of %s is left\n",
-                order.host);
+        return fault_set(why, FAULT_USAGE, "'%s' is none of bad, "
+                         "maintenance, retired, suspect", state);
+    if (cmd_text(call, "why") == NULL)
+        return fault_set(why, FAULT_USAGE, "say --why TEXT");
+    ok = db_open("assay", &db, why)
+        && set_state(db, cmd_arg(call, 0), state, cmd_text(call, "why"), why);
+    db_close(db);
+    return ok;
+}
+
+/* Good, or first to be checked where the site checks its hosts. */
+static bool
+release_state(struct cmd_call *call, const struct host *host,
+              const char **state_out, struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    struct site site;
+    bool ok;
+
+    if (strcmp(host->state, "good") == 0)
+        return fault_set(why, FAULT_CONFLICT, "%s is good", host->name);
+    ok = site_load(host->site, &arena, &site, why);
+    *state_out = ok && site.checks != NULL && !cmd_flag(call, "unchecked")
+        ? "suspect" : "good";
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+run_release(struct cmd_call *call, struct fault *why)
+{
+    const char *state = NULL;
+    struct host *host = NULL;
+    struct db *db = NULL;
+    bool ok;
+
+    ok = db_open("assay", &db, why)
+        && host_db_get(db, cmd_arg(call, 0), &host, why)
+        && release_state(call, host, &state, why)
+        && set_state(db, host->name, state, cmd_text(call, "why"), why);
+    if (ok)
+        printf("%s is %s%s\n", host->name, state,
+               strcmp(state, "good") == 0 ? ""
+               : ": it is good when a check has passed on it");
+    host_free(host);
     db_close(db);
     return ok;
 }
@@ -109,9 +169,16 @@ run_judge(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
-static const struct cmd_opt state_opts[] = {
-    { "why", CMD_OPT_TEXT, "TEXT", "no reason given", 0, 0,
-      "for those who find it so" },
+static const struct cmd_opt quarantine_opts[] = {
+    { "as", CMD_OPT_TEXT, "STATE", "bad", 0, 0,
+      "bad, maintenance, retired, or suspect: to be checked" },
+    { "why", CMD_OPT_TEXT, "TEXT", NULL, 0, 0, "for those who find it so" },
+    { .name = NULL },
+};
+static const struct cmd_opt release_opts[] = {
+    { "unchecked", CMD_OPT_FLAG, NULL, NULL, 0, 0,
+      "good at once, without a check" },
+    { "why", CMD_OPT_TEXT, "TEXT", "released", 0, 0, "what was done to it" },
     { .name = NULL },
 };
 static const struct cmd_opt health_opts[] = {
@@ -129,10 +196,14 @@ const struct cmd health_cmds[] = {
       "not by the\nproduct's fault, with at least two candidates that passed "
       "on other hosts. The last\ngood host of its class stays, and is named. "
       "For a timer, or by hand." },
-    { "host state", "HOST good|suspect|bad|maintenance|retired", 2, 2,
-      CMD_WRITES, state_opts, run_state,
-      "say whether a host may be used",
-      "Only hosts that are good are given to jobs. What was said is kept: "
-      "see\n'assay host health'." },
+    { "host quarantine", "HOST", 1, 1, CMD_WRITES, quarantine_opts,
+      run_quarantine, "take a host out of use, until it is released",
+      "Only hosts that are good are given to jobs. The job that has it now "
+      "keeps it to\nits end. For a time that is known, use 'assay host "
+      "block'." },
+    { "host release", "HOST", 1, 1, CMD_WRITES, release_opts, run_release,
+      "end a quarantine",
+      "Whoever, or whichever rule, has begun it. The host is good, or, where "
+      "its site\nchecks hosts, suspect until a check has passed." },
     { .path = NULL },
 };

@@ -1,4 +1,5 @@
-/* hosts/health_cmds.h - "assay host state", "health" and "judge". */
+/* hosts/health_cmds.h - "assay host quarantine", "release",
+ * "health" and "judge". */
 #ifndef HOSTS_HEALTH_CMDS_H
 #define HOSTS_HEALTH_CMDS_H
 

@@ -47,6 +47,7 @@ host_json(const struct host *host)
     json_put_text(object, "source", host->source);
     json_put_text(object, "owner", host->owner[0] == '\0' ? NULL
                                                           : host->owner);
+    json_put_text(object, "out", host->out[0] == '\0' ? NULL : host->out);
     must(json_object_set(object, "config", host->config) == 0
          && json_object_set(object, "properties", host->properties) == 0
          && json_object_set(object, "flags", host->flags) == 0);
@@ -68,7 +69,8 @@ print_hosts(struct host *const *hosts, size_t count, bool json,
             struct fault *why)
 {
     static const char *const names[] = { "HOST", "ARCH", "FIRMWARE", "CLASS",
-                                         "STATE", "~FLAGS", "~OWNER", NULL };
+                                         "STATE", "~FLAGS", "~OWNER",
+                                         "~OUT", NULL };
     struct table *table;
     json_t *list;
     bool ok;
@@ -91,6 +93,7 @@ print_hosts(struct host *const *hosts, size_t count, bool json,
                 hosts[i]->name, hosts[i]->arch, hosts[i]->firmware,
                 hosts[i]->class, hosts[i]->state, buf_text(&flags),
                 hosts[i]->owner[0] == '\0' ? NULL : hosts[i]->owner,
+                hosts[i]->out[0] == '\0' ? NULL : hosts[i]->out,
             };
 
             table_add(table, cells);
@@ -157,6 +160,8 @@ print_host(const struct host *host, const struct boot *boot,
            "from       %s\n", host->name, host->site, host->arch,
            host->firmware, host->class, host->state, buf_text(&flags),
            host->owner[0] == '\0' ? "nobody" : host->owner, host->source);
+    if (host->out[0] != '\0')
+        printf("out        %s\n", host->out);
     object = host->properties;
     json_object_foreach(object, key, value)
         printf("property   %s = %s\n", key, json_string_value(value));
@@ -471,7 +476,7 @@ const struct cmd host_cmds[] = {
       "Its console, its power, and, after a power cycle, that it netboots. It "
       "is\nswitched off in the end." },
     { "host list", "", 0, 0, CMD_READS, NULL, run_list,
-      "all hosts, and who has them", NULL },
+      "all hosts, who has them, and why jobs do not get some", NULL },
     { "host power", "HOST on|off|cycle|status|confirm [on|off]", 2, 3,
       CMD_WRITES, force_opts, run_power,
       "switch a host's power, and read it back",

@@ -68,12 +68,21 @@ static const struct query Q_TWINS = {
     "   from assay.allocation a join assay.task t on t.task = a.task" \
     "   where a.host = h.host and a.ended_at is null), '')," \
     " coalesce((select a.task from assay.allocation a" \
-    "   where a.host = h.host and a.ended_at is null), 0)"
+    "   where a.host = h.host and a.ended_at is null), 0)," \
+    " case when h.state <> 'good' then coalesce((select x.who || ': '" \
+    "     || x.why from assay.host_health x where x.host = h.host" \
+    "     order by x.health desc limit 1), 'no reason is known')" \
+    "   else coalesce((select w.kind || ' of ' || w.who || ' until '" \
+    "     || to_char(w.until_at, 'YYYY-MM-DD HH24:MI') || ' UTC: ' || w.why" \
+    "     from assay.host_window w where w.host = h.host" \
+    "     and w.ended_at is null and w.from_at <= clock_timestamp()" \
+    "     and w.until_at > clock_timestamp()" \
+    "     order by w.until_at desc limit 1), '') end"
 
 enum {
     COL_NAME, COL_SITE, COL_ARCH, COL_FIRMWARE, COL_CLASS, COL_STATE,
     COL_SOURCE, COL_CONFIG, COL_PROPERTIES, COL_FLAGS, COL_OWNER,
-    COL_TASK, COL_COUNT
+    COL_TASK, COL_OUT, COL_COUNT
 };
 
 static const struct query Q_GET = {
@@ -239,6 +248,7 @@ from_row(const struct db_rows *rows, int row, struct host **host_out,
     host->source = dup_cell(rows, row, COL_SOURCE);
     host->owner = dup_cell(rows, row, COL_OWNER);
     host->owner_task = db_int(rows, row, COL_TASK, 0);
+    host->out = dup_cell(rows, row, COL_OUT);
     ok = parse_cell(rows, row, COL_CONFIG, &host->config, why)
         && parse_cell(rows, row, COL_PROPERTIES, &host->properties, why)
         && parse_cell(rows, row, COL_FLAGS, &host->flags, why);
@@ -360,6 +370,7 @@ host_free(struct host *host)
     free(host->state);
     free(host->source);
     free(host->owner);
+    free(host->out);
     json_decref(host->config);
     json_decref(host->properties);
     json_decref(host->flags);

@@ -20,6 +20,7 @@ struct host {
     json_t *flags;              /* array of texts */
     char *owner;                /* "flight 3 job smoke", "" when free */
     int64_t owner_task;         /* 0 when free */
+    char *out;                  /* why jobs do not get it, "" when they do */
 };
 
 /* Loads all files in one transaction; a host that exists is replaced, its

@@ -128,6 +128,13 @@ read_checks(const struct raw_checks *raw, struct yaml_errors *errors,
     site->checks = checks;
 }
 
+void
+site_default(const char *name, struct arena *arena, struct site *out)
+{
+    *out = (struct site){ .name = arena_strdup(arena, name) };
+    must(parse_duration_ms(NOTICE, &out->notice_ms));
+}
+
 bool
 site_parse(const char *source, const char *text, size_t bytes,
            struct arena *arena, struct site *out, struct fault *why)
@@ -167,8 +174,7 @@ site_load(const char *name, struct arena *arena, struct site *out,
     const char *home, *path;
     bool ok;
 
-    *out = (struct site){ .name = arena_strdup(arena, name) };
-    must(parse_duration_ms(NOTICE, &out->notice_ms));
+    site_default(name, arena, out);
     if (!home_get(&home, why))
         return false;
     path = home_path(arena, "sites/%s.yaml", name);

@@ -45,6 +45,8 @@ struct site {
     bool power_off;
 };
 
+/* A site without a file. */
+void site_default(const char *name, struct arena *arena, struct site *out);
 /* The site of this name; its file is HOME/sites/NAME.yaml, if there is one.
  * FAULT_CONFIG with all errors as "file:line: what". 'arena' owns what 'out'
  * points to. */

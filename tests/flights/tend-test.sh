@@ -161,7 +161,7 @@ is 'the last of its class is spared, and named' "$(tend | head -n 1)" \
         from assay.host_check where host = 'z' and ended_at is not null")); \
 it stays in use, the last good one of its class"
 is 'so it is good' "$(state z)" good
-assay host state z maintenance >/dev/null 2>&1
+assay host quarantine z --as maintenance --why fan 2>/dev/null
 is 'a check of a host that a person took away' "$(tend)" \
     "z: check ends: its state is maintenance"
 is 'is aborted' "$(sql "select abort_reason from assay.flight

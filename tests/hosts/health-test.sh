@@ -50,20 +50,26 @@ ran() {
 judge() { assay host judge | tr '\n' ' ' | sed 's/ $//'; }
 
 # People ----------------------------------------------------------------------
-assay host state a3 maintenance --why 'new fan'
+assay host quarantine a3 --as maintenance --why 'new fan'
 is 'a person says so' "$(state a3)" maintenance
 is 'it is written down' "$(assay host health a3 --json |
     jq -r '.[0] | .was + " " + .state + " " + .why')" \
     'good maintenance new fan'
-assay host state a3 good --why 'fan is new'
+is 'the list says why' "$(assay host list | grep '^a3 ' | tr -s ' ' |
+    cut -d' ' -f 5-)" "maintenance - $(id -un): new fan"
+assay host release a3 --why 'fan is new' >/dev/null
 is 'and back' "$(assay host health a3 | wc -l)" 3
 is 'the last of its class is named' \
-    "$(assay host state b1 maintenance 2>&1)" \
+    "$(assay host quarantine b1 --why test 2>&1)" \
     'assay: no good host of the class of b1 is left'
-assay host state b1 good
-assay host state nowhere bad 2>/dev/null
+assay host release b1 >/dev/null
+assay host release b1 2>/dev/null
+is 'what is good is not released' "$?" 1
+assay host quarantine b1 2>/dev/null
+is 'a reason is wanted' "$?" 2
+assay host quarantine nowhere --why x 2>/dev/null
 is 'no such host' "$?" 2
-assay host state a1 fine 2>/dev/null
+assay host quarantine a1 --as fine --why x 2>/dev/null
 is 'no such state' "$?" 2
 
 # Jobs that break -------------------------------------------------------------
@@ -86,7 +92,7 @@ is 'two in a row with two candidates' "$(judge)" \
     'a1: 2 jobs in a row broke: it is bad now'
 is 'it is bad' "$(state a1)" bad
 is 'and not judged again' "$(judge)" ''
-assay host state a1 good --why mended
+assay host release a1 --why mended >/dev/null
 is 'what was before it was mended is forgotten' "$(judge)" ''
 ran b1 one broken host
 ran b1 two broken host
@@ -111,7 +117,7 @@ is 'power that does not obey' "$?" 75
 is 'takes the host out of use at once' "$(state a2)" bad
 is 'and says why' "$(assay host health a2 --json | jq -r '.[0].why' |
     cut -d : -f 1)" 'a2 cannot be switched on'
-assay host state a2 retired
+assay host quarantine a2 --as retired --why old 2>/dev/null
 assay power a2 off >/dev/null 2>&1
 is 'but changes nothing for one that is not in use' "$(state a2)" retired
 sql "update assay.host set config = '{\"power\": {\"driver\": \"lever\"}}'

@@ -92,8 +92,11 @@ set_tls(struct redfish *redfish)
                            verify ? 1L : 0L);
     (void)curl_easy_setopt(redfish->curl, CURLOPT_SSL_VERIFYHOST,
                            verify ? 2L : 0L);
-    if (ca_file != NULL)
+    /* It alone, not besides those that the system trusts. */
+    if (ca_file != NULL) {
         (void)curl_easy_setopt(redfish->curl, CURLOPT_CAINFO, ca_file);
+        (void)curl_easy_setopt(redfish->curl, CURLOPT_CAPATH, NULL);
+    }
 }
 
 static struct curl_slist *
@@ -132,6 +135,9 @@ curl_fault(struct redfish *redfish, CURLcode code, const char *url,
         return fault_hint(why, "name its authority in 'ca_file', or say "
                           "'tls: unverified'");
     }
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return fault_set(why, FAULT_CONFIG, "redfish: 'ca_file' %s cannot be "
+                         "used", json_text(redfish->config, "ca_file"));
     return fault_set(why, code == CURLE_OPERATION_TIMEDOUT ? FAULT_TIMEOUT
                      : FAULT_PEER, "redfish: %s: %s", url,
                      curl_easy_strerror(code));

@@ -388,6 +388,60 @@ check_variants(void)
     json_decref(config);
 }
 
+/* Who may be given the password: only who has the certificate that is known,
+ * for the name that was asked for. What is wrong with it stays wrong: one
+ * try. */
+static void
+check_tls(void)
+{
+    static const struct {
+        const char *host, *ca, *tls, *says;     /* NULL: it is trusted */
+        const char *what;
+    } cases[] = {
+        { "127.0.0.1", NULL, NULL, "its certificate is not trusted",
+          "one that signs itself, and nobody knows" },
+        { "127.0.0.1", "other.pem", NULL, "its certificate is not trusted",
+          "another's authority" },
+        { "127.0.0.1", "none.pem", NULL, "none.pem cannot be used",
+          "an authority that is not there" },
+        { "localhost", "bmc.pem", NULL, "its certificate is not trusted",
+          "the right one for another name" },
+        { "127.0.0.1", "bmc.pem", NULL, NULL, "the one that is known" },
+        { "127.0.0.1", "bmc.pem", "verify", NULL, "the same, spelled out" },
+        { "127.0.0.1", NULL, "unverified", NULL, "any, if one says so" },
+    };
+
+    if (fix.redfish_tls_port == 0) {
+        diag("redfish by TLS: not tried, there is no openssl");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *config = power_fix_config(&fix, "redfish", 1, "right");
+        struct arena arena = ARENA_INIT;
+        struct fault why = FAULT_INIT;
+
+        json_put_text(config, "url", arena_printf(&arena, "https://%s:%d",
+                      cases[i].host, fix.redfish_tls_port));
+        if (cases[i].ca != NULL)
+            json_put_text(config, "ca_file", arena_printf(&arena, "%s/%s",
+                                                          dir, cases[i].ca));
+        if (cases[i].tls != NULL)
+            json_put_text(config, "tls", cases[i].tls);
+        set_up("obey", "off");
+        if (cases[i].says == NULL)
+            ok_fault(power_set("h1", config, POWER_ON, &why), &why,
+                     "redfish by TLS: %s", cases[i].what);
+        else
+            not_ok_fault(power_set("h1", config, POWER_ON, &why), &why,
+                         FAULT_CONFIG, cases[i].says, "redfish by TLS: %s",
+                         cases[i].what);
+        is_str(get(&arena, "machine"), cases[i].says == NULL ? "on\n" : "off",
+               "%s: the machine", cases[i].what);
+        json_decref(config);
+        arena_free(&arena);
+    }
+}
+
 static void
 check_driver(const struct power_driver *driver)
 {
@@ -594,6 +648,7 @@ main(int argc, char **argv)
         }
     }
     check_variants();
+    check_tls();
     check_log();
     power_fix_stop(&fix);
     (void)kill(person, SIGKILL);

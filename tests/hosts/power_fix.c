@@ -354,19 +354,81 @@ on_request(void *owner, struct MHD_Connection *connection, const char *url,
     return result;
 }
 
-static void
-serve_redfish(const struct power_fix *fix)
+/* 'key' and 'cert' in PEM, or both NULL: no TLS. */
+static pid_t
+start_redfish(const struct power_fix *fix, int port, const char *key,
+              const char *cert)
 {
     struct redfish redfish = { .dir = fix->dir, .target = "None",
                                .enabled = "Disabled" };
+    const struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key },
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cert },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    pid_t pid;
 
+    fflush(stdout);
+    pid = fork();
+    if (pid != 0) {
+        if (!net_fix_wait(port))
+            tap_bail("no Redfish service");
+        return pid;
+    }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD,
-                         (uint16_t)fix->redfish_port, NULL, NULL, on_request,
-                         &redfish, MHD_OPTION_END) == NULL)
+    if (MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD
+                         | (key != NULL ? MHD_USE_TLS : 0), (uint16_t)port,
+                         NULL, NULL, on_request, &redfish,
+                         MHD_OPTION_ARRAY, key != NULL ? tls : tls + 2,
+                         MHD_OPTION_END) == NULL)
         _exit(1);
     for (;;)
         (void)pause();
+}
+
+/* DIR/NAME.pem, which signs itself, with DIR/NAME.key. */
+static void
+make_certificate(const struct power_fix *fix, const char *name)
+{
+    struct fault why = FAULT_INIT;
+    const char *argv[] = {
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+        "/CN=bmc", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+        arena_printf(&arena, "%s/%s.key", fix->dir, name), "-out",
+        arena_printf(&arena, "%s/%s.pem", fix->dir, name), NULL
+    };
+
+    if (!proc_run(argv, NULL, 0, 30000, NULL, &why))
+        tap_bail("%s: %s", why.text, why.detail);
+}
+
+static const char *
+get(const struct power_fix *fix, const char *name)
+{
+    struct buf text = BUF_INIT;
+    struct fault why = FAULT_INIT;
+    const char *out;
+
+    if (!fs_read_file(arena_printf(&arena, "%s/%s", fix->dir, name), 1 << 16,
+                      &text, &why))
+        tap_bail("%s", why.text);
+    out = arena_strdup(&arena, buf_text(&text));
+    buf_free(&text);
+    return out;
+}
+
+static void
+start_tls(struct power_fix *fix)
+{
+    if (!net_fix_has("openssl")
+        || MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return;
+    make_certificate(fix, "bmc");
+    make_certificate(fix, "other");
+    fix->redfish_tls_port = net_fix_port(true);
+    fix->pids[3] = start_redfish(fix, fix->redfish_tls_port,
+                                 get(fix, "bmc.key"), get(fix, "bmc.pem"));
 }
 
 /* ------------------------------------------------------------------------- */
@@ -385,12 +447,8 @@ power_fix_start(struct power_fix *fix, const char *dir)
     start_snmp(fix);
 #endif
     fix->redfish_port = net_fix_port(true);
-    fflush(stdout);
-    fix->pids[2] = fork();
-    if (fix->pids[2] == 0)
-        serve_redfish(fix);
-    if (!net_fix_wait(fix->redfish_port))
-        tap_bail("no Redfish service");
+    fix->pids[2] = start_redfish(fix, fix->redfish_port, NULL, NULL);
+    start_tls(fix);
 }
 
 void

@@ -1,6 +1,8 @@
 /* tests/hosts/power_fix.h - controllers of one machine, as real as they are to
  * be had: ipmi_sim as its BMC, snmpd as its PDU, and a small Redfish service.
- * All switch it by DIR/machine.sh. The test's _SOURCES name
+ * The last is there by TLS too, with DIR/bmc.pem, which signs itself and is for
+ * 127.0.0.1; DIR/other.pem is of somebody else. All switch it by
+ * DIR/machine.sh. The test's _SOURCES name
  * tests/hosts/power_fix.c and net_fix.c. */
 #ifndef TESTS_HOSTS_POWER_FIX_H
 #define TESTS_HOSTS_POWER_FIX_H
@@ -16,8 +18,8 @@
 struct power_fix {
     const char *dir;
     /* 0 when the program or the driver is not there. */
-    int ipmi_port, redfish_port, snmp_port;
-    pid_t pids[3];
+    int ipmi_port, redfish_port, redfish_tls_port, snmp_port;
+    pid_t pids[4];
 };
 
 /* Starts them all; bails out. */

@@ -16,6 +16,7 @@
 #include "harness/mem.h"
 #include "harness/proc.h"
 #include "harness/ssh_target.h"
+#include "hosts/dhcp_conf.h"
 #include "hosts/host_db.h"
 #include "hosts/lab_ns.h"
 #include "hosts/netboot.h"
@@ -321,20 +322,23 @@ put_overlay(struct db *db, const struct host *host, json_t *spec,
     return ok;
 }
 
-/* The loader that the firmware fetches by TFTP. */
+/* The loader that the firmware fetches by TFTP: from the lab's server, or from
+ * that of "assay netboot". */
 static bool
 put_loader(const struct host *host, const json_t *spec, struct fault *why)
 {
     const char *sha256 = json_text(spec, "loader");
     struct arena arena = ARENA_INIT;
-    const char *dir = home_path(&arena, "lab/tftp/%s", host->name);
+    bool lab = json_object_get(host->config, "machine") != NULL;
+    const char *dir = home_path(&arena, "%s/tftp/%s", lab ? "lab" : "netboot",
+                                host->name);
     bool ok = true;
 
     if (sha256 != NULL)
         ok = fs_mkdirs(dir, 0755, why)
             && fs_copy_file(artefact_path(&arena, sha256),
-                            arena_printf(&arena, "%s/grub.efi", dir), 0644,
-                            why);
+                            arena_printf(&arena, "%s/" DHCP_HOST_LOADER,
+                                         dir), 0644, why);
     arena_free(&arena);
     return ok;
 }

@@ -92,13 +92,19 @@ add_host(const struct dhcp_plan *plan, const struct dhcp_host *host,
         for (size_t i = 0; i < ARRAY_LEN(archs); i++) {
             if (archs[i].loader != NULL)
                 continue;
-            if (!archs[i].http)
-                buf_addf(out, "dhcp-boot=tag:%s,tag:%s,%s/grub.efi\n",
-                         archs[i].tag, host->name, host->name);
+            if (archs[i].http)
+                buf_addf(out, "dhcp-boot=tag:%s,%s,http://%s:%d/loader/"
+                         DHCP_HOST_LOADER "?mac=%s\n"
+                         "dhcp-option-force=tag:%s,%s,60,HTTPClient\n",
+                         archs[i].tag, tag, plan->address, plan->http_port,
+                         host->mac, archs[i].tag, tag);
+            else
+                buf_addf(out, "dhcp-boot=tag:%s,%s,%s/" DHCP_HOST_LOADER
+                         "\n", archs[i].tag, tag, host->name);
         }
         if (plan->proxy)
             buf_addf(out, "pxe-service=%s,tag:!ipxe,11,\"Assay\","
-                     "%s/grub.efi\n", tag, host->name);
+                     "%s/" DHCP_HOST_LOADER "\n", tag, host->name);
         return;
     }
     buf_addf(out, "dhcp-boot=tag:ipxe,tag:%s,http://%s:%d/ipxe?mac=%s\n",

@@ -31,6 +31,10 @@ struct dhcp_plan {
     size_t host_count;
 };
 
+/* A host's own loader, which comes with the candidate that is armed for it: in
+ * a directory of its name by TFTP, or "/loader/NAME?mac=M" by HTTP. */
+#define DHCP_HOST_LOADER "grub.efi"
+
 /* Loaders of Debian's package ipxe that belong into the TFTP directory. */
 extern const char *const dhcp_loaders[];        /* NULL-ended */
 

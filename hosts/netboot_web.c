@@ -481,6 +481,54 @@ handle_loader(const struct web_route *route,
         fd, 0, info.st_size };
 }
 
+/* A host's own loader, which comes with the candidate of the boot that is armed
+ * for it. Asked for as often as the firmware likes, until it has started. */
+static void
+handle_own_loader(struct netboot_web *web, struct db *db,
+                  const struct web_route *route,
+                  const struct http_request *request,
+                  struct http_reply *reply)
+{
+    json_t *spec = NULL, *names = json_array();
+    struct fault why = FAULT_INIT;
+    struct log_fields fields;
+    struct boot *boot = NULL;
+    const char *sha256;
+    char flight[24];
+    bool ok;
+
+    if (!boot_last_by_mac(db, route->mac, &boot, &why)) {
+        database_failed(web, &why, reply);
+        goto out;
+    }
+    if (boot == NULL || boot->status != BOOT_ARMED
+        || strcmp(route->name, DHCP_HOST_LOADER) != 0) {
+        refuse(reply, NULL, 404, request->peer, "no boot with this loader is "
+               "armed for the machine");
+        goto out;
+    }
+    ok = json_parse(boot->spec, strlen(boot->spec), &spec, &why);
+    sha256 = ok ? json_text(spec, "loader") : NULL;
+    if (ok && sha256 == NULL)
+        ok = fault_set(&why, FAULT_DATA, "boot %s has no loader", boot->nonce);
+    if (ok) {
+        must(json_array_append_new(names, json_string(sha256)) == 0);
+        reply->status = 200;
+        reply->type = "application/efi";
+        ok = web_files_add(&web->files, names, reply, &why);
+    }
+    reply->token = record_new(boot->nonce, request->peer, route->name);
+    if (!ok) {
+        refuse(reply, fields_of(boot, flight, &fields), 500, request->peer,
+               why.text);
+        ((struct record *)reply->token)->status = 500;
+    }
+out:
+    json_decref(names);
+    json_decref(spec);
+    boot_free(boot);
+}
+
 void
 netboot_web_handle(struct netboot_web *web, const struct web_route *route,
                    const struct http_request *request,
@@ -488,7 +536,7 @@ netboot_web_handle(struct netboot_web *web, const struct web_route *route,
 {
     struct db *db;
 
-    if (route->kind == WEB_LOADER) {
+    if (route->kind == WEB_LOADER && route->mac[0] == '\0') {
         handle_loader(route, request, reply);
         return;
     }
@@ -499,6 +547,8 @@ netboot_web_handle(struct netboot_web *web, const struct web_route *route,
     }
     if (route->kind == WEB_SCRIPT)
         handle_script(web, db, route, request, reply);
+    else if (route->kind == WEB_LOADER)
+        handle_own_loader(web, db, route, request, reply);
     else if (route->kind == WEB_UP)
         handle_up(web, db, route, request, reply);
     else

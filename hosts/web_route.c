@@ -187,6 +187,17 @@ parse_named(enum web_kind kind, const char *path, struct web_route *out)
         bad(out, "that is no name");
 }
 
+/* One for all, or, with the machine's address, its own. */
+static void
+parse_loader(const char *path, const char *query, struct web_route *out)
+{
+    const char *mac = query_value(query, "mac");
+
+    parse_named(WEB_LOADER, path, out);
+    if (out->kind == WEB_LOADER && mac != NULL && !mac_parse(mac, out->mac))
+        bad(out, "the parameter mac is no address");
+}
+
 void
 web_route_parse(const char *target, struct web_route *out)
 {
@@ -225,7 +236,7 @@ web_route_parse(const char *target, struct web_route *out)
     else if (strncmp(path, "/b/", 3) == 0)
         parse_boot(path + 3, out);
     else if (strncmp(path, "/loader/", 8) == 0)
-        parse_named(WEB_LOADER, path + 8, out);
+        parse_loader(path + 8, query, out);
     else if (strncmp(path, "/flight/", 8) == 0)
         parse_flight(path + 8, out);
     else if (strncmp(path, "/host/", 6) == 0)

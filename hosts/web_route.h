@@ -17,7 +17,7 @@ enum web_kind {
     WEB_SCRIPT,                 /* /ipxe?mac=M, /grub?mac=M */
     WEB_PART,                   /* /b/NONCE/NAME */
     WEB_UP,                     /* POST /b/NONCE/up */
-    WEB_LOADER,                 /* /loader/NAME: UEFI's HTTP boot */
+    WEB_LOADER,                 /* /loader/NAME[?mac=M]: UEFI's HTTP boot */
     WEB_FLIGHTS,                /* / and /flights */
     WEB_FLIGHT,                 /* /flight/N */
     WEB_FLIGHT_JSON,            /* /flight/N.json */
@@ -40,7 +40,7 @@ struct web_route {
     bool wants_post;            /* else GET or HEAD */
     enum web_side side;
     const char *loader;         /* SCRIPT: "ipxe" or "grub" */
-    char mac[18];               /* "52:54:00:aa:00:11" */
+    char mac[18];               /* "52:54:00:aa:00:11"; LOADER: or "" */
     char nonce[33];             /* 32 lower-case hexadecimal digits */
     char name[WEB_NAME_MAX + 1];        /* PART, LOADER, LOG (the job),
                                          * ARTEFACT, HOST, JOB */

@@ -131,6 +131,11 @@ is 'full: iPXE gets its script' \
 is 'full: arm64 gets its own loader' \
     "$(asks 52:54:00:aa:00:12 discover 11 PXEClient:Arch:00011:UNDI:003000)" \
     'offer h2/grub.efi'
+is 'full: and by HTTP boot, as the option or the vendor class says' \
+    "$(asks 52:54:00:aa:00:12 discover 19 HTTPClient:Arch:00019:UNDI:003001)
+$(asks 52:54:00:aa:00:12 discover - HTTPClient:Arch:00019:UNDI:003001)" \
+    "offer $web/loader/grub.efi?mac=52:54:00:aa:00:12
+offer $web/loader/grub.efi?mac=52:54:00:aa:00:12"
 is 'full: a stranger gets nothing' \
     "$(asks 52:54:00:aa:00:99 discover 7 PXEClient:Arch:00007:UNDI:003000)" ''
 stop
@@ -157,6 +162,9 @@ is 'proxy: without option 93, which PXE demands, no second answer' \
 is 'proxy: HTTP boot gets a URL' \
     "$(asks $mac discover 16 HTTPClient:Arch:00016:UNDI:003001)" \
     "offer - offer $web/loader/snponly.efi"
+is 'proxy: HTTP boot of arm64' \
+    "$(asks 52:54:00:aa:00:12 discover 19 HTTPClient:Arch:00019:UNDI:003001)" \
+    "offer - offer $web/loader/grub.efi?mac=52:54:00:aa:00:12"
 is 'proxy: iPXE gets its script' \
     "$(asks $mac discover 7 PXEClient:Arch:00007:UNDI:003010 iPXE)" \
     "offer - $script"
@@ -172,7 +180,7 @@ is 'the record: the last first' "$(printf '%s\n' "$shown" | head -n 1)" \
 is 'the record: HTTP boot' "$(printf '%s\n' "$shown" |
     grep -c "loader/snponly.efi by proxy to HTTPClient:Arch:00016")" 1
 is 'the record: as JSON' "$(assay host show h2 --json |
-    jq -r '.served[0] | .way + " " + .file')" 'proxy h2/grub.efi'
+    jq -r '.served[1] | .way + " " + .file')" 'proxy h2/grub.efi'
 
 echo "1..$n"
 [ "$failed" = 0 ] && pgfix_passed=yes

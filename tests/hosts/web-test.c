@@ -383,6 +383,30 @@ each_loader_has_its_script(void)
     is_status(nonce, BOOT_FAILED, "... has failed");
 }
 
+/* UEFI's HTTP boot of a host whose loader comes with its candidate. */
+static void
+own_loader(void)
+{
+    static const char url[] = "/loader/grub.efi?mac=52:54:00:aa:00:13";
+    const char *nonce = arm("lab-arm", arena_printf(
+        &arena, "{\"netboot\": \"grub\", \"firmware\": \"uefi\", "
+        "\"loader\": \"%s\"}", extra));
+    struct answer answer;
+
+    answer = get("%s", url);
+    is_int(answer.status, 200, "the host's own loader by HTTP");
+    is_status(nonce, BOOT_ARMED, "... takes nothing");
+    is_int(get("%s", url).status, 200, "... and may be asked for again");
+    is_int(get("/loader/other.efi?mac=52:54:00:aa:00:13").status, 404,
+           "no other file");
+    is_int(get("/loader/grub.efi?mac=52:54:00:aa:00:99").status, 404,
+           "no other machine");
+    nonce = arm("lab-arm", spec("grub", "uefi"));
+    is_int(get("%s", url).status, 500, "a boot without a loader");
+    is_int(get("/grub?mac=52:54:00:aa:00:13").status, 200, "when it started");
+    is_int(get("%s", url).status, 404, "no loader is given any more");
+}
+
 static bool
 is_joined(const char *data, size_t bytes)
 {
@@ -757,6 +781,7 @@ main(void)
     web_start();
     script_is_served_once();
     each_loader_has_its_script();
+    own_loader();
     parts_are_exact();
     four_at_once();
     cut_off_fetch_is_not_whole();

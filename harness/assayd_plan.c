@@ -3,13 +3,18 @@
 
 #include "harness/assayd_plan.h"
 
+#include <inttypes.h>
+
 #include "harness/arena.h"
 #include "harness/assayd_db.h"
 #include "harness/assayd_jobs.h"
 #include "harness/booking_db.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "harness/fs.h"
+#include "harness/home.h"
 #include "harness/host_match.h"
+#include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/plan_db.h"
 #include "harness/plan_make.h"
@@ -17,6 +22,9 @@
 
 /* Ninety days do not change by the minute. */
 #define PAST_KEPT_MS 30000
+/* What a job says has to be kept: with less than this free, its evidence would
+ * have holes, which is broken whatever the product does. */
+#define DISK_MIN_BYTES ((int64_t)64 << 20)
 
 struct assayd_plan {
     struct clock *clock;
@@ -26,6 +34,7 @@ struct assayd_plan {
     bool past_known;
     int64_t past_ms;            /* when it was read */
     bool idle;                  /* nothing is open and nothing is booked */
+    bool disk_full;
 };
 
 /* One round. */
@@ -39,6 +48,7 @@ struct round {
     enum assayd_runner *state;  /* a wait's */
     bool *ordered, *starts;     /* the same */
     const char **texts;         /* what a job waits for; NULL: nothing new */
+    const char *lack;           /* what all of them wait for, or NULL */
 };
 
 struct assayd_plan *
@@ -164,6 +174,10 @@ decide_one(const struct assayd_plan *plan, struct round *round, int w,
         *text = wanted_hosts(round->arena, wait);
         return;
     }
+    if (round->lack != NULL) {
+        *text = round->lack;
+        return;
+    }
     if (*room <= 0) {
         *text = arena_printf(round->arena, "one of %d runners",
                              plan->jobs_max);
@@ -174,6 +188,24 @@ decide_one(const struct assayd_plan *plan, struct round *round, int w,
     round->starts[w] = true;
     round->ordered[w] = slot->host_count > 0;
     (*room)--;
+}
+
+/* A full disk breaks what runs now, and need not break what comes next. */
+static void
+look_for_disk(struct assayd_plan *plan, struct round *round)
+{
+    int64_t bytes = fs_free_bytes(home_path(round->arena, "flights"));
+    bool full = bytes >= 0 && bytes < DISK_MIN_BYTES;
+
+    if (full)
+        round->lack = "room on the controller's disk";
+    if (full && !plan->disk_full)
+        log_error("no job is started: %" PRId64 " MiB are free where flights "
+                  "are kept, and %" PRId64 " wanted", bytes >> 20,
+                  DISK_MIN_BYTES >> 20);
+    else if (!full && plan->disk_full)
+        log_info("jobs are started again: there is room for flights");
+    plan->disk_full = full;
 }
 
 static void
@@ -229,6 +261,7 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
     round.texts = ROOM(jobs->count, const char *);
     match_jobs(&round);
     plan_make(&round.facts, arena, &round.made);
+    look_for_disk(plan, &round);
     decide(plan, &round);
     if (!booking_db_publish(db, &round.facts, &round.made, round.ordered,
                             why))

@@ -12,7 +12,7 @@ work=$ASSAY_HOME/work bare=$ASSAY_HOME/xen.git
 # A disk of its own for the evidence, which can be full without harm.
 mkdir "$ASSAY_HOME/flights"
 disk=
-mount -t tmpfs -o size=32m flights "$ASSAY_HOME/flights" 2>/dev/null && disk=yes
+mount -t tmpfs -o size=128m flights "$ASSAY_HOME/flights" 2>/dev/null && disk=yes
 chown --reference="$ASSAY_HOME" "$ASSAY_HOME/flights"
 try "the lab comes up" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
 try "a candidate is made" assay candidate add --deb bookworm --arch amd64 ||

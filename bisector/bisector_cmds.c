@@ -13,12 +13,15 @@
 #include "bisector/driver.h"
 #include "bisector/graph.h"
 #include "bisector/journal.h"
+#include "bisector/lab.h"
+#include "bisector/lab_cmds.h"
 #include "bisector/posterior.h"
 #include "bisector/sample.h"
 #include "bisector/search.h"
 #include "bisector/setup.h"
 #include "harness/buf.h"
 #include "harness/cmd.h"
+#include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/json.h"
@@ -40,6 +43,15 @@ struct session {
 };
 #define SESSION_INIT { .setup = SETUP_INIT, .journal = JOURNAL_INIT, \
                        .replay = JOURNAL_INIT }
+
+/* What "graph" and "report" are asked about: a journal, or a bisection of the
+ * lab by its number. */
+static bool
+is_stored(struct cmd_call *call, int64_t *number_out)
+{
+    return parse_int64(cmd_arg(call, 0), 1, INT64_MAX, number_out)
+        && !fs_exists(cmd_arg(call, 0));
+}
 
 static void
 session_fini(struct session *session)
@@ -277,7 +289,7 @@ session_begin(struct cmd_call *call, struct session *session,
 /* What is told of a search, with the runs that its journal has by now. */
 struct telling {
     struct search_answer answer;
-    struct journal journal;
+    struct journal journal;     /* read again: of a file that grows */
     struct account account;
     struct culprit culprit;
 };
@@ -366,7 +378,7 @@ out:
 }
 
 static bool
-run_start(struct cmd_call *call, struct fault *why)
+run_begin(struct cmd_call *call, struct fault *why)
 {
     const char *none[] = { NULL };
     struct session session = SESSION_INIT;
@@ -484,8 +496,11 @@ static bool
 run_show(struct cmd_call *call, struct fault *why)
 {
     struct session session = SESSION_INIT;
+    int64_t number;
     bool ok;
 
+    if (is_stored(call, &number))
+        return lab_show(call, number, why);
     ok = session_open(&session, cmd_arg(call, 0), false, why)
         && answer_print(call, &session, why);
     session_fini(&session);
@@ -495,27 +510,73 @@ run_show(struct cmd_call *call, struct fault *why)
 typedef bool tell_fn(struct cmd_call *call, const struct culprit *culprit,
                      struct buf *out, struct fault *why);
 
-/* Writes what 'tell' says to the file of --output, or to standard output. */
 static bool
-tell(struct cmd_call *call, tell_fn *say, const char *path, struct fault *why)
+tell_stored(struct cmd_call *call, int64_t number, tell_fn *say,
+            struct buf *out, struct fault *why)
+{
+    struct account account = { .runs = NULL };
+    struct lab lab = LAB_INIT;
+    struct search_answer answer;
+    struct culprit culprit;
+    struct db *db = NULL;
+    bool ok;
+
+    ok = db_open("assay", &db, why) && lab_load(&lab, db, number, why)
+        && (lab.search != NULL
+            || fault_set(why, FAULT_CONFIG, "bisection %s is about no "
+                         "commits: there is nothing to draw",
+                         cmd_arg(call, 0)));
+    if (ok) {
+        search_answer(lab.search, &answer);
+        culprit = (struct culprit){
+            .graph = &lab.setup.graph, .search = lab.search,
+            .answer = &answer, .account = &account,
+            .journal = lab.journal.path,
+        };
+        ok = account_read(&lab.journal, &lab.setup.graph, &account, why)
+            && say(call, &culprit, out, why);
+        account_fini(&account);
+        search_answer_fini(&answer);
+    }
+    lab_fini(&lab);
+    db_close(db);
+    return ok;
+}
+
+static bool
+tell_journal(struct cmd_call *call, tell_fn *say, struct buf *out,
+             struct fault *why)
 {
     struct session session = SESSION_INIT;
-    struct buf text = BUF_INIT;
     struct telling telling;
     bool ok;
 
     ok = session_open(&session, cmd_arg(call, 0), false, why);
     if (ok) {
         ok = telling_begin(&telling, &session, why)
-            && say(call, &telling.culprit, &text, why);
-        if (ok && path != NULL)
-            ok = fs_write_file(path, 0644, text.data, text.len, why);
-        else if (ok)
-            fputs(buf_text(&text), stdout);
+            && say(call, &telling.culprit, out, why);
         telling_end(&telling);
     }
-    buf_free(&text);
     session_fini(&session);
+    return ok;
+}
+
+/* Writes what 'tell' says to the file of --output, or to standard output. */
+static bool
+tell(struct cmd_call *call, tell_fn *say, const char *path, struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    int64_t number;
+    bool ok;
+
+    ok = is_stored(call, &number)
+        ? tell_stored(call, number, say, &text, why)
+        : tell_journal(call, say, &text, why);
+    if (ok && path != NULL)
+        ok = fs_write_file(path, 0644, text.data, text.len, why);
+    else if (ok)
+        fputs(buf_text(&text), stdout);
+    buf_free(&text);
     return ok;
 }
 
@@ -604,7 +665,7 @@ static const struct cmd_opt run_opts[] = {
       .help = "remove what the last run left in the worktree" },
     { .name = NULL },
 };
-static const struct cmd_opt start_opts[] = {
+static const struct cmd_opt begin_opts[] = {
     SEARCH_OPTIONS,
     { .name = NULL },
 };
@@ -636,8 +697,8 @@ const struct cmd bisector_cmds[] = {
               "a culprit; 3: not reproducible; 4: good fails too; 5: one of "
               "several\nsuspects that no test can tell apart; 6: --max-tests "
               "reached; 7: bad cannot be\ntested, or fails in another way." },
-    { .path = "bisect start", .args = "", .args_min = 0, .args_max = 0,
-      .opts = start_opts, .run = run_start, .access = CMD_WRITES,
+    { .path = "bisect begin", .args = "", .args_min = 0, .args_max = 0,
+      .opts = begin_opts, .run = run_begin, .access = CMD_WRITES,
       .help = "begin a search that is driven step by step",
       .text = "Prints the name of its journal, for next, mark and show." },
     { .path = "bisect next", .args = "JOURNAL", .args_min = 1, .args_max = 1,
@@ -649,13 +710,16 @@ const struct cmd bisector_cmds[] = {
                                      "[NAME=]COMMIT...",
       .args_min = 3, .args_max = -1, .run = run_mark, .access = CMD_WRITES,
       .help = "record what a test said" },
-    { .path = "bisect show", .args = "JOURNAL", .args_min = 1, .args_max = 1,
-      .run = run_show, .help = "say what a search knows so far",
-      .text = "Exit status as of bisect run; 8: it is not at its end." },
-    { .path = "bisect graph", .args = "JOURNAL", .args_min = 1,
+    { .path = "bisect show", .args = "JOURNAL|BISECTION",
+      .args_min = 1, .args_max = 1, .run = run_show,
+      .help = "say what a search knows so far",
+      .text = "A search by its journal, or a bisection in the lab by its "
+              "number. Exit status as of\nbisect run; 8: it is not at its "
+              "end." },
+    { .path = "bisect graph", .args = "JOURNAL|BISECTION", .args_min = 1,
       .args_max = 1, .opts = graph_opts, .run = run_graph,
       .help = "draw the search for dot(1)" },
-    { .path = "bisect report", .args = "JOURNAL", .args_min = 1,
+    { .path = "bisect report", .args = "JOURNAL|BISECTION", .args_min = 1,
       .args_max = 1, .opts = report_opts, .run = run_report,
       .help = "make a page of what a search found, or knows so far",
       .text = "The commit with author, subject and what it changed, the "

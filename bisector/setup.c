@@ -171,6 +171,33 @@ list_json(char *const *list)
     return array;
 }
 
+/* Without a file of it, that is all there is of what was before. */
+static json_t *
+past_json(const struct posterior_past *past)
+{
+    return json_pack("{s:i, s:i, s:i, s:i}", "good-fails",
+                     (int)past->good_fails, "good-runs",
+                     (int)past->good_runs, "bad-fails", (int)past->bad_fails,
+                     "bad-runs", (int)past->bad_runs);
+}
+
+static uint32_t
+past_count(const json_t *json, const char *key)
+{
+    int64_t count = json_int(json, key, 0);
+
+    return count < 0 || count > PAST_MOST ? 0 : (uint32_t)count;
+}
+
+static void
+past_take(const json_t *json, struct posterior_past *out)
+{
+    *out = (struct posterior_past){
+        past_count(json, "good-fails"), past_count(json, "good-runs"),
+        past_count(json, "bad-fails"), past_count(json, "bad-runs"),
+    };
+}
+
 json_t *
 setup_json(const struct setup *setup)
 {
@@ -184,7 +211,7 @@ setup_json(const struct setup *setup)
             g->trees[i].dir, "good", g->trees[i].good, "bad",
             g->trees[i].bad));
     return json_pack("{s:i, s:o, s:b, s:o, s:f, s:f, s:f, s:f, s:f, s:b, "
-                     "s:I, s:I, s:s?, s:s?, s:b, s:s?, s:s?, s:b}",
+                     "s:I, s:I, s:s?, s:s?, s:b, s:s?, s:s?, s:b, s:o}",
                      "assay-bisect", 1, "trees", trees,
                      "first-parent", setup->first_parent,
                      "paths", list_json(setup->paths),
@@ -201,7 +228,8 @@ setup_json(const struct setup *setup)
                      "fixed", setup->opts.fixed,
                      "metric", setup->metric,
                      "metric-file", setup->metric_file,
-                     "lower-is-worse", setup->lower_is_worse);
+                     "lower-is-worse", setup->lower_is_worse,
+                     "past", past_json(&setup->opts.past));
 }
 
 static double
@@ -257,5 +285,6 @@ setup_from_json(const json_t *json, struct setup *setup, struct fault *why)
     setup->opts.trust_ends = json_flag(json, "trust-ends", false);
     setup->opts.max_runs = json_int(json, "max-runs", 0);
     setup->opts.seed = (uint64_t)json_int(json, "seed", 0);
+    past_take(json_object_get(json, "past"), &setup->opts.past);
     return true;
 }

@@ -14,6 +14,7 @@
 #include "flights/flight_state_db.h"
 #include "flights/flight_yaml.h"
 #include "flights/gate_db.h"
+#include "flights/gate_make.h"
 #include "flights/gate_point.h"
 #include "flights/lever_db.h"
 #include "flights/plan.h"
@@ -87,52 +88,18 @@ finish(struct work *w, enum gate_state state, const char *summary,
 
 /* The candidate ------------------------------------------------------------ */
 
-/* The branch's own program makes it; what it says is in a file. It is killed
- * with us, and will be run again. */
+/* The branch's own program makes it; what it says is in a file. */
 static bool
 make_candidate(struct work *w, const char *name, bool *made_out,
                struct fault *why)
 {
-    const struct branch *b = &w->branch;
-    struct proc_spec spec = PROC_SPEC_INIT;
-    struct proc_status status;
-    const char *repository = NULL, *log = NULL, *env[7], **argv;
-    size_t count = 0;
-    int fd = -1;
-    bool ok;
+    const char *log = NULL;
 
-    while (b->make[count] != NULL)
-        count++;
-    argv = arena_alloc(&w->arena, (count + 1) * sizeof *argv);
-    for (size_t i = 0; i < count; i++)
-        argv[i] = branch_fill(b, &w->arena, b->make[i], w->run.revision,
-                              name);
-    if (!gate_repository(b->varies->url, &w->arena, &repository, why) ||
-        !file_of(w, "make.log", &log, why))
+    if (!file_of(w, "make.log", &log, why))
         return false;
-    env[0] = arena_printf(&w->arena, "ASSAY_BRANCH=%s", b->name);
-    env[1] = arena_printf(&w->arena, "ASSAY_TREE=%s", b->varies->name);
-    env[2] = arena_printf(&w->arena, "ASSAY_REVISION=%s", w->run.revision);
-    env[3] = arena_printf(&w->arena, "ASSAY_REVISIONS=%s", w->run.trees);
-    env[4] = arena_printf(&w->arena, "ASSAY_REPOSITORY=%s", repository);
-    env[5] = arena_printf(&w->arena, "ASSAY_CANDIDATE=%s", name);
-    env[6] = NULL;
-    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return fault_errno(why, FAULT_SYSTEM, "open %s", log);
-    spec.argv = argv;
-    spec.env_add = env;
-    spec.fds[1] = spec.fds[2] = fd;
-    spec.die_with_parent = true;
     say(w, "making candidate %s (%s)", name, log);
-    ok = proc_run_spec(&spec, NULL, 0, b->make_limit_ms, NULL, &status, why);
-    fd_close(&fd);
-    *made_out = ok;
-    if (!ok && (status.end != PROC_END_NONE || why->kind == FAULT_TIMEOUT)) {
-        fault_hint(why, "%s has what it said", log);
-        return true;            /* it ended badly: that is an answer */
-    }
-    return ok;
+    return gate_make(&w->branch, w->run.revision, w->run.trees, name, log,
+                     &w->arena, made_out, why);
 }
 
 /* '*ready_out' false: the run has ended for want of one. */

@@ -70,7 +70,7 @@ for trees in 2 3 4 5; do
 done
 
 "$sim" next "$repo:$range" "$limit"
-log=$(assay bisect start --trust-ends --flake-good 0 --flake-bad 1 \
+log=$(assay bisect begin --trust-ends --flake-good 0 --flake-bad 1 \
     --tree "$repo:$range")
 /usr/bin/env python3 - "$repo" "${range#*..}" "^${range%%..*}" "$log" <<'END'
 import os, subprocess, sys, time

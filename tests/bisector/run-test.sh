@@ -70,7 +70,7 @@ same_candidates() # NAME GIT-OPTION-OR-EMPTY PATHS-OR-EMPTY
 {
     first=$(commit "$merges" 1)
     # shellcheck disable=SC2086 # none, one or two words
-    log=$(assay bisect start --log "$dir/set$n.log" --confidence 0.999999 \
+    log=$(assay bisect begin --log "$dir/set$n.log" --confidence 0.999999 \
         $2 ${3:+--paths $3} --tree "$merges:$first..main")
     assay bisect show --json "$log" | sed -n 's/.*"commit": "\([0-9a-f]*\)".*/\1/p' |
         sort >"$dir/ours"
@@ -130,7 +130,7 @@ is 'asked to stop: exit status' 130 $status
 is 'and nothing stays' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
 
 # Step by step.
-log=$(assay bisect start --flake-good 0 --flake-bad 1 --tree "$tree")
+log=$(assay bisect begin --flake-good 0 --flake-bad 1 --tree "$tree")
 while next=$(assay bisect next "$log"); do
     v=$(git -C "$line" show "${next#*=}:n")
     if [ "$v" -lt 37 ]; then result=good; else result=bad; fi
@@ -172,7 +172,7 @@ has 'a page without Graphviz' 'There is no picture'
 run report "$dir/nothing.log"
 is 'no such journal: exit status' 2 $status
 
-log2=$(assay bisect start --tree "$merges:$(commit "$merges" 1)..")
+log2=$(assay bisect begin --tree "$merges:$(commit "$merges" 1)..")
 run report "$log2"
 has 'a page of a search that has begun' 'http-equiv="refresh"'
 run run --max-tests 4 --tree "$tree" --log "$dir/part.log" -- \

@@ -60,6 +60,6 @@ fly "${commits[1]}"
 is $? 0 "the first commit boots, confirmed by its console"
 fly "${commits[60]}"
 is $? 1 "the last one panics"
-out=$(assay bisect flight "$flight" boot xen-boot --recipe "$tiny/tiny.yaml" 2>&1)
+out=$(assay bisect start "$flight" boot xen-boot --recipe "$tiny/tiny.yaml" 2>&1)
 is $? 0 "a bisection in the lab ends"
 like "$out" "culprit: ${commits[41]}" "with the culprit"

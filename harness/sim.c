@@ -35,6 +35,7 @@ struct sim {
     size_t *queue, *running;    /* entries; the queue by submission */
     size_t queue_count, running_count;
     int64_t now_ms;
+    size_t plans;
     int free;
     /* of the planner */
     struct planner_job *jobs;
@@ -219,7 +220,7 @@ end_some(struct sim *sim)
 }
 
 static void
-run_all(struct sim *sim, struct sim_result *result)
+run_all(struct sim *sim)
 {
     static void (*const ask[SIM_POLICY_COUNT])(struct sim *) = {
         ask_assay, ask_easy, ask_fcfs,
@@ -240,7 +241,7 @@ run_all(struct sim *sim, struct sim_result *result)
         if (sim->queue_count == 0)
             continue;
         ask[sim->options->policy](sim);
-        result->plans++;
+        sim->plans++;
     }
     must(sim->queue_count == 0);
 }
@@ -276,17 +277,14 @@ number_users(struct sim *sim)
 }
 
 static void
-fill_entries(struct sim *sim, const struct swf *swf,
-             struct sim_result *result)
+fill_entries(struct sim *sim, const struct swf *swf)
 {
     for (size_t i = 0; i < swf->count; i++) {
         const struct swf_job *job = &swf->jobs[i];
         struct entry *entry = &sim->entries[sim->count];
 
-        if (job->procs > sim->options->hosts) {
-            result->too_big++;
+        if (job->procs > sim->options->hosts)
             continue;
-        }
         sim->count++;
         entry->swf = job;
         entry->submit_ms = job->submit_s * 1000;
@@ -308,56 +306,66 @@ compare_doubles(const void *left, const void *right)
 /* Work that arrives from a time on cannot be over before that time and its
  * share of all hosts. */
 static double
-bound(const struct sim *sim)
+bound(const struct sim_job *jobs, size_t count, int hosts)
 {
-    double best = 0, work = 0, end;
+    double best = 0, work = 0, run, end;
 
-    for (size_t i = sim->count; i-- > 0; ) {
-        const struct entry *e = &sim->entries[i];
-
-        work += (double)e->run_ms * e->swf->procs;
-        end = (double)e->submit_ms + work / sim->options->hosts;
+    for (size_t i = count; i-- > 0; ) {
+        if (jobs[i].start_ms < 0)
+            continue;
+        run = (double)(jobs[i].end_ms - jobs[i].start_ms);
+        work += run * jobs[i].hosts;
+        end = (double)jobs[i].submit_ms + work / hosts;
         best = end > best ? end : best;
-        end = (double)(e->submit_ms + e->run_ms);
+        end = (double)jobs[i].submit_ms + run;
         best = end > best ? end : best;
     }
     return best;
 }
 
-static void
-sum_up(struct sim *sim, struct sim_result *result)
+void
+sim_sum_up(const struct sim_job *jobs, size_t count, int hosts,
+           struct arena *arena, struct sim_result *result_out)
 {
-    size_t n = sim->count;
-    double *waits = arena_alloc(sim->arena, (n + 1) * sizeof *waits);
-    double *slows = arena_alloc(sim->arena, (n + 1) * sizeof *slows);
+    struct sim_result *result = result_out;
+    double *waits = arena_alloc(arena, (count + 1) * sizeof *waits);
+    double *slows = arena_alloc(arena, (count + 1) * sizeof *slows);
     double work = 0, end = 0, begin;
+    size_t n = 0;
 
+    *result = (struct sim_result){ 0 };
+    for (size_t i = 0; i < count; i++) {
+        const struct sim_job *job = &jobs[i];
+        double run = (double)(job->end_ms - job->start_ms) / 1000;
+
+        if (job->start_ms < 0) {
+            result->too_big++;
+            continue;
+        }
+        waits[n] = (double)(job->start_ms - job->submit_ms) / 1000;
+        slows[n] = (waits[n] + run) / (run > SLOWDOWN_BOUND_S
+                                       ? run : SLOWDOWN_BOUND_S);
+        slows[n] = slows[n] > 1 ? slows[n] : 1;
+        result->wait_mean += waits[n];
+        result->slowdown_mean += slows[n++];
+        work += run * job->hosts;
+        end = (double)job->end_ms > end ? (double)job->end_ms : end;
+    }
     result->jobs = n;
     if (n == 0)
         return;
-    begin = (double)sim->entries[0].submit_ms;
-    for (size_t i = 0; i < n; i++) {
-        const struct entry *e = &sim->entries[i];
-        double run = (double)e->run_ms / 1000;
-
-        waits[i] = (double)(e->start_ms - e->submit_ms) / 1000;
-        slows[i] = (waits[i] + run) / (run > SLOWDOWN_BOUND_S
-                                       ? run : SLOWDOWN_BOUND_S);
-        slows[i] = slows[i] > 1 ? slows[i] : 1;
-        result->wait_mean += waits[i] / (double)n;
-        result->slowdown_mean += slows[i] / (double)n;
-        work += run * e->swf->procs;
-        end = (double)e->end_ms > end ? (double)e->end_ms : end;
-    }
+    begin = (double)jobs[0].submit_ms;
     qsort(waits, n, sizeof *waits, compare_doubles);
     qsort(slows, n, sizeof *slows, compare_doubles);
+    result->wait_mean /= (double)n;
+    result->slowdown_mean /= (double)n;
     result->wait_p99 = waits[n * 99 / 100];
     result->wait_p999 = waits[n * 999 / 1000];
     result->wait_max = waits[n - 1];
     result->slowdown_p99 = slows[n * 99 / 100];
     result->makespan = (end - begin) / 1000;
-    result->makespan_bound = (bound(sim) - begin) / 1000;
-    result->utilisation = work / (result->makespan * sim->options->hosts);
+    result->makespan_bound = (bound(jobs, count, hosts) - begin) / 1000;
+    result->utilisation = work / (result->makespan * hosts);
 }
 
 static struct sim_job *
@@ -389,8 +397,8 @@ sim_run(const struct swf *swf, const struct sim_options *options,
 {
     struct sim sim = { .options = options, .arena = arena,
                        .free = options->hosts };
+    struct sim_job *jobs;
 
-    *result_out = (struct sim_result){ 0 };
     sim.entries = ROOM(swf->count, struct entry);
     sim.queue = ROOM(swf->count, size_t);
     sim.running = ROOM(swf->count, size_t);
@@ -398,12 +406,14 @@ sim_run(const struct swf *swf, const struct sim_options *options,
     sim.roles = ROOM(swf->count, struct planner_role);
     sim.holds = ROOM(swf->count, struct planner_hold);
     sim.first_host = ROOM((size_t)options->hosts, int);
-    fill_entries(&sim, swf, result_out);
+    fill_entries(&sim, swf);
     number_users(&sim);
-    run_all(&sim, result_out);
-    sum_up(&sim, result_out);
+    run_all(&sim);
+    jobs = list_jobs(&sim, swf);
+    sim_sum_up(jobs, swf->count, options->hosts, arena, result_out);
+    result_out->plans = sim.plans;
     if (jobs_out != NULL)
-        *jobs_out = list_jobs(&sim, swf);
+        *jobs_out = jobs;
 }
 
 static const char *const policy_names[SIM_POLICY_COUNT] = {

@@ -63,6 +63,11 @@ void sim_run(const struct swf *swf, const struct sim_options *options,
              struct arena *arena, struct sim_result *result_out,
              struct sim_job **jobs_out);
 
+/* The figures of jobs that ran (those with start_ms < 0 are too_big); sorted by
+ * submission. Scratch in 'arena'. */
+void sim_sum_up(const struct sim_job *jobs, size_t count, int hosts,
+                struct arena *arena, struct sim_result *result_out);
+
 const char *sim_policy_name(enum sim_policy policy);
 /* SIM_POLICY_COUNT, SIM_ESTIMATES_COUNT for an unknown name. */
 enum sim_policy sim_policy_parse(const char *name);

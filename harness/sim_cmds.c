@@ -1,21 +1,30 @@
-/* harness/sim_cmds.c - "assay sim": a trace of jobs against the planner, in
- * virtual time. */
+/* harness/sim_cmds.c - "assay sim": a trace of jobs, or the lab's own past,
+ * against the planner, in virtual time. */
 #include <config.h>
 
 #include "harness/sim_cmds.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/cmd.h"
+#include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/json.h"
+#include "harness/replay.h"
+#include "harness/replay_db.h"
+#include "harness/replay_policy.h"
 #include "harness/sim.h"
 #include "harness/swf.h"
+#include "harness/table.h"
 
 #define TRACE_BYTES (256 * 1024 * 1024)
+#define POLICY_BYTES (1024 * 1024)
+#define POLICIES_MAX 16
 
 /* One row of the answer, as text and as JSON. */
 struct figure {
@@ -99,13 +108,15 @@ read_options(struct cmd_call *call, struct sim_options *options,
 {
     options->hosts = (int)cmd_int(call, "hosts");
     options->patience_ms = cmd_int(call, "patience");
-    options->policy = sim_policy_parse(cmd_text(call, "policy"));
+    options->policy = cmd_list(call, "policy", 0) == NULL ? SIM_ASSAY
+        : sim_policy_parse(cmd_list(call, "policy", 0));
     options->estimates = sim_estimates_parse(cmd_text(call, "estimates"));
-    if (cmd_text(call, "trace") == NULL)
-        return fault_set(why, FAULT_USAGE, "which trace? say --trace FILE");
+    if (cmd_list(call, "policy", 0) != NULL
+        && cmd_list(call, "policy", 1) != NULL)
+        return fault_set(why, FAULT_USAGE, "a trace is for one policy");
     if (options->policy == SIM_POLICY_COUNT)
         return fault_set(why, FAULT_USAGE, "no policy %s: assay, easy, fcfs",
-                         cmd_text(call, "policy"));
+                         cmd_list(call, "policy", 0));
     if (options->estimates == SIM_ESTIMATES_COUNT)
         return fault_set(why, FAULT_USAGE,
                          "no estimates %s: user, history, exact",
@@ -114,7 +125,7 @@ read_options(struct cmd_call *call, struct sim_options *options,
 }
 
 static bool
-run_sim(struct cmd_call *call, struct fault *why)
+run_trace(struct cmd_call *call, struct fault *why)
 {
     struct sim_options options;
     struct sim_result result;
@@ -155,14 +166,233 @@ out:
     return ok;
 }
 
+/* Replays ------------------------------------------------------------------ */
+
+/* One column of the answer. */
+struct column {
+    const char *policy;
+    struct sim_result result;
+};
+
+/* "2026-12-01" or "2026-12-01T09:30:00Z", in UTC. */
+static bool
+read_moment(const char *text, int64_t *out_ms)
+{
+    static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ" };
+
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct tm tm = { 0 };
+        const char *end = strptime(text, forms[i], &tm);
+        int day = tm.tm_mday;
+        time_t when;
+
+        if (end == NULL || *end != '\0')
+            continue;
+        when = timegm(&tm);
+        *out_ms = (int64_t)when * 1000;
+        return tm.tm_mday == day;       /* else: the 31st of February */
+    }
+    return false;
+}
+
+static bool
+read_range(const char *text, int64_t *from_ms, int64_t *to_ms,
+           struct fault *why)
+{
+    const char *dots = strstr(text, "..");
+    char from[40];
+
+    if (dots != NULL && (size_t)(dots - text) < sizeof from) {
+        memcpy(from, text, (size_t)(dots - text));
+        from[dots - text] = '\0';
+        if (read_moment(from, from_ms) && read_moment(dots + 2, to_ms)
+            && *from_ms < *to_ms)
+            return true;
+    }
+    return fault_set(why, FAULT_USAGE, "--replay %s: not FROM..TO, moments "
+                     "like 2026-12-01 or 2026-12-01T09:30:00Z", text);
+}
+
+static bool
+read_policy(const char *file, struct arena *arena,
+            struct replay_policy *policy, struct fault *why)
+{
+    struct buf text = BUF_INIT;
+    bool ok = fs_read_file(file, POLICY_BYTES, &text, why);
+
+    if (!ok && why->kind == FAULT_SYSTEM)
+        why->kind = FAULT_USAGE;
+    ok = ok && replay_policy_parse(file, buf_text(&text), text.len, arena,
+                                   policy, why);
+    buf_free(&text);
+    return ok;
+}
+
+static bool
+read_policies(struct cmd_call *call, struct arena *arena,
+              struct replay_policy *policies, int *count_out,
+              struct fault *why)
+{
+    const char *file;
+    int count = 0;
+
+    while ((file = cmd_list(call, "policy", count)) != NULL) {
+        if (count == POLICIES_MAX)
+            return fault_set(why, FAULT_USAGE, "more than %d policies",
+                             POLICIES_MAX);
+        if (!read_policy(file, arena, &policies[count++], why))
+            return false;
+    }
+    if (count == 0)
+        replay_policy_default(&policies[count++]);
+    *count_out = count;
+    return true;
+}
+
+static bool
+load_past(int64_t from_ms, int64_t to_ms, struct arena *arena,
+          struct replay_past *past, struct fault *why)
+{
+    struct db *db = NULL;
+    bool ok = db_open("assay", &db, why)
+        && replay_db_load(db, from_ms, to_ms, arena, past, why);
+
+    db_close(db);
+    if (ok && past->job_count == 0)
+        return fault_set(why, FAULT_NOT_FOUND, "no job of a flight made "
+                         "then is over");
+    return ok;
+}
+
+static bool
+print_replay_json(const struct replay_past *past,
+                  const struct column *columns, int count, struct fault *why)
+{
+    json_t *root = json_object(), *runs = json_array();
+    bool ok;
+
+    json_put_int(root, "from_ms", past->from_ms);
+    json_put_int(root, "to_ms", past->to_ms);
+    json_put_int(root, "hosts", past->host_count);
+    json_put_int(root, "jobs_open", past->open);
+    json_put_int(root, "jobs_never_ran", past->never_ran);
+    for (int c = 0; c < count; c++) {
+        struct figure figures[FIGURES];
+        json_t *run = json_object();
+
+        list_figures(&columns[c].result, figures);
+        json_put_text(run, "policy", columns[c].policy);
+        json_put_int(run, "jobs", (int64_t)columns[c].result.jobs);
+        json_put_int(run, "jobs_without_hosts",
+                     (int64_t)columns[c].result.too_big);
+        for (size_t i = 0; i < FIGURES; i++)
+            json_object_set_new(run, figures[i].key,
+                                json_real(figures[i].value));
+        json_array_append_new(runs, run);
+    }
+    json_object_set_new(root, "runs", runs);
+    ok = json_print(root, stdout, why);
+    json_decref(root);
+    return ok;
+}
+
+static bool
+print_replay_text(const struct replay_past *past,
+                  const struct column *columns, int count, struct fault *why)
+{
+    const char *names[POLICIES_MAX + 3] = { "figure" };
+    char texts[POLICIES_MAX + 1][32], heads[POLICIES_MAX + 1][128];
+    const char *cells[POLICIES_MAX + 2];
+    struct figure figures[FIGURES];
+    struct table *table;
+    bool ok;
+
+    printf("%d hosts, %d jobs", past->host_count, past->job_count);
+    if (past->open > 0)
+        printf(", without %lld that are not over", (long long)past->open);
+    if (past->never_ran > 0)
+        printf(", without %lld that never had hosts",
+               (long long)past->never_ran);
+    putchar('\n');
+    for (int c = 0; c < count; c++) {
+        snprintf(heads[c], sizeof heads[c], ">%s", columns[c].policy);
+        names[c + 1] = heads[c];
+        cells[c + 1] = texts[c];
+    }
+    table = table_new(names);
+    for (size_t i = 0; i < FIGURES; i++) {
+        for (int c = 0; c < count; c++) {
+            list_figures(&columns[c].result, figures);
+            snprintf(texts[c], sizeof texts[c], "%.*f%s%s",
+                     figures[i].value < 10 ? 4 : 1, figures[i].value,
+                     figures[i].unit[0] != '\0' ? " " : "", figures[i].unit);
+        }
+        cells[0] = figures[i].key;
+        table_add(table, cells);
+    }
+    cells[0] = "without_hosts";
+    for (int c = 0; c < count; c++)
+        snprintf(texts[c], sizeof texts[c], "%zu",
+                 columns[c].result.too_big);
+    table_add(table, cells);
+    ok = table_print(table, stdout, why);
+    table_free(table);
+    return ok;
+}
+
+static bool
+run_replay(struct cmd_call *call, struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    struct replay_policy policies[POLICIES_MAX];
+    struct column columns[POLICIES_MAX + 1] = { { .policy = "recorded" } };
+    struct replay_past past;
+    int64_t from_ms, to_ms;
+    int count = 0;
+    bool ok;
+
+    ok = read_range(cmd_text(call, "replay"), &from_ms, &to_ms, why)
+        && read_policies(call, &arena, policies, &count, why)
+        && load_past(from_ms, to_ms, &arena, &past, why);
+    for (int i = 0; i < count && ok; i++)
+        ok = replay_check(&past, &policies[i], why);
+    if (!ok)
+        goto out;
+    replay_recorded(&past, &arena, &columns[0].result);
+    for (int i = 0; i < count; i++) {
+        columns[i + 1].policy = policies[i].name;
+        replay_run(&past, &policies[i], &arena, &columns[i + 1].result,
+                   NULL);
+    }
+    ok = cmd_json(call) ? print_replay_json(&past, columns, count + 1, why)
+                        : print_replay_text(&past, columns, count + 1, why);
+out:
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+run_sim(struct cmd_call *call, struct fault *why)
+{
+    bool trace = cmd_text(call, "trace") != NULL;
+
+    if (trace == (cmd_text(call, "replay") != NULL))
+        return fault_set(why, FAULT_USAGE, "which jobs? say --trace FILE or "
+                         "--replay FROM..TO");
+    return trace ? run_trace(call, why) : run_replay(call, why);
+}
+
 static const struct cmd_opt sim_opts[] = {
     { .name = "trace", .type = CMD_OPT_TEXT, .arg = "FILE",
       .help = "in the Standard Workload Format; - is standard input" },
+    { .name = "replay", .type = CMD_OPT_TEXT, .arg = "FROM..TO",
+      .help = "jobs of the lab's own flights that were made then (UTC)" },
     { .name = "hosts", .type = CMD_OPT_INT, .arg = "N", .min = 0,
       .max = 1000000, .help = "how many there are (default: as the trace "
                               "says)" },
-    { .name = "policy", .type = CMD_OPT_TEXT, .arg = "NAME",
-      .dflt = "assay", .help = "assay, easy or fcfs" },
+    { .name = "policy", .type = CMD_OPT_LIST, .arg = "POLICY",
+      .help = "of a trace: assay, easy or fcfs; of a replay: a file, once or "
+              "more" },
     { .name = "estimates", .type = CMD_OPT_TEXT, .arg = "KIND",
       .dflt = "user", .help = "what is believed of a job's length: user, "
                               "history or exact" },
@@ -174,12 +404,16 @@ static const struct cmd_opt sim_opts[] = {
 const struct cmd sim_cmds[] = {
     { .path = "sim", .args = "", .args_min = 0, .args_max = 0,
       .opts = sim_opts, .run = run_sim,
-      .help = "replay a trace of jobs against the planner, in virtual time",
+      .help = "replay a trace, or the lab's own past, against the planner, "
+              "in virtual time",
       .text = "Each processor of the trace is a host. A job is known when it "
               "is submitted, with\nits estimate (field 9), needs its "
               "processors (field 8, else 5) all at once, and\nruns for its "
               "true time (field 4), at most its estimate. Times are in "
               "seconds;\nslowdown is bounded at 10 s. 'easy' (EASY "
-              "backfilling) and 'fcfs' are there to\nbe compared with." },
+              "backfilling) and 'fcfs' are there to\nbe compared with.\n\n"
+              "--replay takes the jobs from the database, with the roles and "
+              "the times that were\nrecorded, and prints the figures of what "
+              "happened beside those of each policy." },
     { .path = NULL },
 };

@@ -1,0 +1,397 @@
+/* harness/replay_db.c - see replay_db.h. */
+#include <config.h>
+
+#include "harness/replay_db.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "harness/arena.h"
+#include "harness/db.h"
+#include "harness/fault.h"
+#include "harness/replay.h"
+
+#define LISTED ((char)31)       /* between the members of a list */
+
+#define MS(what) "(extract(epoch from " what ") * 1000)::bigint"
+#define AT(param) "to_timestamp(" param "::double precision / 1000)"
+
+/* Hosts that are good, and those that jobs had at that time; of an imported
+ * history there may be no more than their names. */
+static const struct query Q_HOSTS = { "replay-hosts",
+    "select n.host, coalesce(h.arch, n.arch), coalesce(h.class, n.host),"
+    " (select string_agg(g.flag, chr(31)) from assay.host_flag g"
+    "  where g.host = n.host)"
+    " from (select u.host, max(u.arch) as arch from"
+    "  (select g.host::text as host, g.arch from assay.host g"
+    "   where g.state = 'good'"
+    "  union all select r.host, r.arch from assay.flight f"
+    "   join assay.job_role r on r.flight = f.flight"
+    "   where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
+    "   and r.host is not null) u group by u.host) n"
+    " left join assay.host h on h.host = n.host"
+    " order by n.host collate \"C\"", 2, 4 };
+
+/* One row a role of a job that is over and had its hosts. */
+static const struct query Q_JOBS = { "replay-jobs",
+    "select j.flight, j.job, j.recipe, f.branch, f.priority,"
+    " " MS("f.created_at") ","
+    " " MS("coalesce(a.begun_at, j.started_at)") ","
+    " " MS("coalesce(a.ended_at, j.finished_at)") ","
+    " r.role, r.arch, array_to_string(r.flags, chr(31)), r.same_class,"
+    " r.preset, r.host"
+    " from assay.flight f join assay.job j on j.flight = f.flight"
+    "  and j.finished_at is not null and j.started_at is not null"
+    " left join lateral (select min(x.begun_at) as begun_at,"
+    "   max(x.ended_at) as ended_at from assay.allocation x"
+    "  where x.flight = j.flight and x.job = j.job"
+    "   and x.ended_at is not null) a on true"
+    " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
+    " where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
+    "  and not exists (select from assay.job_role m where m.host is null"
+    "   and m.flight = j.flight and m.job = j.job)"
+    " order by f.created_at, j.flight, j.job collate \"C\", r.position,"
+    "  r.role", 2, 14 };
+
+static const struct query Q_LEFT_OUT = { "replay-left-out",
+    "select count(*) filter (where j.finished_at is null),"
+    " count(*) filter (where j.finished_at is not null"
+    "  and (j.started_at is null or exists (select from assay.job_role m"
+    "   where m.host is null and m.flight = j.flight and m.job = j.job)))"
+    " from assay.flight f join assay.job j on j.flight = f.flight"
+    " where f.created_at >= " AT("$1") " and f.created_at < " AT("$2"),
+    2, 2 };
+
+static const struct query Q_NEEDS = { "replay-needs",
+    "select n.flight, n.job, n.needs_flight, n.needs_job"
+    " from assay.flight f join assay.job_need n on n.flight = f.flight"
+    " where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
+    " order by f.created_at, n.flight, n.job collate \"C\"", 2, 4 };
+
+/* Who else had hosts between the first time and the third: allocations of
+ * people, boots and other flights' jobs, jobs whose allocations are not
+ * recorded, leases and blockages. */
+static const struct query Q_BUSY = { "replay-busy",
+    "select b.host, " MS("b.begun") ", " MS("b.ended") " from ("
+    " select a.host, a.begun_at as begun,"
+    "  coalesce(a.ended_at, clock_timestamp()) as ended"
+    "  from assay.allocation a left join assay.flight f"
+    "   on f.flight = a.flight"
+    "  where f.flight is null or f.created_at < " AT("$1")
+    "   or f.created_at >= " AT("$2")
+    " union all select r.host, j.started_at, j.finished_at"
+    "  from assay.job j join assay.flight f on f.flight = j.flight"
+    "  join assay.job_role r on r.flight = j.flight and r.job = j.job"
+    "  where r.host is not null and (f.created_at < " AT("$1")
+    "   or f.created_at >= " AT("$2") ")"
+    "   and j.started_at < " AT("$3") " and j.finished_at > " AT("$1")
+    "   and not exists (select from assay.allocation a"
+    "    where a.flight = j.flight and a.job = j.job)"
+    " union all select w.host, w.from_at, coalesce(w.ended_at, w.until_at)"
+    "  from assay.host_window w) b"
+    " where b.begun < " AT("$3") " and b.ended > " AT("$1")
+    " and b.ended > b.begun order by b.begun, b.host", 3, 3 };
+
+static const struct query Q_LENGTHS = { "replay-lengths",
+    "select j.job, j.recipe, count(*)::double precision,"
+    " avg(x.ms)::double precision, var_pop(x.ms)::double precision"
+    " from assay.job j cross join lateral (select"
+    "  extract(epoch from j.finished_at - j.started_at) * 1000 as ms) x"
+    " where j.status in ('pass', 'fail') and j.started_at is not null"
+    "  and j.finished_at < " AT("$1")
+    "  and j.finished_at > " AT("$1") " - interval '90 days'"
+    " group by j.job, j.recipe", 1, 5 };
+
+#define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
+                                             * sizeof(type))
+
+static const char *
+text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return text == NULL ? NULL : arena_strdup(arena, text);
+}
+
+static const char *const *
+list_in(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *joined = db_text(rows, row, col);
+    const char **list;
+    size_t count = 1;
+    char *p;
+
+    if (joined == NULL || joined[0] == '\0')
+        return ROOM(0, const char *);
+    p = arena_strdup(arena, joined);
+    for (const char *c = p; *c != '\0'; c++)
+        count += *c == LISTED;
+    list = ROOM(count, const char *);
+    for (size_t i = 0; p != NULL; i++) {
+        list[i] = p;
+        p = strchr(p, LISTED);
+        if (p != NULL)
+            *p++ = '\0';
+    }
+    return list;
+}
+
+/* A job by its name. */
+struct named {
+    int64_t flight;
+    const char *name;
+    int job;
+};
+
+struct loader {
+    struct db *db;
+    struct arena *arena;
+    struct replay_past *past;
+    const char *times[3];       /* from, to, when all was over */
+    struct named *named;        /* sorted */
+};
+
+static bool
+load_hosts(struct loader *l, struct fault *why)
+{
+    struct arena *arena = l->arena;
+    struct db_rows *rows = NULL;
+
+    if (!db_run(l->db, &Q_HOSTS, l->times, &rows, why))
+        return false;
+    l->past->host_count = db_rows_count(rows);
+    l->past->hosts = ROOM(l->past->host_count, struct match_host);
+    for (int i = 0; i < l->past->host_count; i++)
+        l->past->hosts[i] = (struct match_host){
+            .name = text_in(arena, rows, i, 0),
+            .arch = text_in(arena, rows, i, 1),
+            .class = text_in(arena, rows, i, 2),
+            .flags = list_in(arena, rows, i, 3),
+        };
+    db_rows_free(rows);
+    return true;
+}
+
+static int
+compare_host(const void *key, const void *member)
+{
+    return strcmp(key, ((const struct match_host *)member)->name);
+}
+
+static int
+host_index(const struct replay_past *past, const char *name)
+{
+    const struct match_host *found = past->host_count == 0 ? NULL
+        : bsearch(name, past->hosts, (size_t)past->host_count,
+                  sizeof *past->hosts, compare_host);
+
+    return found == NULL ? -1 : (int)(found - past->hosts);
+}
+
+static void
+read_job(struct loader *l, const struct db_rows *rows, int row,
+         struct replay_job *job)
+{
+    struct arena *arena = l->arena;
+
+    *job = (struct replay_job){
+        .flight = db_int(rows, row, 0, 0),
+        .name = text_in(arena, rows, row, 1),
+        .recipe = text_in(arena, rows, row, 2),
+        .branch = text_in(arena, rows, row, 3),
+        .priority = (int)db_int(rows, row, 4, 0),
+        .queued_ms = db_int(rows, row, 5, 0),
+        .start_ms = db_int(rows, row, 6, 0),
+        .end_ms = db_int(rows, row, 7, 0),
+    };
+    if (job->start_ms < job->queued_ms)
+        job->start_ms = job->queued_ms;
+    if (job->end_ms <= job->start_ms)
+        job->end_ms = job->start_ms + 1;
+}
+
+static void
+read_jobs(struct loader *l, const struct db_rows *rows)
+{
+    struct replay_past *past = l->past;
+    struct arena *arena = l->arena;
+    int count = db_rows_count(rows), *hosts = ROOM(count, int);
+    struct task_role *roles = ROOM(count, struct task_role);
+    struct replay_job *job = NULL;
+
+    past->jobs = ROOM(count, struct replay_job);
+    for (int i = 0; i < count; i++) {
+        int host;
+
+        if (job == NULL || db_int(rows, i, 0, 0) != job->flight
+            || strcmp(db_text(rows, i, 1), job->name) != 0) {
+            job = &past->jobs[past->job_count++];
+            read_job(l, rows, i, job);
+            job->roles = &roles[i];
+            job->hosts = &hosts[i];
+        }
+        if (db_text(rows, i, 8) == NULL)
+            continue;           /* it has no roles */
+        host = host_index(past, db_text(rows, i, 13));
+        must(host >= 0);        /* they were read after the jobs */
+        hosts[i] = host;
+        roles[i] = (struct task_role){
+            .role = text_in(arena, rows, i, 8),
+            .arch = text_in(arena, rows, i, 9),
+            .flags = list_in(arena, rows, i, 10),
+            .same_class = (int)db_int(rows, i, 11, 0),
+            .host = text_in(arena, rows, i, 12),
+        };
+        job->role_count++;
+    }
+}
+
+static int
+compare_named(const void *left, const void *right)
+{
+    const struct named *a = left, *b = right;
+
+    if (a->flight != b->flight)
+        return a->flight < b->flight ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static bool
+load_jobs(struct loader *l, struct fault *why)
+{
+    struct replay_past *past = l->past;
+    struct arena *arena = l->arena;
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    if (!db_run(l->db, &Q_JOBS, l->times, &rows, why))
+        return false;
+    ok = load_hosts(l, why);
+    if (ok)
+        read_jobs(l, rows);
+    db_rows_free(rows);
+    l->named = ROOM(past->job_count, struct named);
+    for (int j = 0; j < past->job_count; j++)
+        l->named[j] = (struct named){ past->jobs[j].flight,
+                                      past->jobs[j].name, j };
+    qsort(l->named, (size_t)past->job_count, sizeof *l->named,
+          compare_named);
+    return ok;
+}
+
+static int
+job_index(const struct loader *l, int64_t flight, const char *name)
+{
+    struct named key = { .flight = flight, .name = name };
+    const struct named *found = bsearch(&key, l->named,
+        (size_t)l->past->job_count, sizeof key, compare_named);
+
+    return found == NULL ? -1 : found->job;
+}
+
+static bool
+load_needs(struct loader *l, struct fault *why)
+{
+    struct arena *arena = l->arena;
+    struct db_rows *rows = NULL;
+    int *needs;
+
+    if (!db_run(l->db, &Q_NEEDS, l->times, &rows, why))
+        return false;
+    needs = ROOM(db_rows_count(rows), int);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int j = job_index(l, db_int(rows, i, 0, 0), db_text(rows, i, 1));
+        int need = job_index(l, db_int(rows, i, 2, 0), db_text(rows, i, 3));
+        struct replay_job *job;
+
+        if (j < 0 || need < 0 || j == need)
+            continue;           /* what it needed is not of that time */
+        job = &l->past->jobs[j];
+        if (job->needs == NULL)
+            job->needs = needs;
+        job->need_count++;
+        *needs++ = need;        /* rows of one job follow each other */
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_busy(struct loader *l, struct fault *why)
+{
+    struct replay_past *past = l->past;
+    struct arena *arena = l->arena;
+    int64_t end = past->to_ms;
+    struct db_rows *rows = NULL;
+    char text[24];
+
+    for (int j = 0; j < past->job_count; j++)
+        if (past->jobs[j].end_ms > end)
+            end = past->jobs[j].end_ms;
+    snprintf(text, sizeof text, "%" PRId64, end);
+    l->times[2] = text;
+    if (!db_run(l->db, &Q_BUSY, l->times, &rows, why))
+        return false;
+    past->busy = ROOM(db_rows_count(rows), struct replay_busy);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int host = host_index(past, db_text(rows, i, 0));
+
+        if (host >= 0)
+            past->busy[past->busy_count++] = (struct replay_busy){
+                host, db_int(rows, i, 1, 0), db_int(rows, i, 2, 0),
+            };
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_lengths(struct loader *l, struct fault *why)
+{
+    struct replay_past *past = l->past;
+    struct arena *arena = l->arena;
+    struct db_rows *rows = NULL;
+
+    if (!db_run(l->db, &Q_LENGTHS, l->times, &rows, why))
+        return false;
+    past->length_count = db_rows_count(rows);
+    past->lengths = ROOM(past->length_count, struct replay_length);
+    for (int i = 0; i < past->length_count; i++)
+        past->lengths[i] = (struct replay_length){
+            text_in(arena, rows, i, 0), text_in(arena, rows, i, 1),
+            db_double(rows, i, 2, 0), db_double(rows, i, 3, 0),
+            db_double(rows, i, 4, 0),
+        };
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_left_out(struct loader *l, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(l->db, &Q_LEFT_OUT, l->times, &rows, why))
+        return false;
+    l->past->open = db_int(rows, 0, 0, 0);
+    l->past->never_ran = db_int(rows, 0, 1, 0);
+    db_rows_free(rows);
+    return true;
+}
+
+bool
+replay_db_load(struct db *db, int64_t from_ms, int64_t to_ms,
+               struct arena *arena, struct replay_past *out,
+               struct fault *why)
+{
+    char from[24], to[24];
+    struct loader loader = { .db = db, .arena = arena, .past = out,
+                             .times = { from, to, NULL } };
+
+    *out = (struct replay_past){ .from_ms = from_ms, .to_ms = to_ms };
+    snprintf(from, sizeof from, "%" PRId64, from_ms);
+    snprintf(to, sizeof to, "%" PRId64, to_ms);
+    return load_jobs(&loader, why) && load_needs(&loader, why)
+        && load_busy(&loader, why) && load_lengths(&loader, why)
+        && load_left_out(&loader, why);
+}

@@ -150,6 +150,11 @@ MUST_CHECK bool bisection_db_known(struct db *db, int64_t flight,
                                    const char *signature,
                                    int64_t *bisection_out, bool *open_out,
                                    struct fault *why);
+/* The open bisection of a cell that failed in 'flight'; 0: there is none. */
+MUST_CHECK bool bisection_db_open_of(struct db *db, int64_t flight,
+                                     const char *job, const char *testid,
+                                     int64_t *bisection_out,
+                                     struct fault *why);
 /* Flights that have ended, with no run of the gate open, that nobody has looked
  * at; the oldest first. */
 MUST_CHECK bool bisection_db_unseen(struct db *db, struct arena *arena,

@@ -179,6 +179,33 @@ bisection_db_known(struct db *db, int64_t flight, const char *job,
     return true;
 }
 
+bool
+bisection_db_open_of(struct db *db, int64_t flight, const char *job,
+                     const char *testid, int64_t *bisection_out,
+                     struct fault *why)
+{
+    static const struct query Q_BISECTION_OPEN_OF = {
+        "bisection-open-of",
+        "select max(x.bisection) from assay.bisection x"
+        " join assay.flight f on f.flight = $1::bigint"
+        "  and x.branch = f.branch"
+        " where x.job = $2::text and x.testid = $3::text"
+        " and x.ended_at is null and coalesce(x.signature, '') ="
+        "  coalesce((select l.signature from assay.failure l"
+        "   where l.flight = $1::bigint and l.job = $2::text"
+        "   and l.testid = $3::text), '')", 3, 1
+    };
+    char number[INT_TEXT_BYTES];
+    const char *params[] = { int_text(number, flight), job, testid };
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_BISECTION_OPEN_OF, params, &rows, why))
+        return false;
+    *bisection_out = db_int(rows, 0, 0, 0);
+    db_rows_free(rows);
+    return true;
+}
+
 /* Retests and bisections are answers, not questions; what came from another
  * database was that one's to ask. */
 bool

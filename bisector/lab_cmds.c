@@ -218,6 +218,23 @@ print_begun(struct cmd_call *call, int64_t number, struct fault *why)
     return ok;
 }
 
+/* assayd may have begun it by itself. */
+static bool
+join(struct db *db, const struct lab_start *start, int64_t *number_out,
+     struct fault *why)
+{
+    struct fault ignored = FAULT_INIT;
+
+    if (why->kind != FAULT_CONFLICT
+        || !bisection_db_open_of(db, start->flight, start->job,
+                                 start->testid, number_out, &ignored)
+        || *number_out == 0)
+        return false;
+    fprintf(stderr, "this failure is looked into already, as was asked for "
+            "then\n");
+    return true;
+}
+
 static bool
 bisect_start(struct cmd_call *call, struct fault *why)
 {
@@ -232,7 +249,8 @@ bisect_start(struct cmd_call *call, struct fault *why)
     ok = take_start(call, &start, &people, why)
         && operator_name(&arena, &start.author, why)
         && db_open("assay", &db, why)
-        && lab_start(db, &start, &number, why);
+        && (lab_start(db, &start, &number, why)
+            || join(db, &start, &number, why));
     if (ok && cmd_flag(call, "no-wait")) {
         ok = print_begun(call, number, why);
     } else if (ok) {

@@ -118,10 +118,10 @@ keep_commits(const struct bisection_tree *tree, const char *dir,
                                    "--end-of-options", name), 0, NULL, NULL,
                      why);
         if (!ok) {
-            fault_set(why, FAULT_NOT_FOUND, "tree %s has no commit %s (any "
-                      "more)", tree->tree, commits[i]);
-            fault_hint(why, "was its history rewritten? %s mirrors %s", dir,
-                       tree->url);
+            fault_set(why, FAULT_NOT_FOUND, "nobody here has commit %.12s of "
+                      "tree %s (any more)", commits[i], tree->tree);
+            fault_hint(why, "'assay tree add %s %s'; was its history "
+                       "rewritten?", tree->tree, tree->url);
         }
         ok = ok && git_run(dir, GIT_ARGS("update-ref", ref, commits[i]), 0,
                            NULL, NULL, why);

@@ -103,6 +103,8 @@ add_child(struct arena *arena, struct assayd_child_spec *children,
     };
 }
 
+#define DAY_MS (24 * 60 * 60 * 1000)
+
 /* What the site does by itself, in the order of names. */
 static const struct duty_row {
     const char *name;
@@ -111,6 +113,7 @@ static const struct duty_row {
     const char *on;
     int64_t limit_ms;
 } duty_rows[] = {
+    { "bisect", { "bisect", "due" }, 10000, "flight", DAY_MS },
     { "tend hosts", { "host", "tend" }, 60000, "flight", 300000 },
     { NULL, { NULL }, 0, NULL, 0 }
 };

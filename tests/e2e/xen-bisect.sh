@@ -102,7 +102,7 @@ status=$?
 is $status 1 "the bad one does not"
 [ $status = 1 ] || bail "there is nothing to look for"
 begin=$SECONDS
-assay bisect flight "$flight" boot xen-boot --confidence 0.95 \
+assay bisect start "$flight" boot xen-boot --confidence 0.95 \
     >"$ASSAY_HOME/out" 2>&1
 is $? 0 "the bisection ends with a culprit"
 {

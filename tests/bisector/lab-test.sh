@@ -1,0 +1,240 @@
+#!/bin/sh
+# tests/bisector/lab-test.sh - bisections whose tests are flights: what is said
+# before the first one, a command that is killed, stop and resume, runs that are
+# shared, and what assayd begins by itself. A real server, assayd and jobs on
+# simulated hosts.
+set -u
+sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+n=0
+bad=0
+GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
+
+ok()
+{
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $n - $2"
+    else
+        bad=$((bad + 1))
+        echo "not ok $n - $2"
+        sed 's/^/# /' "$ASSAY_HOME/out" "$ASSAY_HOME/err"
+    fi
+}
+
+# is NAME WANT GOT
+is()
+{
+    [ "$2" = "$3" ]
+    ok $? "$1"
+    [ "$2" = "$3" ] || echo "# wanted '$2', got '$3'"
+}
+
+# says TEXT NAME: the last command did, and its exit status was 2.
+refused()
+{
+    [ "$status" -eq 2 ] && grep -q "$1" "$ASSAY_HOME/err"
+    ok $? "$2"
+}
+
+sql()
+{
+    assay db psql -- -qAtX -c "$1"
+}
+
+run()
+{
+    timeout 120 assay "$@" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
+    status=$?
+}
+
+# await SECONDS COMMAND...
+await()
+{
+    until=$(($(date +%s) + $1))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt "$until" ] || return 1
+        sleep 0.1
+    done
+}
+
+pgfix_start
+: >"$ASSAY_HOME/out"
+: >"$ASSAY_HOME/err"
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+sql "insert into assay.host (host, arch, firmware, class, config, source)
+    select h, 'amd64', 'bios', 'sim', '{}', 'sim'
+    from unnest(array['a', 'b']) h" >/dev/null
+
+# Forty commits; from 27 on step two fails, from 31 on step one of job k.
+repo=$ASSAY_HOME/repo
+git init -q -b main "$repo"
+i=0
+while [ $i -lt 40 ]; do
+    i=$((i + 1))
+    who="Ann Author <ann@example.org> $((1000000 + i * 60)) +0000"
+    printf 'commit refs/heads/main\nmark :%d\nauthor %s\ncommitter %s\n' \
+        $i "$who" "$who"
+    printf 'data 2\nm\n'
+    [ $i -eq 1 ] || echo "from :$((i - 1))"
+    printf 'M 644 inline n\ndata %d\n%s\n' ${#i} $i
+done | (cd "$repo" && git fast-import --quiet --export-marks=.git/marks)
+# Another history, that nothing is common with.
+git -C "$repo" checkout -q --orphan stranger
+git -C "$repo" -c user.name=b -c user.email=b@example.org \
+    commit -q --allow-empty -m stranger
+stranger=$(git -C "$repo" rev-parse HEAD)
+commit()
+{
+    sed -n "s/^:$1 //p" "$repo/.git/marks"
+}
+i=26
+while [ $i -lt 40 ]; do
+    i=$((i + 1))
+    echo j/two >"$ASSAY_HOME/bad-$(commit $i)"
+    if [ $i -ge 31 ]; then echo j/one >>"$ASSAY_HOME/bad-$(commit $i)"; fi
+done
+
+# create COMMIT [BRANCH]: a flight at it; $f is its number.
+create()
+{
+    cat >"$ASSAY_HOME/flight.yaml" <<END
+flight: sim
+branch: ${2:-sim}
+intended: real
+runvars: {revision_xen: $1, tree_xen: $repo}
+jobs:
+  - {job: j, recipe: $sim/by-revision.yaml, hosts: {host: {arch: amd64}}}
+END
+    f=$(assay flight create "$ASSAY_HOME/flight.yaml")
+    sql "insert into assay.flight_tree values ($f, 'xen', '$1')"
+}
+fly()
+{
+    create "$@"
+    run flight run "$f"
+}
+flights()
+{
+    sql 'select count(*) from assay.flight'
+}
+field()
+{
+    sql "select $2 from assay.bisection where bisection = $1"
+}
+
+# What can be said first -----------------------------------------------------
+
+# Nothing happens by itself for want of a mirror; then there is one.
+fly "$(commit 1)"
+good=$f
+fly "$(commit 30)"
+mid=$f
+create "$(commit 40)"
+open=$f
+fly "$stranger" other
+alien=$f
+looked_at()
+{
+    [ "$(sql "select count(*) from assay.bisection_look
+        where flight = $1")" = 1 ]
+}
+await 60 looked_at "$mid"
+ok $? 'each flight that has ended is looked at'
+run bisect start "$mid" j two
+refused 'nobody here has commit' 'a tree that nobody has'
+grep -q 'assay tree add xen' "$ASSAY_HOME/err"
+ok $? 'with what to do'
+assay tree add xen "$repo" >/dev/null
+count=$(flights)
+run bisect start 999 j two
+refused 'there is no flight 999' 'an unknown flight'
+run bisect start "$mid" x two
+refused "no job 'x'" 'an unknown job'
+grep -q 'it has: j' "$ASSAY_HOME/err"
+ok $? 'with those that there are'
+run bisect start "$mid" j three
+refused "no step 'three'" 'an unknown step'
+run bisect start "$good" j two
+refused 'did not fail' 'a flight that did not fail'
+run bisect start "$open" j two
+is 'one that has not ended' 1 $status
+run bisect start "$mid" j two --basis "$mid"
+refused 'did not pass' 'a basis that is none'
+run bisect start "$mid" j two --basis "$alien"
+refused 'have no common history' \
+    'unrelated histories'
+run bisect start "$mid" j two --confidence 2
+refused 'confidence' 'a confidence that is none'
+is 'and nothing was flown' "$count" "$(flights)"
+
+# Killed ---------------------------------------------------------------------
+
+assay bisect start "$mid" j two --parallel 2 >"$ASSAY_HOME/out" \
+    2>"$ASSAY_HOME/err" &
+pid=$!
+under_way()
+{
+    [ "$(sql "select count(*) from assay.bisection_run where flight > 0")" \
+        -ge 3 ]
+}
+await 60 under_way
+ok $? 'a bisection is under way'
+kill -9 $pid
+wait $pid 2>/dev/null
+run bisect stop 1
+is 'stopped' 'stopped' "$(field 1 state)"
+run bisect show 1
+is 'it is not at its end' 8 $status
+before=$(sql "select count(*) from assay.bisection_run
+    where result in ('good', 'bad')")
+run bisect resume 1
+is 'resumed, it ends' 0 $status
+is 'with the culprit' "xen $(commit 27)" \
+    "$(field 1 "component || ' ' || culprit")"
+is 'what was known has stayed' 1 \
+    "$(sql "select (count(*) >= $before)::int from assay.bisection_run
+        where result in ('good', 'bad')")"
+is 'no flight was made that is not one of its runs' 0 \
+    "$(sql "select count(*) from assay.flight f where f.intended = 'real-bisect'
+        and not exists (select from assay.bisection_run r
+            where r.flight = f.flight)")"
+is 'the people of the commit are told, with a number' 1 \
+    "$(sql "select count(*) from assay.notice where kind = 'culprit'
+        and confidence > .9 and body like '%Ann Author%'")"
+run bisect list --json
+is 'it is listed' 1 "$(grep -c '"bisection": 1' "$ASSAY_HOME/out")"
+run bisect graph 1
+is 'and drawn' 0 $status
+run bisect show 99
+refused 'there is no bisection 99' 'one that there is not'
+
+# By itself, and shared --------------------------------------------------------
+
+# Both steps fail there: one was found already, in the other branch's past.
+fly "$(commit 1)" twig
+fly "$(commit 40)" twig
+both()
+{
+    [ "$(sql "select count(*) from assay.bisection
+        where branch = 'twig' and state = 'ended'")" -ge 1 ]
+}
+await 90 both
+ok $? 'regressions are bisected by themselves'
+is 'to the commits that made them' "one $(commit 31)" \
+    "$(sql "select testid || ' ' || culprit from assay.bisection
+        where branch = 'twig' order by 1 limit 1")"
+is 'with runs that another one made' 1 \
+    "$(sql "select (count(*) > 0)::int from assay.bisection_run r
+        join assay.bisection b using (bisection)
+        where b.branch = 'twig' and r.oracle = 'shared'")"
+is 'and no revision was flown twice for nothing' 1 \
+    "$(sql "select (count(*) <= 40)::int from assay.flight
+        where intended = 'real-bisect'")"
+
+echo "1..$n"
+[ $bad -eq 0 ] && pgfix_passed=yes
+[ $bad -eq 0 ]

@@ -3,6 +3,7 @@
  * Each directory exports tables of rows; this file only lists them. */
 #include <config.h>
 
+#include "bisector/agent_cmds.h"
 #include "bisector/bisector_cmds.h"
 #include "bisector/lab_cmds.h"
 #include "flights/flights_cmds.h"
@@ -37,6 +38,7 @@
 #include "results/verdict_cmds.h"
 
 static const struct cmd *const tables[] = {
+    bisect_agent_cmds,
     bisect_lab_cmds,
     bisector_cmds,
     build_cmds,

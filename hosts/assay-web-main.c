@@ -2,17 +2,21 @@
  *
  * Machines are served where the lab's wire is (a socket of the lab's network,
  * taken anew whenever there is another lab) and at --listen; people at
- * --pages. The two do not mix: a machine under test must not read the nonces
- * and logs of others. */
+ * --pages; vendors' machines that test for a bisection at --agents. They do
+ * not mix: a machine under test must not read the nonces and logs of others,
+ * and an agent nothing but what it is asked. */
 #include <config.h>
 
 #include <signal.h>
 #include <uv.h>
 
+#include "bisector/agent_proto.h"
+#include "bisector/agent_web.h"
 #include "harness/artefact.h"
 #include "harness/buf.h"
 #include "harness/cmd.h"
 #include "harness/fault.h"
+#include "harness/fs.h"
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/service.h"
@@ -28,6 +32,10 @@
 #define CONNECTIONS_MAX 512
 #define PER_PEER_MAX 64
 #define IDLE_LIMIT_S 60
+/* Strangers, each of whom may keep a body in our memory. */
+#define AGENT_CONNECTIONS_MAX 64
+#define AGENT_PER_PEER_MAX 8
+#define PEM_BYTES (1u << 20)
 
 struct web;
 
@@ -48,6 +56,8 @@ struct web {
     struct http_server *servers[LISTENERS_MAX];
     size_t server_count;
     struct web_lab lab;
+    struct agent_web *agents;   /* NULL: none are served */
+    struct http_server_spec agent_spec;
 };
 
 static void
@@ -202,6 +212,15 @@ done(void *owner, void *token, const struct http_result *result)
     netboot_web_done(side->web->netboot, token, result);
 }
 
+static void
+handle_agent(void *owner, const struct http_request *request,
+             struct http_reply *reply)
+{
+    struct web *web = owner;
+
+    agent_web_handle(web->agents, request, reply);
+}
+
 /* Life --------------------------------------------------------------------- */
 
 static void
@@ -212,7 +231,9 @@ web_stop(struct web *web)
     web->server_count = 0;
     web_lab_stop(&web->lab);
     netboot_web_free(web->netboot);
+    agent_web_free(web->agents);
     web_session_free(web->session);
+    web->agents = NULL;
     web->netboot = NULL;
     web->session = NULL;
     for (size_t i = 0; i < ARRAY_LEN(web->signals); i++)
@@ -242,18 +263,66 @@ side_init(struct side *side, struct web *web, enum web_side which)
 }
 
 static bool
-add_server(struct web *web, const struct side *side, const char *address,
-           struct fault *why)
+add_server(struct web *web, const struct http_server_spec *spec,
+           const char *what, const char *address, struct fault *why)
 {
     if (web->server_count == LISTENERS_MAX)
         return fault_set(why, FAULT_USAGE, "more than %d addresses",
                          LISTENERS_MAX);
-    if (!web_listen(&web->loop, address, -1, &side->spec,
-                    side->side == WEB_SIDE_BOOT ? "netboot" : "pages",
+    if (!web_listen(&web->loop, address, -1, spec, what,
                     &web->servers[web->server_count], why))
         return false;
     web->server_count++;
     return true;
+}
+
+static bool
+read_pem(const struct cmd_call *call, const char *option, struct buf *out,
+         struct fault *why)
+{
+    const char *path = cmd_text(call, option);
+
+    if (path == NULL)
+        return fault_set(why, FAULT_USAGE, "--agents needs --%s FILE",
+                         option);
+    return fs_read_file(path, PEM_BYTES, out, why)
+        || fault_context(why, "--%s", option);
+}
+
+/* Only with TLS: a token that was read on the way would be another's. */
+static bool
+open_agents(struct web *web, const struct cmd_call *call, struct fault *why)
+{
+    const struct agent_web_spec spec = {
+        .lease_ms = cmd_int(call, "agent-lease"),
+        .again_ms = cmd_int(call, "agent-poll"),
+    };
+    struct buf certificate = BUF_INIT, key = BUF_INIT;
+    const char *address;
+    bool ok;
+
+    if (cmd_list(call, "agents", 0) == NULL)
+        return true;
+    ok = read_pem(call, "certificate", &certificate, why)
+        && read_pem(call, "key", &key, why);
+    web->agents = ok ? agent_web_new(&spec, web->session, why) : NULL;
+    ok = web->agents != NULL;
+    web->agent_spec = (struct http_server_spec){
+        .handle = handle_agent, .owner = web,
+        .connections_max = AGENT_CONNECTIONS_MAX,
+        .per_peer_max = AGENT_PER_PEER_MAX,
+        .idle_limit_s = IDLE_LIMIT_S, .body_max = AGENT_BODY_MAX,
+        .certificate = buf_text(&certificate), .key = buf_text(&key),
+    };
+    for (int i = 0; ok && (address = cmd_list(call, "agents", i)) != NULL;
+         i++)
+        ok = add_server(web, &web->agent_spec, "agents", address, why);
+    web->agent_spec.certificate = web->agent_spec.key = NULL;
+    if (key.data != NULL)
+        explicit_bzero(key.data, key.len);
+    buf_free(&certificate);
+    buf_free(&key);
+    return ok;
 }
 
 static bool
@@ -264,14 +333,17 @@ open_all(struct web *web, const struct cmd_call *call, struct fault *why)
     struct fault taken = FAULT_INIT;
 
     for (int i = 0; (address = cmd_list(call, "listen", i)) != NULL; i++) {
-        if (!add_server(web, &web->boot, address, why))
+        if (!add_server(web, &web->boot.spec, "netboot", address, why))
             return false;
     }
+    if (!open_agents(web, call, why))
+        return false;
     if (pages != NULL && strcmp(pages, "none") != 0)
-        return add_server(web, &web->pages, pages, why);
+        return add_server(web, &web->pages.spec, "pages", pages, why);
     /* Nobody asked for this one: another Assay may have it. */
     if (pages == NULL
-        && !add_server(web, &web->pages, "127.0.0.1:8077", &taken))
+        && !add_server(web, &web->pages.spec, "pages", "127.0.0.1:8077",
+                       &taken))
         log_fault(LOG_LEVEL_INFO, &taken, "pages are not served");
     return true;
 }
@@ -318,6 +390,15 @@ static const struct cmd_opt web_opts[] = {
       "is free)" },
     { "lab-listen", CMD_OPT_TEXT, "ADDRESS:PORT", "10.77.0.1:8077", 0, 0,
       "serve netboot there in the virtual lab's network" },
+    { "agents", CMD_OPT_LIST, "ADDRESS:PORT", NULL, 0, 0,
+      "serve agents of bisections there, by TLS; may be given again" },
+    { "certificate", CMD_OPT_TEXT, "FILE", NULL, 0, 0,
+      "that --agents shows, with its chain, as PEM" },
+    { "key", CMD_OPT_TEXT, "FILE", NULL, 0, 0, "of that certificate" },
+    { "agent-lease", CMD_OPT_DURATION, "TIME", "60s", 100, 86400000,
+      "give a test to another agent when its own was silent so long" },
+    { "agent-poll", CMD_OPT_DURATION, "TIME", "5s", 10, 3600000,
+      "how often agents ask while there is nothing to test" },
     { "no-lab", CMD_OPT_FLAG, NULL, NULL, 0, 0,
       "do not serve the virtual lab" },
     { 0 },

@@ -21,6 +21,7 @@
 #define HTTP_MEMORY_BYTES (32u << 10)   /* a connection's; bounds headers */
 #define HTTP_BLOCK_BYTES (64u << 10)
 #define HTTP_ADDRESS_BYTES 64
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http_server {
     uv_poll_t poll;
@@ -310,6 +311,7 @@ answer(struct MHD_Connection *connection, const char *method,
     struct http_request request = {
         .method = method, .target = exchange->target, .peer = peer,
         .local = local, .agent = header_or_empty(connection, "User-Agent"),
+        .authorization = header_or_empty(connection, "Authorization"),
         .body = buf_text(&exchange->body), .body_bytes = exchange->body.len,
     };
 
@@ -347,6 +349,12 @@ on_target(void *arg, const char *uri, struct MHD_Connection *connection UNUSED)
     return exchange;
 }
 
+static size_t
+body_max(const struct http_server *server)
+{
+    return server->spec.body_max > 0 ? server->spec.body_max : HTTP_BODY_MAX;
+}
+
 static enum MHD_Result
 on_request(void *arg UNUSED, struct MHD_Connection *connection,
            const char *url UNUSED, const char *method,
@@ -367,14 +375,14 @@ on_request(void *arg UNUSED, struct MHD_Connection *connection,
         length = header_or_empty(connection, "Content-Length");
         if (length[0] != '\0'
             && (!parse_int64(length, 0, INT64_MAX, &announced)
-                || announced > HTTP_BODY_MAX))
+                || (size_t)announced > body_max(exchange->server)))
             return send_text(connection, exchange,
                              MHD_HTTP_CONTENT_TOO_LARGE,
                              "the body is too large\n");
         return MHD_YES;
     }
     if (*data_bytes > 0) {
-        if (exchange->body.len + *data_bytes > HTTP_BODY_MAX)
+        if (exchange->body.len + *data_bytes > body_max(exchange->server))
             exchange->too_large = true;
         else if (!exchange->too_large)
             buf_add(&exchange->body, data, *data_bytes);
@@ -422,6 +430,13 @@ on_library_log(void *arg UNUSED, const char *fmt, va_list ap)
         text.data[--text.len] = '\0';
     log_debug("libmicrohttpd: %s", buf_text(&text));
     buf_free(&text);
+}
+
+/* The library takes what it only reads as void *. */
+static void *
+unconst(const char *text)
+{
+    return (void *)(uintptr_t)text;
 }
 
 /* The loop ----------------------------------------------------------------- */
@@ -479,9 +494,18 @@ http_server_new(uv_loop_t *loop, int listen_fd,
         fault_errno(why, FAULT_SYSTEM, "listen");
         goto fail;
     }
+    if (spec->certificate != NULL)
+        flags |= MHD_USE_TLS;
     struct MHD_OptionItem with_socket[] = {
         { listen_fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET,
           listen_fd, NULL },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem with_tls[] = {
+        { spec->certificate == NULL ? MHD_OPTION_END
+              : MHD_OPTION_HTTPS_MEM_CERT, 0, unconst(spec->certificate) },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, unconst(spec->key) },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, unconst(TLS_PRIORITIES) },
         { MHD_OPTION_END, 0, NULL },
     };
 
@@ -495,9 +519,13 @@ http_server_new(uv_loop_t *loop, int listen_fd,
         MHD_OPTION_CONNECTION_TIMEOUT, spec->idle_limit_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_BYTES,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_ARRAY, with_socket, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, with_socket, MHD_OPTION_ARRAY, with_tls,
+        MHD_OPTION_END);
     if (server->daemon == NULL) {
-        fault_set(why, FAULT_SYSTEM, "libmicrohttpd does not start");
+        fault_set(why, spec->certificate != NULL ? FAULT_CONFIG
+                  : FAULT_SYSTEM, "libmicrohttpd does not start%s",
+                  spec->certificate != NULL
+                  ? ": are the certificate and its key a pair?" : "");
         goto fail;
     }
     info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);

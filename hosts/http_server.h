@@ -26,6 +26,7 @@ struct http_request {
     const char *peer;           /* "10.77.0.11" */
     const char *local;          /* "10.77.0.1:8077": where it came in */
     const char *agent;          /* User-Agent */
+    const char *authorization;
     const char *body;
     size_t body_bytes;
 };
@@ -74,6 +75,9 @@ struct http_server_spec {
     /* Without a byte moving. The library does not always notice that a peer
      * has gone in the middle of a request: such a connection stays as long. */
     unsigned idle_limit_s;
+    size_t body_max;            /* of a request; 0: HTTP_BODY_MAX */
+    const char *certificate, *key;      /* PEM: TLS 1.2 or later; NULL: none.
+                                         * Borrowed for the call */
 };
 
 /* 'listen_fd' is bound; the server listens on it and owns it from now on, also

@@ -201,9 +201,16 @@ wrong 'good after bad' 'is no ancestor of bad' --tree "$line:main..$good" -- tru
 wrong 'unknown' "no commit 'nope'" --tree "$line:nope..main" -- true
 wrong 'no range' 'there is no commit between' --tree "$line:main..main" -- true
 wrong 'no directory' 'there is no' --tree "$dir/none:a..b" -- true
+git -C "$line" branch side "$(git -C "$line" commit-tree -m side \
+    -p "$(commit "$line" 20)" "$good^{tree}")"
+wrong 'good beside bad' "if $(commit "$line" 20 | cut -c1-12), which both have" \
+    --tree "$line:side..main" -- true
 mkdir "$dir/plain"
 wrong 'no repository' 'no git repository' --tree "$dir/plain:a..b" -- true
 wrong 'no command' "no command 'nosuchcommand'" --tree "$tree" -- nosuchcommand
+echo true >"$dir/unable"
+wrong 'not executable' 'unable' --tree "$tree" -- "$dir/unable"
+wrong 'nothing to run' 'bisect run' --tree "$tree" --
 wrong 'not in the tree' 'has no command' --tree "$tree" -- ./nosuch
 wrong 'no spec' 'is not [NAME=]DIR:GOOD..BAD' --tree "$line" -- true
 git clone -q --depth 10 "file://$line" "$dir/shallow"

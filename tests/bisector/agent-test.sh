@@ -1,0 +1,348 @@
+#!/bin/sh
+# tests/bisector/agent-test.sh - a bisection whose tests are run by agents: real
+# servers, TLS by an authority made here, agents that vanish, and strangers.
+set -u
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+pgfix_start
+# shellcheck source=tests/bisector/histfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/bisector/histfix.sh"
+port=
+web=
+
+# Certificates: an authority, the lab's by it, and one of nobody's.
+{
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -days 2 -subj /CN=authority -keyout "$dir/ca.key" -out "$dir/ca.pem"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -subj /CN=lab -keyout "$dir/lab.key" -out "$dir/lab.csr"
+    echo subjectAltName=IP:127.0.0.1 >"$dir/san"
+    openssl x509 -req -in "$dir/lab.csr" -CA "$dir/ca.pem" \
+        -CAkey "$dir/ca.key" -CAcreateserial -days 2 -extfile "$dir/san" \
+        -out "$dir/lab.pem"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -days 2 -subj /CN=other -keyout "$dir/other.key" \
+        -out "$dir/other.pem"
+} >"$dir/openssl.out" 2>&1 || {
+    cat "$dir/openssl.out"
+    exit 1
+}
+
+sql()
+{
+    assay db psql -- -qAtX -c "$1"
+}
+
+# until CONDITION: waits at most a quarter of a minute.
+until_true()
+{
+    i=0
+    while ! eval "$1"; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || {
+            echo "# in vain: $1"
+            return 1
+        }
+        sleep .05
+    done
+}
+
+web_start() # LEASE [PORT]
+{
+    ASSAY_LOG=info assay-web --no-lab --pages none --agents "127.0.0.1:${2:-0}" \
+        --certificate "$dir/lab.pem" --key "$dir/lab.key" \
+        --agent-lease "$1" --agent-poll 200ms 2>>"$dir/web.log" &
+    web=$!
+    until_true "grep -q 'serves agents' '$dir/web.log'"
+    port=$(sed -n 's/.*serves agents at 127.0.0.1:\([0-9]*\).*/\1/p' \
+        "$dir/web.log" | tail -n 1)
+}
+pgfix_at_end 'kill $web 2>/dev/null; wait $web 2>/dev/null'
+web_start 1s
+
+url=https://127.0.0.1:$port
+token() # NAME [OPTIONS...]
+{
+    (umask 077 && assay bisect token add "$@" 2>/dev/null >"$dir/$1.token")
+}
+token hang --for vendor
+token other
+# In a process of its own: it becomes the agent.
+agent() # NAME [OPTIONS...]
+{
+    name=$1
+    shift
+    exec assay bisect agent --name "$name" --cacert "${ca:-$dir/ca.pem}" \
+        --token-file "$dir/hang.token" "$@"
+}
+# talk PLACE [curl's options]: with the token; the status is the last line.
+talk()
+{
+    place=$1
+    shift
+    curl -s --path-as-is --cacert "$dir/ca.pem" \
+        -H "Authorization: Bearer $(cat "$dir/${who:-hang}.token")" \
+        -w '\n%{http_code}\n' "$@" "$url$place" >"$dir/out" 2>&1
+    status=$(tail -n 1 "$dir/out")
+}
+field() # NAME: of what was answered
+{
+    head -n 1 "$dir/out" | jq -r ".$1"
+}
+
+# A whole search. Each run sends what its revision "built"; one agent is killed
+# in the middle of its first test.
+cat >"$dir/check" <<'END'
+#!/bin/sh
+if [ -n "${HANGS-}" ] && [ ! -e "$HANGS" ]; then
+    touch "$HANGS"
+    sleep 60
+fi
+echo "number $(cat "$ASSAY_ARTEFACTS/n") at $ASSAY_REVISION_line"
+sh "$ASSAY_STEPS/compare" "$ASSAY_ARTEFACTS/n"
+END
+echo 'test "$(cat "$1")" -lt 37' >"$dir/compare"
+chmod +x "$dir/check"
+HANGS=$dir/hangs agent killed "$url" -- "$dir/check" >"$dir/killed.out" 2>&1 &
+killed=$!
+assay bisect run --flake-good 0 --flake-bad 1 --parallel 2 --tree "$tree" \
+    --log "$dir/hang.log" -- assay bisect ask hang --artefact n \
+    --step "compare=$dir/compare" >"$dir/run.out" 2>"$dir/run.err" &
+search=$!
+until_true '[ -e "$dir/hangs" ]'
+kill -KILL $killed
+wait $killed 2>/dev/null
+agent one --send-log --idle 3s "$url" -- "$dir/check" >"$dir/one.out" 2>&1 &
+one=$!
+agent two --idle 3s --json "$url" -- "$dir/check" >"$dir/two.out" 2>&1 &
+two=$!
+# The lab's side dies, too.
+until_true '[ "$(grep -c . "$dir/one.out")" -ge 2 ]'
+kill -KILL $web
+wait $web 2>/dev/null
+web_start 1s "$port"
+wait $search
+is 'a search by agents: exit status' 0 $?
+cp "$dir/run.out" "$dir/out"
+has 'it finds the commit' "culprit: $(commit "$line" 37)"
+is 'an agent that vanished had a test' 1 \
+    "$(sql "select count(*) from assay.agent_lease where how = 'lost'
+            and host = 'killed'")"
+is 'which another one has answered' 0 \
+    "$(sql "select count(*) from assay.agent_test join assay.agent_lease
+            using (agent_test) where host = 'killed' and result is null")"
+is 'both agents had tests' 2 \
+    "$(sql "select count(distinct host) from assay.agent_lease
+            where how in ('answered', 'late')")"
+wait $one
+is 'an agent with nothing to do ends' 0 $?
+wait $two
+is 'and the other' 0 $?
+cat "$dir/hang.log.d"/* >"$dir/out"
+has 'a log that was sent is kept' 'number '
+has 'of another its digest' 'its log stays there'
+cp "$dir/two.out" "$dir/out"
+has 'an agent tells what it did' '"result":"'
+is 'the token is nowhere in the database' 0 \
+    "$(assay db psql -- -qAtX -c 'table assay.agent_token' |
+        grep -c "$(cut -c8- "$dir/hang.token")")"
+is 'nothing is left of the agents' 1 \
+    "$(find "$dir" -maxdepth 1 -name 'assay-agent-*' | wc -l)"
+rm -rf "$dir"/assay-agent-*     # of the one that was killed
+
+# What an agent may get at. One test waits.
+kill $web
+wait $web
+web_start 3s "$port"
+echo secret >"$dir/secret"
+secret=$(sha256sum "$dir/secret" | cut -c1-64)
+assay bisect ask other --revision "line=$good" --artefact "$dir/secret" \
+    >"$dir/ask-other.out" 2>&1 &
+ask_other=$!
+assay bisect ask hang --revision "line=$good" --artefact "$dir/compare" --tries 99 \
+    >"$dir/ask.out" 2>&1 &
+ask=$!
+until_true '[ "$(sql "select count(*) from assay.agent_asked")" = 2 ]'
+talk /agent/1/next -d '{"host": "me"}'
+is 'a test is handed out' 200 "$status"
+lease=$(field lease)
+file=$(field 'spec.files[0].sha256')
+is 'of its own bisection' hang "$(field bisection)"
+talk /agent/1/next -d '{"host": "me"}'
+is 'and no second one' 200 "$(field again_ms)"
+talk "/agent/1/file/$lease/$file"
+is 'its file is served' 200 "$status"
+talk "/agent/1/file/$lease/$secret"
+is 'a file of another bisection is not' 404 "$status"
+paths="/ /flights /hosts /artefact/$secret /agent/1/file/$lease/../$secret
+    /agent/1/file/$lease/%2e%2e /agent/1/ /agent/2/next /log/1/a/1
+    /agent/1/log/$lease/-1 /agent/1/log/$lease/99999999999 /../etc/passwd"
+for path in $paths; do
+    echo "url = $url$path"
+done >"$dir/urls"
+talk / -K "$dir/urls"
+is 'nothing is anywhere else' "$(($(wc -l <"$dir/urls") + 1)) 404" \
+    "$(grep -x '[0-9][0-9]*' "$dir/out" | sort | uniq -c | xargs)"
+talk /agent/1/next
+is 'another method' 405 "$status"
+talk /agent/1/next -d 'no JSON'
+is 'no JSON' 400 "$status"
+talk /agent/1/next -d '{"host": "me", "more": 1}'
+is 'an unknown member' 400 "$status"
+has 'is named' "no member 'more'"
+head -c 1100000 /dev/zero >"$dir/big"
+talk /agent/1/next --data-binary "@$dir/big"
+is 'a body that is too long' 413 "$status"
+who=other
+talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
+is 'the lease of another token is not renewed' 410 "$status"
+talk "/agent/1/file/$lease/$file"
+is 'nor gives it a file' 404 "$status"
+answer() # RESULT SHA256 BYTES SENT
+{
+    printf '{"lease": "%s", "result": "%s", "exit": 0, "ms": 1,
+        "reason": "", "log": {"sha256": "%s", "bytes": %s, "sent": %s}}' \
+        "$lease" "$1" "$2" "$3" "$4"
+}
+nothing=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+talk /agent/1/answer -d "$(answer good $nothing 0 true)"
+is 'nor is it answered with it' 404 "$status"
+who=hang
+
+# Answers: wrong digests, late and double ones.
+talk "/agent/1/log/$lease/0" --data-binary 'some'
+is 'a piece of a log' 200 "$status"
+talk "/agent/1/log/$lease/9" --data-binary 'more'
+is 'a piece too far on' 409 "$status"
+talk /agent/1/answer -d "$(answer bad "$secret" 4 true)"
+is 'a log with another digest' 422 "$status"
+talk /agent/1/answer -d "$(answer maybe $nothing 0 false)"
+is 'an unknown result' 400 "$status"
+until_true '[ "$(sql "select how from assay.agent_lease
+    where agent_lease = '"'$lease'"'")" = lost ]'
+old=$lease
+talk /agent/1/next -d '{"host": "again"}'
+lease=$(field lease)
+is 'a test that was not renewed is handed out again' 200 "$status"
+new=$lease
+lease=$old
+talk "/agent/1/log/$lease/0" --data-binary 'some'
+some=$(printf some | sha256sum | cut -c1-64)
+talk /agent/1/answer -d "$(answer good "$some" 4 true)"
+is 'a late answer counts' 200 "$status"
+talk /agent/1/answer -d "$(answer good "$some" 4 true)"
+is 'and once more the same' 200 "$status"
+talk /agent/1/answer -d "$(answer bad "$some" 4 true)"
+is 'but not another' 409 "$status"
+lease=$new
+talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
+is 'who had it is told to stop' 410 "$status"
+talk /agent/1/answer -d "$(answer bad $nothing 0 false)"
+is 'and comes too late' 409 "$status"
+wait $ask
+is 'who asked hears good' 0 $?
+cp "$dir/ask.out" "$dir/out"
+has 'from whom' 'me (token 1, 127.0.0.1): good'
+has 'with the log' some
+kill $ask_other
+wait $ask_other
+is 'who asked can be stopped' 130 $?
+
+# Nobody waits any more.
+assay bisect ask hang --revision "line=$good" >"$dir/ask.out" 2>&1 &
+ask=$!
+until_true 'talk /agent/1/next -d "{\"host\": \"me\"}";
+    [ "$(field lease)" != null ]'
+lease=$(field lease)
+kill -KILL $ask
+wait $ask 2>/dev/null
+until_true '[ -z "$(sql "select * from assay.agent_asked")" ]'
+talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
+is 'a test whose asker died' 410 "$status"
+talk /agent/1/answer -d "$(answer bad $nothing 0 false)"
+is 'takes no answer' 410 "$status"
+
+# What is wrong with an agent is no answer.
+agent ill "$url" -- sh -c 'kill -SEGV $$' >"$dir/ill.out" 2>&1 &
+ill=$!
+timeout 60 assay bisect ask hang --revision "line=$good" >"$dir/out" 2>&1
+is 'three times without an answer: cannot tell' 125 $?
+has 'it is said why' 'ill: the command killed by'
+wait $ill
+is 'an agent that is ill stops' 75 $?
+agent slow --limit 100ms --once "$url" -- sleep 60 >"$dir/slow.out" 2>&1 &
+timeout 60 assay bisect ask hang --revision "line=$good" >"$dir/out" 2>&1
+is 'a run over its limit: cannot tell' 125 $?
+has 'which is said' 'cannot-tell, over its limit'
+wait $!
+printf '#!/bin/sh\nexit 124\n' >"$dir/step"
+agent steps --run-steps --once "$url" >"$dir/steps.out" 2>&1 &
+timeout 60 assay bisect ask hang --revision "line=$good" \
+    --step "$dir/step" >"$dir/out" 2>&1
+is "the lab's step, when it is trusted" 1 $?
+wait $!
+
+# Tokens.
+agent waits "$url" -- true >"$dir/out" 2>&1 &
+waits=$!
+assay bisect token revoke 1
+wait $waits
+is 'with a token that was revoked an agent ends' 2 $?
+has 'and says so' 'refuses the token'
+assay bisect token revoke 1 >"$dir/out" 2>&1
+is 'which cannot be done twice' 1 $?
+assay bisect token revoke 99 >"$dir/out" 2>&1
+is 'nor to one that is not there' 2 $?
+assay bisect token list >"$dir/out"
+has 'tokens are listed' revoked
+token hang --life 1s
+sleep 1.1
+run agent --cacert "$dir/ca.pem" --token-file "$dir/hang.token" "$url" -- true
+is 'a token that is too old' 2 $status
+token hang
+chmod 644 "$dir/hang.token"
+run agent --cacert "$dir/ca.pem" --token-file "$dir/hang.token" "$url" -- true
+is 'a token that all may read' 2 $status
+chmod 600 "$dir/hang.token"
+run ask 'a/b' --revision "line=$good"
+is 'a bad name: nothing that reads as bad' 200 $status
+
+# Trust.
+(ca=$dir/other.pem agent trusts "$url" -- true) >"$dir/out" 2>&1
+is 'a certificate of another authority' 2 $?
+has 'is said' 'is not trusted'
+run agent --token-file "$dir/hang.token" "$url" -- true
+is "one that the system does not know" 2 $status
+(agent trusts "http://127.0.0.1:$port" -- true) >"$dir/out" 2>&1
+is 'no TLS' 2 $?
+(agent trusts --pin "sha256//$(printf %044d 0 | tr 0 A)" "$url" -- true) \
+    >"$dir/out" 2>&1
+is 'another key than the one that was pinned' 2 $?
+key=$(openssl x509 -in "$dir/lab.pem" -pubkey -noout |
+    openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
+(agent trusts --pin "sha256//$key" --idle 100ms "$url" -- true) >"$dir/out" 2>&1
+is 'and that one' 0 $?
+is 'without TLS nobody answers' 000 \
+    "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")"
+for name in lab.pem lab.key; do
+    assay-web --no-lab --pages none --agents 127.0.0.1:0 \
+        --certificate "$dir/$name" --key "$dir/other.key" >"$dir/out" 2>&1
+    is "a certificate and a key that are no pair: $name" 2 $?
+done
+assay-web --no-lab --pages none --agents 127.0.0.1:0 >"$dir/out" 2>&1
+is 'agents without a certificate' 2 $?
+
+# How often.
+curl -s --cacert "$dir/ca.pem" -w '%{http_code}\n' \
+    -H "Authorization: Bearer assay1-0" "$url/agent/1/[1-20]" |
+    grep -x '[0-9][0-9]*' >"$dir/codes"
+is 'a wrong token' 401 "$(head -n 1 "$dir/codes")"
+is 'not many times' 429 "$(tail -n 1 "$dir/codes")"
+
+kill $web
+wait $web
+is 'the server ends as it should' 0 $?
+cp "$dir/web.log" "$dir/out"
+is 'and had no trouble' 0 "$(grep -ciE ' (error|warning) ' "$dir/web.log")"
+[ $bad -gt 0 ] || pgfix_passed=yes
+finish

@@ -173,17 +173,20 @@ flight_db_check(struct db *db, const struct plan *plan, struct fault *why)
 static const struct query Q_INSERT_FLIGHT = {
     "flight-insert",
     "insert into assay.flight (branch, intended, harness, definition,"
-    " source, priority) values ($1::text, $2::text, $3::text, $4::text,"
-    " $5::text, $6::int) returning flight",
-    6, 1
+    " source, priority, deadline_at, supersede) values ($1::text, $2::text,"
+    " $3::text, $4::text, $5::text, $6::int,"
+    " now() + nullif($7::bigint, 0) * interval '1 millisecond',"
+    " $8::boolean) returning flight",
+    8, 1
 };
 
 /* Jobs are served in the order in which they were created. */
 static const struct query Q_INSERT_JOBS = {
     "flight-insert-jobs",
-    "insert into assay.job (flight, job, recipe, arch, candidate,"
+    "insert into assay.job (flight, job, recipe, arch, diverse, candidate,"
     " created_at)"
     " select $1::bigint, j->>'job', j->>'recipe', j->>'arch',"
+    " j->>'diverse',"
     " (select c.candidate from assay.candidate c"
     "  where c.name = j->>'candidate'),"
     " now() + n * interval '1 microsecond'"
@@ -204,9 +207,10 @@ static const struct query Q_INSERT_NEEDS = {
 static const struct query Q_INSERT_ROLES = {
     "flight-insert-roles",
     "insert into assay.job_role (flight, job, role, position, arch, flags,"
-    " same_class, preset)"
+    " wants, same_class, preset)"
     " select $1::bigint, j->>'job', r->>'role', n, r->>'arch',"
     " array(select jsonb_array_elements_text(r->'flags')),"
+    " array(select jsonb_array_elements_text(r->'wants')),"
     " (r->>'class')::int, r->>'preset'"
     " from jsonb_array_elements($2::jsonb) as t(j),"
     " jsonb_array_elements(j->'roles') with ordinality as u(r, n)",
@@ -234,14 +238,18 @@ static json_t *
 role_json(const struct plan_role *role)
 {
     json_t *out = json_object(), *flags = json_array();
+    json_t *wants = json_array();
 
     for (size_t i = 0; role->flags != NULL && role->flags[i] != NULL; i++)
         json_array_append_new(flags, json_string(role->flags[i]));
+    for (size_t i = 0; role->wants != NULL && role->wants[i] != NULL; i++)
+        json_array_append_new(wants, json_string(role->wants[i]));
     json_put_text(out, "role", role->role);
     json_put_text(out, "arch", role->arch);
     json_put_text(out, "preset", role->preset);
     json_put_int(out, "class", role->same_class);
     json_object_set_new(out, "flags", flags);
+    json_object_set_new(out, "wants", wants);
     return out;
 }
 
@@ -272,6 +280,7 @@ job_json(const struct plan_job *job)
     json_put_text(out, "recipe", job->recipe);
     json_put_text(out, "arch", job->arch);
     json_put_text(out, "candidate", job->candidate);
+    json_put_text(out, "diverse", job->diverse);
     json_object_set_new(out, "needs", needs);
     json_object_set_new(out, "roles", roles);
     json_object_set_new(out, "runvars", runvars);
@@ -292,14 +301,17 @@ create(struct db *db, void *arg, struct fault *why)
     };
     struct creation *c = arg;
     char number[INT_TEXT_BYTES], priority[INT_TEXT_BYTES];
+    char deadline[INT_TEXT_BYTES];
     const char *params[] = { c->plan->branch, c->plan->intended,
                              harness_revision(), c->plan->definition,
-                             c->plan->source, priority };
+                             c->plan->source, priority, deadline,
+                             c->plan->supersede ? "true" : "false" };
     const char *job_params[] = { number, c->jobs };
     const char *tree_params[] = { number, c->trees };
     struct db_rows *rows = NULL;
 
     int_text(priority, c->plan->priority);
+    int_text(deadline, c->plan->deadline_ms);
     if (!db_run(db, &Q_INSERT_FLIGHT, params, &rows, why))
         return false;
     c->flight = db_int(rows, 0, 0, 0);

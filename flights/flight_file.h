@@ -16,11 +16,13 @@ struct file_role {
     char *role, *arch, *host;
     char **flags;
     unsigned flags_count;
+    struct yaml_pair *properties;
+    unsigned properties_count;
     int same_class;
 };
 
 struct file_job {
-    char *job, *recipe, *arch, *candidate;
+    char *job, *recipe, *arch, *candidate, *diverse;
     struct file_axis *matrix;
     unsigned matrix_count;
     char **exclude;
@@ -34,8 +36,9 @@ struct file_job {
 };
 
 struct file_flight {
-    char *flight, *description, *branch, *intended, *candidate;
+    char *flight, *description, *branch, *intended, *candidate, *deadline;
     int64_t priority;
+    bool supersede;
     struct yaml_pair *runvars;
     unsigned runvars_count;
     struct file_job *jobs;

@@ -7,6 +7,7 @@
 
 #include "flights/plan.h"
 #include "harness/arena.h"
+#include "harness/booking_db.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 
@@ -54,8 +55,10 @@ static const struct query Q_JOB_STATES = {
     " r.testid, r.progress, coalesce(c.running, 0), coalesce(c.passed, 0),"
     " coalesce(c.failed, 0), coalesce(c.other, 0), "
     AGE_MS("j.started_at", "j.finished_at") ", "
-    AGE_MS("r.started_at", "null") ""
+    AGE_MS("r.started_at", "null") "," BOOKING_DB_COLUMNS
     " from assay.job j"
+    " left join assay.booking b on b.flight = j.flight and b.job = j.job"
+    "  and j.finished_at is null"
     " left join lateral ("
     "  select s.testid, s.progress, s.started_at from assay.step s"
     "  where s.flight = j.flight and s.job = j.job"
@@ -69,7 +72,7 @@ static const struct query Q_JOB_STATES = {
     "  from assay.step s"
     "  where s.flight = j.flight and s.job = j.job) c on true"
     " where j.flight = $1::bigint order by j.created_at, j.job",
-    1, 13
+    1, 13 + BOOKING_DB_COUNT
 };
 
 static void
@@ -89,6 +92,7 @@ read_job_state(struct arena *arena, const struct db_rows *rows, int row,
     job->other = (int)db_int(rows, row, 10, 0);
     job->elapsed_ms = db_int(rows, row, 11, -1);
     job->step_elapsed_ms = db_int(rows, row, 12, -1);
+    booking_db_read(rows, row, 13, &job->booking);
 }
 
 bool
@@ -176,17 +180,18 @@ flight_steps_ended(struct db *db, int64_t flight, const char *job, int skip,
 
 static const struct query Q_PLAN = {
     "flight-plan",
-    "select branch, intended, source, priority, definition"
-    " from assay.flight where flight = $1::bigint",
-    1, 5
+    "select branch, intended, source, priority, definition,"
+    " (extract(epoch from deadline_at - created_at) * 1000)::bigint,"
+    " supersede from assay.flight where flight = $1::bigint",
+    1, 7
 };
 
 static const struct query Q_PLAN_JOBS = {
     "flight-plan-jobs",
-    "select j.job, j.recipe, j.arch, c.name from assay.job j"
+    "select j.job, j.recipe, j.arch, c.name, j.diverse from assay.job j"
     " left join assay.candidate c on c.candidate = j.candidate"
     " where j.flight = $1::bigint order by j.created_at, j.job",
-    1, 4
+    1, 5
 };
 
 static const struct query Q_PLAN_NEEDS = {
@@ -199,9 +204,10 @@ static const struct query Q_PLAN_NEEDS = {
 
 static const struct query Q_PLAN_ROLES = {
     "flight-plan-roles",
-    "select job, role, arch, array_to_string(flags, ','), same_class, preset"
+    "select job, role, arch, array_to_string(flags, ','), same_class, preset,"
+    " array_to_string(wants, chr(31))"
     " from assay.job_role where flight = $1::bigint order by position",
-    1, 6
+    1, 7
 };
 
 static const struct query Q_PLAN_RUNVARS = {
@@ -260,16 +266,16 @@ read_needs(struct arena *arena, const struct db_rows *rows, int64_t flight,
 
 /* "a,b" as a NULL-terminated list. */
 static const char **
-split(struct arena *arena, const char *joined)
+split(struct arena *arena, const char *joined, const char *between)
 {
     size_t count = 1, at = 0;
     char *copy = arena_strdup(arena, joined), *word;
     const char **list;
 
     for (const char *p = joined; *p != '\0'; p++)
-        count += *p == ',';
+        count += *p == between[0];
     list = arena_alloc(arena, (count + 1) * sizeof *list);
-    while ((word = strsep(&copy, ",")) != NULL)
+    while ((word = strsep(&copy, between)) != NULL)
         if (word[0] != '\0')
             list[at++] = word;
     return list;
@@ -287,7 +293,8 @@ read_roles(struct arena *arena, const struct db_rows *rows,
         row = row_of(rows, row + 1, job->job);
         roles[i].role = text_in(arena, rows, row, 1);
         roles[i].arch = text_in(arena, rows, row, 2);
-        roles[i].flags = split(arena, text_in(arena, rows, row, 3));
+        roles[i].flags = split(arena, text_in(arena, rows, row, 3), ",");
+        roles[i].wants = split(arena, text_in(arena, rows, row, 6), "\037");
         roles[i].same_class = (int)db_int(rows, row, 4, 0);
         roles[i].preset = text_or_null(arena, rows, row, 5);
     }
@@ -338,6 +345,8 @@ read_plan(struct arena *arena, const struct db_rows *rows, struct plan *out)
         .source = text_in(arena, rows, 0, 2),
         .priority = db_int(rows, 0, 3, 0),
         .definition = text_in(arena, rows, 0, 4),
+        .deadline_ms = db_int(rows, 0, 5, 0),
+        .supersede = db_bool(rows, 0, 6),
     };
     out->flight = out->branch;
     out->file = out->source;
@@ -376,6 +385,7 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
         job->recipe = text_in(arena, rows[1], (int)i, 1);
         job->arch = text_in(arena, rows[1], (int)i, 2);
         job->candidate = text_or_null(arena, rows[1], (int)i, 3);
+        job->diverse = text_or_null(arena, rows[1], (int)i, 4);
         read_needs(arena, rows[2], flight, job);
         read_roles(arena, rows[3], job);
         read_runvars(arena, rows[4], job);

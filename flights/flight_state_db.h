@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "harness/attr.h"
+#include "harness/booking.h"
 #include "harness/outcome.h"
 
 struct arena;
@@ -28,6 +29,7 @@ struct flight_job_state {
     int passed, failed, other;  /* steps that have ended; other: skip ... */
     int64_t elapsed_ms;         /* -1: not started */
     int64_t step_elapsed_ms;    /* -1: none runs */
+    struct booking booking;     /* while it is open */
 };
 
 struct flight_state {

@@ -209,6 +209,37 @@ expand_flags(struct work *w, const struct file_role *from,
                      role->flags[i]);
 }
 
+/* "NAME=VALUE", or "NAME>=VALUE" for a value that begins with >=. */
+static void
+expand_wants(struct work *w, const struct file_role *from,
+             struct plan_role *role, const char *where)
+{
+    size_t count = 0;
+
+    role->wants = arena_alloc(w->arena, (from->properties_count + 1)
+                                        * sizeof *role->wants);
+    for (unsigned i = 0; i < from->properties_count; i++) {
+        const struct yaml_pair *pair = &from->properties[i];
+        const char *value = filled(w, pair->value, where);
+        bool least = value != NULL && strncmp(value, ">=", 2) == 0;
+
+        if (value == NULL ||
+            !good_name(w, pair->key, "property", job_path(w, where)))
+            continue;
+        if (least)
+            value += 2 + strspn(value + 2, " ");
+        if (value[0] == '\0' || strcspn(value, "<>\037") != strlen(value)) {
+            error_at(w, job_path(w, where), "property '%s' wants a value, or "
+                     ">= and a value", pair->key);
+            continue;
+        }
+        role->wants[count++] = arena_printf(w->arena, "%s%s%s", pair->key,
+                                            least ? ">=" : "=", value);
+    }
+    if (count > 0)
+        qsort(role->wants, count, sizeof *role->wants, compare_texts);
+}
+
 static bool
 known_arch(struct work *w, const char *arch, const char *where)
 {
@@ -242,6 +273,7 @@ expand_role(struct work *w, const struct file_role *from,
         error_at(w, job_path(w, where), "role '%s' has no arch",
                  from->role);
     expand_flags(w, from, role, where);
+    expand_wants(w, from, role, where);
 }
 
 static const struct file_role *
@@ -424,6 +456,12 @@ expand_cell(struct work *w, const struct file_job *from)
         job->candidate = filled(w, from->candidate, "candidate");
     else if (w->flight->candidate != NULL)
         job->candidate = arena_strdup(w->arena, w->flight->candidate);
+    if (from->diverse != NULL) {
+        job->diverse = filled(w, from->diverse, "diverse");
+        if (job->diverse != NULL)
+            (void)good_name(w, job->diverse, "diverse",
+                            job_path(w, "diverse"));
+    }
     expand_roles(w, from, job);
     job->recipe = recipe_path(w, recipe);
     if (job->arch == NULL && job->role_count > 0)
@@ -572,6 +610,12 @@ expand_flight(struct work *w)
                                                             : f->flight);
     plan->intended = arena_strdup(w->arena, f->intended);
     plan->priority = f->priority;
+    plan->supersede = f->supersede;
+    if (f->deadline != NULL &&
+        (!parse_duration_ms(f->deadline, &plan->deadline_ms) ||
+         plan->deadline_ms <= 0))
+        error_at(w, "deadline", "deadline '%s' is no time like 90m or 2d",
+                 f->deadline);
     (void)good_name(w, plan->flight, "flight", "flight");
     if (f->branch != NULL)
         (void)good_name(w, plan->branch, "branch", "branch");

@@ -6,6 +6,8 @@
  *   intended: real              # what it is to be worth as evidence
  *   candidate: bookworm         # optional; a job may name its own
  *   priority: 0                 # optional; lower first
+ *   deadline: 6h                # optional
+ *   supersede: true             # optional; a newer flight ends the waiting
  *   runvars: { name: value }    # optional; of every job
  *   jobs:
  *     - job: smoke-{arch}
@@ -13,8 +15,10 @@
  *       matrix: { arch: [amd64, arm64] }      # optional: one job a cell
  *       exclude: ["arch=arm64 firmware=bios"] # optional: without these
  *       arch: "{arch}"          # optional; default: of the first role
+ *       diverse: WORD           # optional: other hosts than its like
  *       hosts:                  # exactly the recipe's roles
- *         host: { arch: "{arch}", flags: [xen], class: 1, host: NAME }
+ *         host: { arch: "{arch}", flags: [xen], class: 1, host: NAME,
+ *                 properties: { memory_mb: ">= 4096", cpu: epyc } }
  *       runvars: { name: value }
  *       needs: [other-job, 12.job-of-flight-12]
  */

@@ -339,6 +339,8 @@ dump_role(struct buf *out, const char *job, const struct plan_role *role)
         for (size_t i = 0; role->flags[i] != NULL; i++)
             buf_addf(&value, "%s%s", i == 0 ? "" : ",", role->flags[i]);
     }
+    for (size_t i = 0; role->wants != NULL && role->wants[i] != NULL; i++)
+        buf_addf(&value, " %s", role->wants[i]);
     if (role->preset != NULL)
         buf_addf(&value, " host=%s", role->preset);
     dump_line(out, job, buf_text(&name), buf_text(&value));
@@ -354,6 +356,8 @@ dump_job(struct buf *out, const struct plan_job *job)
     dump_line(out, job->job, ":arch", job->arch);
     if (job->candidate != NULL)
         dump_line(out, job->job, ":candidate", job->candidate);
+    if (job->diverse != NULL)
+        dump_line(out, job->job, ":diverse", job->diverse);
     for (size_t i = 0; i < job->need_count; i++) {
         if (job->needs[i].flight != 0)
             buf_addf(&text, "%" PRId64 ".", job->needs[i].flight);

@@ -18,6 +18,7 @@ struct plan_role {
     const char *role;
     const char *arch;
     const char **flags;         /* NULL-terminated, sorted, each once */
+    const char **wants;         /* the same of properties: "NAME>=VALUE" */
     const char *preset;         /* a host by name, or NULL */
     int same_class;             /* > 0: one class with the same number */
 };
@@ -37,6 +38,7 @@ struct plan_job {
     const char *recipe;         /* a name, or the absolute path of a file */
     const char *arch;
     const char *candidate;      /* by name; NULL: none */
+    const char *diverse;        /* NULL: any host will do */
     const struct plan_role *roles;      /* in the order of the recipe */
     size_t role_count;
     const struct plan_runvar *runvars;  /* by name */
@@ -58,6 +60,8 @@ struct plan {
     const char *definition;     /* the file, verbatim */
     const char *flight, *branch, *intended;
     int64_t priority;           /* lower first */
+    int64_t deadline_ms;        /* from when it is made; 0: none */
+    bool supersede;             /* a newer one makes its jobs expire */
     struct plan_job *jobs;      /* in the order of the file */
     size_t job_count;
     const struct plan_tree *trees;      /* what it tests, if that is known */

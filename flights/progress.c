@@ -69,6 +69,14 @@ add_counts(const struct flight_state *state, struct buf *out)
     }
 }
 
+static void
+add_booking(const struct flight_job_state *job, struct buf *out)
+{
+    if (job->booking.known && out->len > 0)
+        buf_adds(out, "; ");
+    booking_words(&job->booking, out);
+}
+
 /* What a job is about, beside its status. */
 static void
 add_news(const struct flight_job_state *job, struct buf *out)
@@ -89,6 +97,7 @@ add_news(const struct flight_job_state *job, struct buf *out)
             buf_adds(out, "waits for ");
             buf_add_escaped(out, job->waits_for, strlen(job->waits_for));
         }
+        add_booking(job, out);
         return;
     }
     if (job->testid[0] == '\0') {
@@ -105,6 +114,7 @@ add_news(const struct flight_job_state *job, struct buf *out)
         buf_addc(out, ' ');
         buf_add_escaped(out, job->progress, strlen(job->progress));
     }
+    add_booking(job, out);
 }
 
 /* 'text' cut to 'cells', UTF-8 kept whole (one cell a character). */

@@ -189,6 +189,33 @@ lane_text(enum lane lane)
     return lane == LANE_NONE ? NULL : lane_name(lane);
 }
 
+/* When it should start and end, of a job that is open. */
+static const char *
+expected_text(struct arena *arena, const struct evidence_job *job)
+{
+    struct buf out = BUF_INIT;
+    const char *text;
+
+    booking_words(&job->booking, &out);
+    text = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return text;
+}
+
+/* Why it is as it is, or what it waits for, and how long still. */
+static const char *
+reason_text(struct arena *arena, const struct evidence_job *job)
+{
+    bool open = !outcome_is_final(job->status);
+    const char *text = open && job->reason[0] == '\0' ? job->waits_for
+                                                      : job->reason;
+
+    if (!job->booking.known)
+        return or_dash(text);
+    return arena_printf(arena, "%s%s%s", text, text[0] != '\0' ? "; " : "",
+                        expected_text(arena, job));
+}
+
 static bool
 jobs_table(struct arena *arena, const struct evidence *e, struct fault *why)
 {
@@ -200,14 +227,12 @@ jobs_table(struct arena *arena, const struct evidence *e, struct fault *why)
 
     for (size_t i = 0; i < e->job_count; i++) {
         const struct evidence_job *job = &e->jobs[i];
-        const char *reason = job->reason[0] == '\0' &&
-                             !outcome_is_final(job->status) ? job->waits_for
-                                                            : job->reason;
         const char *cells[] = {
             job->name, outcome_name(job->status), lane_text(job->lane),
             span_text(arena, job->started_ms, job->finished_ms),
             hosts_text(arena, job),
-            arena_printf(arena, "%zu", job->step_count), or_dash(reason),
+            arena_printf(arena, "%zu", job->step_count),
+            reason_text(arena, job),
         };
 
         table_add(table, cells);
@@ -308,6 +333,8 @@ job_text(struct arena *arena, const struct evidence *e,
            span_text(arena, job->started_ms, job->finished_ms));
     if (job->waits_for[0] != '\0')
         printf("waits for %s\n", job->waits_for);
+    if (job->booking.known)
+        printf("expected: %s\n", expected_text(arena, job));
     if (job->pointer.file[0] != '\0')
         printf("evidence: %s:%" PRId64 ": %s\n", job->pointer.file,
                job->pointer.line, job->pointer.text);

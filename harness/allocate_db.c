@@ -34,6 +34,8 @@ static const struct query Q_HOSTS = { "list the hosts",
     "    from assay.host_check c where c.host = h.host"
     "    and c.flight = $1::bigint and c.ended_at is null)"
     "   then 'good' else h.state end, coalesce(f.list, ''),"
+    "  coalesce((select string_agg(p.name || '=' || p.value, chr(31))"
+    "   from assay.host_property p where p.host = h.host), ''),"
     "  case when t.task is not null then"
     "   'held by ' || t.kind || ' ' || t.refkey || ', task ' || t.task"
     "   || ', since ' || to_char(a.begun_at, 'HH24:MI:SS') || ' UTC' end,"
@@ -49,7 +51,7 @@ static const struct query Q_HOSTS = { "list the hosts",
     " left join assay.allocation a"
     "  on a.host = h.host and a.ended_at is null"
     " left join assay.task t on t.task = a.task"
-    " order by coalesce(f.n, 0), h.host", 1, 8 };
+    " order by coalesce(f.n, 0), h.host", 1, 9 };
 /* Nobody waits for ever behind a stuck session. */
 static const struct query Q_MINE = { "check the task's lock",
     "select exists (select from assay.task_lock l"
@@ -135,16 +137,17 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
         host->class = arena_strdup(arena, db_text(rows, i, 2));
         state = db_text(rows, i, 3);
         host->flags = split_flags(arena, db_text(rows, i, 4));
-        owner = db_text(rows, i, 5);
-        lockless = db_bool(rows, i, 6);
+        host->properties = split_flags(arena, db_text(rows, i, 5));
+        owner = db_text(rows, i, 6);
+        lockless = db_bool(rows, i, 7);
         host->never = strcmp(state, "retired") == 0;
         if (strcmp(state, "good") != 0)
             host->obstacle = arena_printf(arena, "its state is %s", state);
         else if (owner != NULL)
             host->obstacle = arena_printf(arena, "%s%s", owner, lockless
                 ? " (its owner lost its session)" : "");
-        else if (choice->job != NULL && db_text(rows, i, 7) != NULL)
-            host->obstacle = arena_strdup(arena, db_text(rows, i, 7));
+        else if (choice->job != NULL && db_text(rows, i, 8) != NULL)
+            host->obstacle = arena_strdup(arena, db_text(rows, i, 8));
         choice->held |= owner != NULL;
     }
     db_rows_free(rows);

@@ -73,10 +73,10 @@ static const struct query Q_BLOCK = {
 
 static const struct query Q_GIVE_UP = {
     "assayd-give-up",
-    "update assay.job set status = 'broken', lane = 'harness',"
+    "update assay.job set status = $4::text, lane = 'harness',"
     " reason = $3::text, waits_for = null, finished_at = clock_timestamp()"
     " where flight = $1::bigint and job = $2::text and status = 'queued'",
-    3, 0
+    4, 0
 };
 
 /* The words of jobs that were taken meanwhile are their runners'. */
@@ -163,15 +163,29 @@ assayd_db_block(struct db *db, struct fault *why)
     return db_run(db, &Q_BLOCK, NULL, NULL, why);
 }
 
+static bool
+give_up(struct db *db, int64_t flight, const char *job, const char *reason,
+        enum outcome outcome, struct fault *why)
+{
+    char number[24];
+    const char *params[] = { number, job, reason, outcome_name(outcome) };
+
+    snprintf(number, sizeof number, "%" PRId64, flight);
+    return db_run(db, &Q_GIVE_UP, params, NULL, why);
+}
+
 bool
 assayd_db_give_up(struct db *db, int64_t flight, const char *job,
                   const char *reason, struct fault *why)
 {
-    char number[24];
-    const char *params[] = { number, job, reason };
+    return give_up(db, flight, job, reason, OUTCOME_BROKEN, why);
+}
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
-    return db_run(db, &Q_GIVE_UP, params, NULL, why);
+bool
+assayd_db_starve(struct db *db, int64_t flight, const char *job,
+                 const char *reason, struct fault *why)
+{
+    return give_up(db, flight, job, reason, OUTCOME_STARVED, why);
 }
 
 bool

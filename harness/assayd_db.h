@@ -54,6 +54,11 @@ MUST_CHECK bool assayd_db_give_up(struct db *db, int64_t flight,
                                   const char *job, const char *reason,
                                   struct fault *why);
 
+/* A queued job that will not be run: starved, lane harness. */
+MUST_CHECK bool assayd_db_starve(struct db *db, int64_t flight,
+                                 const char *job, const char *reason,
+                                 struct fault *why);
+
 /* Flights whose jobs have all ended, oldest first. */
 MUST_CHECK bool assayd_db_ended_flights(struct db *db, struct arena *arena,
                                         int64_t **flights_out,

@@ -134,6 +134,8 @@ wanted_hosts(struct arena *arena, const struct plan_wait *wait)
                  : role->arch != NULL ? role->arch : "any");
         for (int k = 0; role->host == NULL && role->flags[k] != NULL; k++)
             buf_addf(&out, " %s", role->flags[k]);
+        for (int k = 0; role->host == NULL && role->wants[k] != NULL; k++)
+            buf_addf(&out, " %s", role->wants[k]);
     }
     text = arena_strdup(arena, buf_text(&out));
     buf_free(&out);
@@ -221,6 +223,35 @@ decide(const struct assayd_plan *plan, struct round *round)
     }
 }
 
+/* Jobs that no plan will ever start. */
+static bool
+starve(const struct round *round, struct db *db, struct fault *why)
+{
+    for (int w = 0; w < round->facts.wait_count; w++) {
+        const struct plan_wait *wait = &round->facts.waits[w];
+        enum planner_verdict verdict = round->made.plan.slots[w].verdict;
+        const char *reason = NULL;
+
+        if (round->job_of[w] == NULL || !round->job_of[w]->queued
+            || round->starts[w]
+            || round->state[w] == ASSAYD_RUNNER_LIVES)
+            continue;
+        if (verdict == PLANNER_EXPIRED)
+            reason = arena_printf(round->arena, "expired in the queue: "
+                                  "superseded by flight %" PRId64,
+                                  wait->superseded_by);
+        else if (verdict == PLANNER_NEVER && wait->diverse != NULL
+                 && wait->need_count == 0 && wait->needs_until_ms == 0)
+            reason = arena_printf(round->arena, "diverse '%s': the flight's "
+                                  "other jobs have had each host that would "
+                                  "do", wait->diverse);
+        if (reason != NULL
+            && !assayd_db_starve(db, wait->flight, wait->job, reason, why))
+            return false;
+    }
+    return true;
+}
+
 static void
 start(struct round *round, int w)
 {
@@ -270,5 +301,6 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
         if (round.starts[round.made.plan.order[i]])
             start(&round, round.made.plan.order[i]);
     plan->idle = jobs->count == 0 && round.facts.booking_count == 0;
-    return assayd_db_waits(db, jobs, round.texts, why);
+    return starve(&round, db, why)
+        && assayd_db_waits(db, jobs, round.texts, why);
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "harness/booking.h"
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
@@ -213,4 +214,20 @@ booking_db_publish(struct db *db, const struct plan_facts *facts,
     json_decref(changes.gone);
     free(changes.kept);
     return ok;
+}
+
+void
+booking_db_read(const struct db_rows *rows, int row, int col,
+                struct booking *out)
+{
+    *out = (struct booking){
+        .start_ms = db_int(rows, row, col, 0),
+        .end_ms = db_int(rows, row, col + 1, 0),
+        .start_sd_ms = db_int(rows, row, col + 2, 0),
+        .end_sd_ms = db_int(rows, row, col + 3, 0),
+        .runs = db_text(rows, row, col + 4) != NULL
+            && db_bool(rows, row, col + 4),
+        .now_ms = db_int(rows, row, col + 5, 0),
+    };
+    out->known = out->end_ms != 0;
 }

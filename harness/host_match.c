@@ -7,6 +7,8 @@
 
 #include "harness/host_match.h"
 
+#include <string.h>
+
 #include "harness/buf.h"
 #include "harness/mem.h"
 #include "harness/task_db.h"
@@ -34,6 +36,46 @@ has_flag(const struct match_host *host, const char *flag)
     return false;
 }
 
+/* The value of a property, NULL if the host has not got it. */
+static const char *
+property(const struct match_host *host, const char *name, size_t len)
+{
+    const char *const *p;
+
+    for (p = host->properties; p != NULL && *p != NULL; p++) {
+        if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
+            return *p + len + 1;
+    }
+    return NULL;
+}
+
+bool
+host_match_wants(const struct match_host *host, const char *want)
+{
+    size_t len = strcspn(want, ">=");
+    bool least = want[len] == '>';
+    const char *have = property(host, want, len);
+
+    want += len + (least ? 2 : 1);
+    if (have == NULL)
+        return false;
+    return least ? strverscmp(have, want) >= 0 : strcmp(have, want) == 0;
+}
+
+static void
+add_unwanted(const struct match_host *host, const char *want,
+             struct buf *reason)
+{
+    size_t len = strcspn(want, ">=");
+    const char *have = property(host, want, len);
+
+    if (have == NULL)
+        buf_addf(reason, "has no property %.*s", (int)len, want);
+    else
+        buf_addf(reason, "%.*s is %s, not %s", (int)len, want, have,
+                 want[len] == '>' ? want + len : want + len + 1);
+}
+
 /* Why the host does not fit the role, in words; true if it does. */
 static bool
 fits(const struct match_host *host, const struct task_role *role,
@@ -56,6 +98,13 @@ fits(const struct match_host *host, const struct task_role *role,
             continue;
         if (reason != NULL)
             buf_addf(reason, "has no flag %s", *p);
+        return false;
+    }
+    for (p = role->wants; p != NULL && *p != NULL; p++) {
+        if (host_match_wants(host, *p))
+            continue;
+        if (reason != NULL)
+            add_unwanted(host, *p, reason);
         return false;
     }
     return true;

@@ -16,7 +16,14 @@ struct match_host {
     const char *obstacle;       /* why it cannot be had now, or NULL */
     bool never;                 /* and never will */
     bool suspect;               /* only to be checked */
+    const char *const *properties;      /* "NAME=VALUE", as 'flags' */
 };
+
+/* Whether the host has the property that 'want' says: "NAME=VALUE", or
+ * "NAME>=VALUE" where digits count as numbers, as in versions. A property that
+ * it has not got fits nothing. */
+MUST_CHECK bool host_match_wants(const struct match_host *host,
+                                 const char *want);
 
 /* Whether the host has what the role asks for, free or not. */
 MUST_CHECK bool host_match_fits(const struct match_host *host,

@@ -39,10 +39,11 @@ static const struct query Q_LOAD = {
 
 static const struct query Q_ROLES = {
     "job-roles",
-    "select role, arch, preset, array_to_string(flags, ','), same_class"
+    "select role, arch, preset, array_to_string(flags, ','), same_class,"
+    " array_to_string(wants, chr(31))"
     " from assay.job_role where flight = $1::bigint and job = $2::text"
     " order by position, role",
-    2, 5
+    2, 6
 };
 
 static const struct query Q_RUNVARS = {
@@ -203,14 +204,14 @@ copy_or_null(const char *s)
 }
 
 static char **
-split(const char *joined)
+split(const char *joined, char between)
 {
     char **list = xcalloc(1, sizeof(*list));
     const char *at = joined, *comma;
     char *word;
 
     while (at != NULL && *at != '\0') {
-        comma = strchr(at, ',');
+        comma = strchr(at, between);
         word = xstrndup(at, comma != NULL ? (size_t)(comma - at)
                                           : strlen(at));
         strv_add(&list, word);
@@ -236,7 +237,8 @@ load_roles(struct db *db, const char *const params[], struct job_row *row,
             .role = xstrdup(db_text(rows, (int)i, 0)),
             .arch = xstrdup(db_text(rows, (int)i, 1)),
             .preset = copy_or_null(db_text(rows, (int)i, 2)),
-            .flags = split(db_text(rows, (int)i, 3)),
+            .flags = split(db_text(rows, (int)i, 3), ','),
+            .wants = split(db_text(rows, (int)i, 5), (char)31),
             .same_class = (int)db_int(rows, (int)i, 4, 0),
         };
     db_rows_free(rows);
@@ -314,6 +316,7 @@ job_row_free(struct job_row *row)
         free(row->roles[i].arch);
         free(row->roles[i].preset);
         strv_free(row->roles[i].flags);
+        strv_free(row->roles[i].wants);
     }
     free(row->roles);
     json_decref(row->runvars);

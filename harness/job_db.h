@@ -18,7 +18,7 @@ struct step_verdict;
 
 struct job_row_role {
     char *role, *arch, *preset; /* preset: NULL = any host */
-    char **flags;
+    char **flags, **wants;      /* see host_match_wants() */
     int same_class;
 };
 struct job_row {

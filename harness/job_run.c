@@ -230,6 +230,7 @@ allocate(struct job_run *run, struct db *db, struct fault *why)
             .host = run->config->planned != NULL ? run->config->planned[i]
                                                  : row->roles[i].preset,
             .flags = strv_const(row->roles[i].flags),
+            .wants = strv_const(row->roles[i].wants),
             .same_class = row->roles[i].same_class,
         };
     ok = row->role_count == 0 ||

@@ -25,9 +25,11 @@ static const struct query Q_HOSTS = { "plan-hosts",
     "select h.host, h.arch, h.class, h.state,"
     " (select string_agg(g.flag, chr(31)) from assay.host_flag g"
     "  where g.host = h.host),"
+    " (select string_agg(p.name || '=' || p.value, chr(31))"
+    "  from assay.host_property p where p.host = h.host),"
     " (least(coalesce(t.weight, 0), 6) * 600000)::bigint"
     " from assay.host h left join assay.host_trouble t on t.host = h.host"
-    " order by h.host", 0, 6 };
+    " order by h.host", 0, 7 };
 
 /* One row a role. */
 static const struct query Q_WAITS = { "plan-waits",
@@ -37,7 +39,13 @@ static const struct query Q_WAITS = { "plan-waits",
     " r.preset, exists (select from assay.host_check c"
     "  join assay.host h on h.host = c.host and h.state = 'suspect'"
     "  where c.flight = j.flight and c.host = r.preset"
-    "  and c.ended_at is null)"
+    "  and c.ended_at is null),"
+    " array_to_string(r.wants, chr(31)), j.diverse,"
+    " (extract(epoch from f.deadline_at) * 1000)::bigint,"
+    " case when f.supersede then (select max(g.flight) from assay.flight g"
+    "  where g.branch = f.branch and g.intended = f.intended"
+    "  and g.flight > f.flight and g.blessing <> 'constructing'"
+    "  and g.abort_reason is null) end"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing')"
     " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
@@ -49,7 +57,15 @@ static const struct query Q_WAITS = { "plan-waits",
     "   on d.flight = n.needs_flight and d.job = n.needs_job"
     "   where n.flight = j.flight and n.job = j.job"
     "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
-    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 12 };
+    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 16 };
+
+/* Hosts that jobs of an open flight have had which are to be diverse. */
+static const struct query Q_DIVERSE = { "plan-diverse",
+    "select distinct j.flight, j.diverse, j.job, a.host"
+    " from assay.flight f join assay.job j on j.flight = f.flight"
+    "  and j.diverse is not null"
+    " join assay.allocation a on a.flight = j.flight and a.job = j.job"
+    " where f.finished_at is null", 0, 4 };
 
 static const struct query Q_NEEDS = { "plan-needs",
     "select n.flight, n.job, n.needs_flight, n.needs_job"
@@ -162,7 +178,8 @@ load_hosts(struct db *db, struct arena *arena, struct plan_facts *facts,
         if (strcmp(state, "good") != 0)
             host->obstacle = arena_printf(arena, "its state is %s", state);
         host->flags = list_in(arena, rows, i, 4);
-        facts->trouble_ms[i] = db_int(rows, i, 5, 0);
+        host->properties = list_in(arena, rows, i, 5);
+        facts->trouble_ms[i] = db_int(rows, i, 6, 0);
     }
     db_rows_free(rows);
     return true;
@@ -188,6 +205,9 @@ read_wait(struct arena *arena, const struct db_rows *rows, int row,
     wait->branch = text_in(arena, rows, row, 3);
     wait->priority = (int)db_int(rows, row, 4, 0);
     wait->queued_ms = db_int(rows, row, 5, 0);
+    wait->diverse = text_in(arena, rows, row, 13);
+    wait->deadline_ms = db_int(rows, row, 14, 0);
+    wait->superseded_by = db_int(rows, row, 15, 0);
 }
 
 static bool
@@ -222,6 +242,30 @@ load_waits(struct db *db, struct arena *arena, struct plan_facts *facts,
         role->same_class = (int)db_int(rows, i, 9, 0);
         role->host = text_in(arena, rows, i, 10);
         role->check = db_bool(rows, i, 11);
+        role->wants = list_in(arena, rows, i, 12);
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_diverse(struct db *db, struct arena *arena, struct plan_facts *facts,
+             struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_DIVERSE, NULL, &rows, why))
+        return false;
+    facts->had = ROOM(db_rows_count(rows), struct plan_had);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int host = host_index(facts, db_text(rows, i, 3));
+
+        if (host >= 0)
+            facts->had[facts->had_count++] = (struct plan_had){
+                .flight = db_int(rows, i, 0, 0),
+                .word = text_in(arena, rows, i, 1),
+                .job = text_in(arena, rows, i, 2), .host = host,
+            };
     }
     db_rows_free(rows);
     return true;
@@ -479,6 +523,7 @@ plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
     db_rows_free(rows);
     return load_hosts(db, arena, out, why)
         && load_waits(db, arena, out, why)
+        && load_diverse(db, arena, out, why)
         && load_holds(db, arena, out, why)
         && load_windows(db, arena, out, why)
         && load_bookings(db, arena, out, why)

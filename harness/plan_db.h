@@ -36,6 +36,9 @@ struct plan_wait {
     int64_t queued_ms;
     const struct task_role *roles;
     int role_count;
+    const char *diverse;        /* NULL: any host will do */
+    int64_t deadline_ms;        /* 0: none */
+    int64_t superseded_by;      /* the flight that made it useless; 0 */
     int *needs, need_count;     /* of these waits, those that end first */
     int64_t needs_until_ms;     /* and when those that run are over; 0 */
 };
@@ -53,6 +56,13 @@ struct plan_window {
     int host;
     int64_t from_ms, until_ms;
     const char *kind, *who, *why;
+};
+
+/* A host that a job which is to be diverse has or had. */
+struct plan_had {
+    int64_t flight;
+    const char *word, *job;
+    int host;
 };
 
 /* How long jobs took: of a job on a host, on a class, anywhere, of a recipe. */
@@ -76,6 +86,8 @@ struct plan_facts {
     int host_count;
     struct plan_wait *waits;
     int wait_count;
+    struct plan_had *had;
+    int had_count;
     struct plan_hold *holds;
     int hold_count;
     struct plan_window *windows;

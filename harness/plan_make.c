@@ -28,6 +28,7 @@ struct maker {
     struct planner_in *in;
     struct planner_set *sets;
     const struct task_role **set_roles; /* of which a set is */
+    const struct plan_wait **set_waits; /* whose it is alone, or NULL */
     struct lean_memo *memos;    /* a hash table, half empty */
     uint64_t memo_mask;
 };
@@ -48,9 +49,43 @@ same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* The set of hosts for a role; equal requirements share one. */
+/* Whether a job that 'wait' is to be diverse from has or had the host. */
+static bool
+had_by_another(const struct plan_facts *facts, const struct plan_wait *wait,
+               int host)
+{
+    for (int i = 0; i < facts->had_count; i++) {
+        const struct plan_had *had = &facts->had[i];
+
+        if (had->host == host && had->flight == wait->flight
+            && strcmp(had->word, wait->diverse) == 0
+            && strcmp(had->job, wait->job) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The group of a job that is to be diverse, 0 for others. */
 static int
-set_of(struct maker *m, const struct task_role *role)
+group_of(const struct plan_facts *facts, int w)
+{
+    const struct plan_wait *wait = &facts->waits[w];
+
+    if (wait->diverse == NULL)
+        return 0;
+    for (int i = w; i > 0; i--)
+        if (facts->waits[i - 1].flight != wait->flight)
+            break;
+        else if (same_text(facts->waits[i - 1].diverse, wait->diverse))
+            w = i - 1;
+    return w + 1;
+}
+
+/* The set of hosts for a role; equal requirements share one. A job that is to
+ * be diverse has one of its own: 'wait', else NULL. */
+static int
+set_of(struct maker *m, const struct plan_wait *wait,
+       const struct task_role *role)
 {
     struct planner_in *in = m->in;
     struct planner_set *set;
@@ -58,13 +93,17 @@ set_of(struct maker *m, const struct task_role *role)
     for (int s = 0; s < in->set_count; s++)
         if (same_text(m->set_roles[s]->arch, role->arch)
             && same_text(m->set_roles[s]->host, role->host)
-            && same_words(m->set_roles[s]->flags, role->flags))
+            && same_words(m->set_roles[s]->flags, role->flags)
+            && same_words(m->set_roles[s]->wants, role->wants)
+            && m->set_waits[s] == wait)
             return s;
     m->set_roles[in->set_count] = role;
+    m->set_waits[in->set_count] = wait;
     set = &m->sets[in->set_count];
     set->bits = planner_set_new(m->arena, in->host_count);
     for (int h = 0; h < in->host_count; h++)
-        if (host_match_fits(&m->facts->hosts[h], role))
+        if (host_match_fits(&m->facts->hosts[h], role)
+            && (wait == NULL || !had_by_another(m->facts, wait, h)))
             planner_set_add(set->bits, h);
     return in->set_count++;
 }
@@ -221,8 +260,9 @@ make_job(struct maker *m, int w, struct planner_job *job)
 
     for (int r = 0; r < wait->role_count; r++)
         roles[r] = (struct planner_role){
-            set_of(m, wait->ordered ? ordered_role(m, wait, r)
-                                    : &wait->roles[r]),
+            set_of(m, wait->diverse != NULL ? wait : NULL,
+                   wait->ordered ? ordered_role(m, wait, r)
+                                 : &wait->roles[r]),
             1, wait->roles[r].same_class,
         };
     *job = (struct planner_job){
@@ -238,6 +278,8 @@ make_job(struct maker *m, int w, struct planner_job *job)
         .not_before_ms = wait->needs_until_ms,
         .needs = wait->needs, .need_count = wait->need_count,
         .check = wait->role_count > 0 && wait->roles[0].check,
+        .diverse = group_of(facts, w), .deadline_ms = wait->deadline_ms,
+        .superseded = wait->superseded_by != 0,
         .leans = memo->leans, .lean_count = memo->count,
         .booked_hosts = wait->booked_hosts,
         .booked_ms = wait->booked_hosts != NULL ? wait->booking->start_ms
@@ -264,6 +306,7 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
         roles += facts->waits[w].role_count;
     maker.sets = ROOM(roles, struct planner_set);
     maker.set_roles = ROOM(roles, const struct task_role *);
+    maker.set_waits = ROOM(roles, const struct plan_wait *);
     make_hosts(&maker);
     make_holds(&maker);
     make_windows(&maker);

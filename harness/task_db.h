@@ -71,6 +71,7 @@ struct task_role {
     const char *const *flags;   /* NULL-terminated, or NULL */
     int same_class;
     bool check;                 /* of its host's health: suspect will do */
+    const char *const *wants;   /* as 'flags': see host_match_wants() */
 };
 MUST_CHECK bool task_allocate(struct db *db, int64_t task, int64_t flight,
                               const char *job,

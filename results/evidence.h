@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "harness/booking.h"
 #include "harness/outcome.h"
 
 /* Where the reason for a non-pass stands: a file below ASSAY_HOME. */
@@ -81,6 +82,7 @@ struct evidence_job {
     struct evidence_pointer pointer;
     int64_t candidate;          /* 0: none */
     int64_t created_ms, started_ms, finished_ms;
+    struct booking booking;     /* while it is open; no evidence */
     const struct evidence_step *steps;              /* by number */
     size_t step_count;
     const struct evidence_role *roles;              /* by position */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "harness/arena.h"
+#include "harness/booking_db.h"
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
@@ -33,11 +34,15 @@ static const struct query Q_FLIGHT = {
 };
 static const struct query Q_JOBS = {
     "evidence_jobs",
-    "select job, recipe, status, lane, reason, evidence->>'file',"
-    " evidence->>'line', evidence->>'text', arch, candidate, waits_for,"
-    " harness, " MS("created_at") ", " MS("started_at") ", "
-    MS("finished_at")
-    " from assay.job where flight = $1::bigint" BY_JOB, 1, 15
+    "select j.job, j.recipe, j.status, j.lane, j.reason,"
+    " j.evidence->>'file', j.evidence->>'line', j.evidence->>'text', j.arch,"
+    " j.candidate, j.waits_for, j.harness, "
+    MS("j.created_at") ", " MS("j.started_at") ", " MS("j.finished_at") ","
+    BOOKING_DB_COLUMNS
+    " from assay.job j left join assay.booking b on b.flight = j.flight"
+    "  and b.job = j.job and j.finished_at is null"
+    " where j.flight = $1::bigint order by j.job collate \"C\"", 1,
+    15 + BOOKING_DB_COUNT
 };
 static const struct query Q_STEPS = {
     "evidence_steps",
@@ -246,6 +251,7 @@ read_jobs(struct reading *reading, struct fault *why)
         job->created_ms = db_int(rows, i, 12, -1);
         job->started_ms = db_int(rows, i, 13, -1);
         job->finished_ms = db_int(rows, i, 14, -1);
+        booking_db_read(rows, i, 15, &job->booking);
     }
     reading->out->jobs = reading->jobs;
     reading->out->job_count = reading->job_count;

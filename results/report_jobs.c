@@ -361,6 +361,11 @@ add_job(struct jobs *jobs, const struct evidence_job *job,
         html_text(out, job->waits_for);
         buf_adds(out, "</p>\n");
     }
+    if (job->booking.known) {
+        buf_adds(out, "<p class=\"soft\">Expected: ");
+        booking_words(&job->booking, out);
+        buf_adds(out, "</p>\n");
+    }
     buf_adds(out, "<div class=\"flow\">\n");
     add_axis(jobs);
     for (size_t i = 0; i < job->step_count; i++)

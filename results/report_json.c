@@ -247,6 +247,9 @@ json_jobs(const struct evidence *evidence, const struct verdict *verdict)
         put_count(item, "candidate", job->candidate > 0 ? job->candidate
                                                         : -1);
         put_outside(item, "waits_for", job->waits_for);
+        if (job->booking.known)
+            json_object_set_new(item, "expected",
+                                booking_json(&job->booking));
         put_outside(item, "harness", job->harness);
         put_time(item, "created_at", job->created_ms);
         put_time(item, "started_at", job->started_ms);

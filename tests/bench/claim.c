@@ -25,7 +25,7 @@ claim(int process, int64_t count)
 {
     struct fault why = FAULT_INIT;
     char name[32], *hosts[1] = { NULL };
-    const struct task_role role = { "host", NULL, name, NULL, 0, false };
+    const struct task_role role = { "host", NULL, name, NULL, 0, false, NULL };
     struct db *db = NULL;
     int64_t i, task = 0;
 

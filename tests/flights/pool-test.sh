@@ -132,6 +132,89 @@ await 10 is "$(sql 'select count(*) from assay.booking')" 0
 ok 'nothing is booked when nothing is open'
 rm "$ASSAY_HOME"/gate-*
 
+# What a job asks of its hosts -------------------------------------------------
+sql "insert into assay.host_property values ('a', 'memory_mb', '4096'),
+    ('b', 'memory_mb', '16384'), ('c', 'memory_mb', '8192')"
+{ echo '  - job: big'
+  echo "    recipe: $sim/quick.yaml"
+  echo '    hosts:'
+  echo '      host: {arch: amd64, properties: {memory_mb: ">= 10240"}}'
+  echo '  - job: exact'
+  echo "    recipe: $sim/quick.yaml"
+  echo '    hosts: {host: {arch: amd64, properties: {memory_mb: "8192"}}}'
+  echo '  - job: huge'
+  echo "    recipe: $sim/quick.yaml"
+  echo '    hosts: {host: {arch: amd64, properties: {memory_mb: ">=99999"}}}'
+} | flight props
+f=$(run props)
+await 30 ended "$f"
+is "$(hosts_of "$f" big) $(hosts_of "$f" exact)" 'b c'
+ok 'a job gets a host with the properties it wants'
+is "$(status_of "$f" huge)" starved
+ok 'one that no host will ever do for is starved'
+sql "select reason from assay.job where flight = $f and job = 'huge'" |
+    grep -q 'b: memory_mb is 16384, not >=99999'
+ok 'and says what is missing where'
+printf 'flight: x\nintended: play\njobs:\n%s\n%s\n%s\n' '  - job: a' \
+    '    recipe: smoke' \
+    '    hosts: {host: {arch: amd64, properties: {cpu: ">="}}}' \
+    >"$ASSAY_HOME/wrong.yaml"
+assay flight create "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 2
+ok 'a property without a value: exit 2'
+grep -q "wrong.yaml:6: property 'cpu' wants a value" "$ASSAY_HOME/err"
+ok 'with its line'
+
+# diverse NAME: a quick job on another host than its like.
+diverse()
+{
+    any "$1" quick
+    echo '    diverse: spread'
+}
+{ diverse d1; diverse d2; diverse d3; diverse d4; } | flight diverse
+f=$(run diverse)
+await 30 ended "$f"
+is "$(sql "select string_agg(host, ' ' order by host) from assay.allocation
+    where flight = $f")" 'a b c'
+ok 'diverse jobs each get another host'
+is "$(sql "select string_agg(status, ' ' order by status) from assay.job
+    where flight = $f")" 'pass pass pass starved'
+ok 'and one too many is starved, it does not wait for ever'
+
+# What is superseded, and what is expected -------------------------------------
+{ job held gated a; job waiting quick a; } | flight old
+sed -i 's/^intended: play/intended: play\nsupersede: true\ndeadline: 6h/' \
+    "$ASSAY_HOME/old.yaml"
+old=$(run old)
+await 20 runs "$old" held
+await 20 waits_for "$old" waiting 'a host: a'
+ok 'a job waits'
+assay flight show "$old" |
+    grep -q 'waiting.*a host: a; starts .* ends .* UTC'
+ok 'flight show says when it should start and end'
+assay flight show "$old" | grep -q 'held.*running.*ends .* UTC'
+ok 'and when the one that runs should be done'
+assay job show "$old" waiting | grep -q '^expected: starts .* UTC'
+ok 'job show too'
+assay job show "$old" waiting --json | grep -q '"expected":'
+ok 'and its JSON'
+new=$(run old)
+await 20 status_is "$old" waiting starved
+ok 'a newer flight of the branch: what waits expires'
+sql "select reason from assay.job where flight = $old and job = 'waiting'" |
+    grep -q "expired in the queue: superseded by flight $new"
+ok 'and says which'
+status_is "$old" held running && status_is "$new" waiting queued
+ok 'what runs goes on, the newer one waits'
+touch "$ASSAY_HOME/gate-held"
+await 30 ended "$old"
+is "$(outcome_of "$old")" starved/play
+ok 'nothing has failed'
+await 30 ended "$new"
+is "$(outcome_of "$new")" pass/play
+ok 'the newer one passes'
+rm "$ASSAY_HOME"/gate-*
+
 # Somebody is faster ---------------------------------------------------------
 # The host that the plan named goes bad before the runner comes to it.
 stop_assayd

@@ -11,14 +11,14 @@ static const char *const xen[] = { "xen", NULL };
 static const char *const xen_hap[] = { "xen", "hap", NULL };
 
 #define HOST(name, arch, class, flags) \
-    { name, arch, class, flags, NULL, false, false }
+    { name, arch, class, flags, NULL, false, false, NULL }
 
 static const struct match_host farm[] = {
     HOST("a1", "amd64", "a", xen_hap), HOST("a2", "amd64", "a", xen),
     HOST("b1", "amd64", "b", xen), HOST("b2", "amd64", "b", xen_hap),
     HOST("m1", "arm64", "m", xen),
-    { "x1", "amd64", "x", xen_hap, "its state is bad", false, false },
-    { "old", "i386", "y", none, "its state is retired", true, false },
+    { "x1", "amd64", "x", xen_hap, "its state is bad", false, false, NULL },
+    { "old", "i386", "y", none, "its state is retired", true, false, NULL },
 };
 
 static void
@@ -41,14 +41,16 @@ check(const char *what, const struct task_role *roles, int count, bool ever,
 static void
 test_one(void)
 {
-    const struct task_role any = { "h", NULL, NULL, NULL, 0, false };
-    const struct task_role arm = { "h", "arm64", NULL, xen, 0, false };
-    const struct task_role hap = { "h", "amd64", NULL, xen_hap, 0, false };
-    const struct task_role named = { "h", NULL, "b2", NULL, 0, false };
-    const struct task_role wrong = { "h", "arm64", "b2", NULL, 0, false };
-    const struct task_role bad = { "h", NULL, "x1", NULL, 0, false };
-    const struct task_role retired = { "h", NULL, "old", NULL, 0, false };
-    const struct task_role lost = { "h", NULL, "nowhere", NULL, 0, false };
+    const struct task_role any = { "h", NULL, NULL, NULL, 0, false, NULL };
+    const struct task_role arm = { "h", "arm64", NULL, xen, 0, false, NULL };
+    const struct task_role hap =
+        { "h", "amd64", NULL, xen_hap, 0, false, NULL };
+    const struct task_role named = { "h", NULL, "b2", NULL, 0, false, NULL };
+    const struct task_role wrong = { "h", "arm64", "b2", NULL, 0, false, NULL };
+    const struct task_role bad = { "h", NULL, "x1", NULL, 0, false, NULL };
+    const struct task_role retired = { "h", NULL, "old", NULL, 0, false, NULL };
+    const struct task_role lost =
+        { "h", NULL, "nowhere", NULL, 0, false, NULL };
 
     check("the first that fits", &any, 1, false, "a1");
     check("by architecture", &arm, 1, false, "m1");
@@ -62,30 +64,67 @@ test_one(void)
 }
 
 static void
+test_wants(void)
+{
+    static const char *const has[] = { "memory_mb=4096", "cpu=epyc",
+                                       "bios=1.9.2", NULL };
+    static const char *const asks[] = { "memory_mb>=512", "memory_mb>=8192",
+                                        NULL };
+    const struct match_host host = { .name = "h", .arch = "amd64",
+                                     .class = "c", .flags = none,
+                                     .properties = has };
+    const struct match_host bare = { .name = "b", .arch = "amd64",
+                                     .class = "c", .flags = none };
+    const struct task_role role = { .role = "r", .wants = asks };
+    struct buf why = BUF_INIT;
+
+    ok(host_match_wants(&host, "cpu=epyc"), "a property has the value");
+    ok(!host_match_wants(&host, "cpu=epy"), "the beginning is not enough");
+    ok(!host_match_wants(&host, "cp=epyc"), "nor that of a name");
+    ok(host_match_wants(&host, "memory_mb>=512"), "512 is less than 4096");
+    ok(host_match_wants(&host, "memory_mb>=4096"), "at least that");
+    ok(!host_match_wants(&host, "memory_mb>=10240"), "and not more");
+    ok(host_match_wants(&host, "bios>=1.9") &&
+       !host_match_wants(&host, "bios>=1.10"), "versions count by number");
+    ok(!host_match_wants(&bare, "cpu=epyc"), "no property fits nothing");
+    ok(!host_match_fits(&host, &role), "a role wants all of them");
+    host_match_explain(&host, 1, &role, 1, 1, &why);
+    is_str(buf_text(&why), "h: memory_mb is 4096, not >=8192\n",
+           "and the reason says which");
+    buf_reset(&why);
+    host_match_explain(&bare, 1, &role, 1, 1, &why);
+    is_str(buf_text(&why), "b: has no property memory_mb\n",
+           "or that it is not there");
+    buf_free(&why);
+}
+
+static void
 test_sets(void)
 {
     const struct task_role displaced[] = {
-        { "any", "amd64", NULL, NULL, 0, false },
-        { "wants a1", NULL, "a1", NULL, 0, false },
+        { "any", "amd64", NULL, NULL, 0, false, NULL },
+        { "wants a1", NULL, "a1", NULL, 0, false, NULL },
     };
     const struct task_role pair[] = {
-        { "src", "amd64", NULL, xen_hap, 1, false },
-        { "dst", "amd64", NULL, xen, 1, false },
+        { "src", "amd64", NULL, xen_hap, 1, false, NULL },
+        { "dst", "amd64", NULL, xen, 1, false, NULL },
     };
     const struct task_role two_hap[] = {
-        { "src", "amd64", NULL, xen_hap, 1, false },
-        { "dst", "amd64", NULL, xen_hap, 1, false },
+        { "src", "amd64", NULL, xen_hap, 1, false, NULL },
+        { "dst", "amd64", NULL, xen_hap, 1, false, NULL },
     };
     const struct task_role two_pairs[] = {
-        { "1", NULL, NULL, xen, 1, false }, { "2", NULL, NULL, xen, 1, false },
-        { "3", NULL, NULL, xen, 2, false }, { "4", NULL, NULL, xen, 2, false },
+        { "1", NULL, NULL, xen, 1, false, NULL },
+        { "2", NULL, NULL, xen, 1, false, NULL },
+        { "3", NULL, NULL, xen, 2, false, NULL },
+        { "4", NULL, NULL, xen, 2, false, NULL },
     };
     const struct task_role five[] = {
-        { "1", "amd64", NULL, NULL, 0, false },
-        { "2", "amd64", NULL, NULL, 0, false },
-        { "3", "amd64", NULL, NULL, 0, false },
-        { "4", "amd64", NULL, NULL, 0, false },
-        { "5", "amd64", NULL, NULL, 0, false },
+        { "1", "amd64", NULL, NULL, 0, false, NULL },
+        { "2", "amd64", NULL, NULL, 0, false, NULL },
+        { "3", "amd64", NULL, NULL, 0, false, NULL },
+        { "4", "amd64", NULL, NULL, 0, false, NULL },
+        { "5", "amd64", NULL, NULL, 0, false, NULL },
     };
 
     check("a picky role moves another along", displaced, 2, false, "a2 a1");
@@ -101,11 +140,11 @@ static void
 test_class_after_misfit(void)
 {
     const struct match_host hosts[] = {
-        { "bad", "amd64", "a", xen, "its state is bad", false, false },
+        { "bad", "amd64", "a", xen, "its state is bad", false, false, NULL },
         HOST("plain", "amd64", "a", none),
         HOST("good", "amd64", "a", xen),
     };
-    const struct task_role role = { "h", "amd64", NULL, xen, 1, false };
+    const struct task_role role = { "h", "amd64", NULL, xen, 1, false, NULL };
     int out[1] = { -1 };
 
     ok(host_match(hosts, (int)ARRAY_LEN(hosts), &role, 1, false, out),
@@ -149,7 +188,9 @@ test_size(void)
         hosts[i] = (struct match_host)HOST("h", "amd64", "c", xen);
     hosts[7].flags = xen_hap;
     for (i = 0; i < 12; i++)
-        roles[i] = (struct task_role){ "r", "amd64", NULL, xen, 1, false };
+        roles[i] = (struct task_role){
+            "r", "amd64", NULL, xen, 1, false, NULL,
+        };
     ok(host_match(hosts, COUNT, roles, 12, false, out), "12 of 1,000");
     roles[10].flags = xen_hap;
     roles[11].flags = xen_hap;
@@ -161,8 +202,8 @@ static void
 test_explain(void)
 {
     const struct task_role roles[] = {
-        { "h", "amd64", NULL, xen_hap, 0, false },
-        { "i", "arm64", "m2", NULL, 0, false },
+        { "h", "amd64", NULL, xen_hap, 0, false, NULL },
+        { "i", "arm64", "m2", NULL, 0, false, NULL },
     };
     struct buf out = BUF_INIT;
 
@@ -187,6 +228,7 @@ int
 main(void)
 {
     test_one();
+    test_wants();
     test_sets();
     test_class_after_misfit();
     test_suspect();

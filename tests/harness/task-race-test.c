@@ -30,11 +30,11 @@ static struct shared {
 } *shared;
 
 static const struct task_role one[] = {
-    { "host", NULL, "h0", NULL, 0, false }
+    { "host", NULL, "h0", NULL, 0, false, NULL }
 };
 static const struct task_role two[] = {
-    { "src", "amd64", NULL, NULL, 1, false },
-    { "dst", "amd64", NULL, NULL, 1, false },
+    { "src", "amd64", NULL, NULL, 1, false, NULL },
+    { "dst", "amd64", NULL, NULL, 1, false, NULL },
 };
 
 struct race {

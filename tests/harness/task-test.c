@@ -18,11 +18,11 @@
 
 static const char *const xen[] = { "xen", NULL };
 static const struct task_role one[] = {
-    { "host", "amd64", NULL, xen, 0, false }
+    { "host", "amd64", NULL, xen, 0, false, NULL }
 };
 static const struct task_role pair[] = {
-    { "src", "amd64", NULL, xen, 1, false },
-    { "dst", "amd64", NULL, xen, 1, false },
+    { "src", "amd64", NULL, xen, 1, false, NULL },
+    { "dst", "amd64", NULL, xen, 1, false, NULL },
 };
 
 static int64_t
@@ -151,14 +151,20 @@ static void
 test_allocate(void)
 {
     static const char *const gpu[] = { "gpu", NULL };
-    const struct task_role bad[] = { { "h", NULL, "bad1", NULL, 0, false } };
-    const struct task_role no_gpu[] = { { "h", NULL, NULL, gpu, 0, false } };
-    const struct task_role three[] = {
-        { "1", "amd64", NULL, xen, 1, false },
-        { "2", "amd64", NULL, xen, 1, false },
-        { "3", "amd64", NULL, xen, 1, false },
+    const struct task_role bad[] = {
+        { "h", NULL, "bad1", NULL, 0, false, NULL },
     };
-    const struct task_role arm[] = { { "h", "arm64", NULL, NULL, 0, false } };
+    const struct task_role no_gpu[] = {
+        { "h", NULL, NULL, gpu, 0, false, NULL },
+    };
+    const struct task_role three[] = {
+        { "1", "amd64", NULL, xen, 1, false, NULL },
+        { "2", "amd64", NULL, xen, 1, false, NULL },
+        { "3", "amd64", NULL, xen, 1, false, NULL },
+    };
+    const struct task_role arm[] = {
+        { "h", "arm64", NULL, NULL, 0, false, NULL },
+    };
     struct fault why = FAULT_INIT;
     struct db *db = pgfix_open("test"), *other = pgfix_open("test");
     char *hosts[3] = { NULL, NULL, NULL };
@@ -544,7 +550,8 @@ test_server_restart(void)
     ok(task_is_live(other, task, &live, &why) && live, "and lives");
     not_ok_fault(task_allocate(db, task, 0, NULL,
                                (const struct task_role[]){
-                                   { "h", NULL, hosts[0], NULL, 0, false } },
+                                   { "h", NULL, hosts[0], NULL, 0, false,
+                                     NULL } },
                                1, hosts + 1, &why), &why, FAULT_CONFLICT,
                  "no hosts are free", "its host is still its own");
     free_names(hosts, 1);

@@ -124,14 +124,22 @@ is 'somebody is to hear of it' "$(sql "select subject from assay.notice
 ends "$(flight z)" pass -
 tend >/dev/null
 ran() {                         # HOST STATUS LANE
-    f=$(sql "insert into assay.flight (branch, blessing, intended, outcome,
-            harness, source) values ('x', 'running', 'real', 'running', 'h',
-            's') returning flight")
-    sql "insert into assay.job (flight, job, recipe, arch)
-         values ($f, 'j', 'r', 'amd64');
-         insert into assay.job_role (flight, job, role, position, arch, preset)
-         values ($f, 'j', 'host', 0, 'amd64', '$1')"
-    ends "$f" "$2" "$3"
+    lane=null
+    [ "$3" = - ] || lane="'$3'"
+    new="currval(pg_get_serial_sequence('assay.flight', 'flight'))"
+    f=$(sql "begin;
+        insert into assay.flight (branch, blessing, intended, outcome,
+            harness, source)
+        values ('x', 'running', 'real', 'running', 'h', 's');
+        insert into assay.job (flight, job, recipe, arch, status, lane,
+            started_at, finished_at)
+        values ($new, 'j', 'r', 'amd64', '$2', $lane, clock_timestamp(),
+            clock_timestamp());
+        insert into assay.job_role (flight, job, role, position, arch, host)
+        values ($new, 'j', 'host', 0, 'amd64', '$1');
+        update assay.flight set finished_at = clock_timestamp(),
+            outcome = '$2' where flight = $new;
+        select $new; commit")
 }
 ran b fail product
 is "the product's failure is not suspect" "$(tend)" ''
@@ -217,6 +225,43 @@ is 'and each flight is one' "$(sql "select count(*) from assay.flight f
     where c.flight = f.flight) <> 1")" 0
 sql "delete from assay.host_check where host ~ '^h';
      delete from assay.host where host ~ '^h'"
+
+# By itself -----------------------------------------------------------------------
+await() {                       # COMMAND...: at most some 30 s
+    tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || return 1
+        sleep 0.1
+    done
+}
+# shellcheck disable=SC2317 # await runs it
+state_is() { [ "$(state "$1")" = "$2" ]; }
+site <<END
+checks: { candidate: known, recipe: $sim/blame.yaml }
+END
+sql "update assay.host set state = 'retired'"
+host s own 09
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+assayd --no-console --no-web >"$ASSAY_HOME/assayd.log" 2>&1 &
+tend >/dev/null
+await state_is s good
+is 'a new host becomes good' "$(state s)" good
+host t own 10
+tend >/dev/null
+await state_is t good           # else s would be the last of its class
+echo 'host s' >"$ASSAY_HOME/fault"
+ran s broken unknown
+await state_is s bad
+is 'one on which a job broke, and then two checks, bad' "$(state s)" bad
+is 'with its history' "$(assay host health s --json |
+    jq -r 'reverse | [.[] | .was + ">" + .state] | join(" ")')" \
+    'new>suspect suspect>good good>suspect suspect>bad'
+rm "$ASSAY_HOME/fault"
+assay host release s --why mended >/dev/null
+tend >/dev/null
+await state_is s good
+is 'released, it is good after a check' "$(state s)" good
 
 echo "1..$n"
 [ "$failed" = 0 ] && pgfix_passed=yes

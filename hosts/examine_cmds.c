@@ -4,7 +4,9 @@
 
 #include "hosts/examine_cmds.h"
 
+#include <pwd.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "harness/arena.h"
 #include "harness/buf.h"
@@ -14,6 +16,7 @@
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/proc.h"
+#include "hosts/health_db.h"
 #include "hosts/host_db.h"
 #include "hosts/probe.h"
 
@@ -67,24 +70,54 @@ print_differences(const json_t *list)
         const char *had = json_text(one, "had");
         const char *found = json_text(one, "found");
 
-        printf("%-6s %s%s%s%s%s\n", had == NULL ? "new" : "drift",
-               json_text(one, "name"), had == NULL ? "" : " was ",
-               had == NULL ? "" : had, had == NULL ? " is " : ", is ",
+        printf("%-6s %s: %s%s%s%s\n", had == NULL ? "new" : "drift",
+               json_text(one, "name"), had == NULL ? "" : "was ",
+               had == NULL ? "" : had, had == NULL ? "is " : ", is ",
                found == NULL ? "not there" : found);
     }
 }
 
-static bool
-has_drift(const json_t *list)
+/* "memory_mb: was 2048, is 1024; cpus: ..." */
+static void
+add_drift(const json_t *list, struct buf *out)
 {
     const json_t *one;
     size_t i;
 
     json_array_foreach(list, i, one) {
-        if (json_text(one, "had") != NULL)
-            return true;
+        const char *had = json_text(one, "had");
+        const char *found = json_text(one, "found");
+
+        if (had != NULL)
+            buf_addf(out, "%s%s: was %s, is %s", out->len > 0 ? "; " : "",
+                     json_text(one, "name"), had,
+                     found == NULL ? "not there" : found);
     }
-    return false;
+}
+
+/* What drifted is kept as it was until a person takes the new: a machine that
+ * lost half of its memory is not to be planned with the rest, nor to be used
+ * as if it had it. */
+static bool
+decide(struct cmd_call *call, struct db *db, const struct host *host,
+       const json_t *list, const json_t *flags, struct fault *why)
+{
+    const struct passwd *user = getpwuid(getuid());
+    struct buf drift = BUF_INIT;
+    bool ok;
+
+    add_drift(list, &drift);
+    if (drift.len > 0 && !cmd_flag(call, "accept"))
+        ok = health_drifted(db, host->name, buf_text(&drift), why);
+    else
+        ok = host_db_found(db, host->name, list, flags, why)
+            && (!cmd_flag(call, "accept")
+                || health_drift_accepted(db, host->name, user == NULL
+                                         ? "somebody" : user->pw_name, why));
+    if (ok && drift.len > 0 && !cmd_flag(call, "accept"))
+        cmd_exit_status(call, 1);
+    buf_free(&drift);
+    return ok;
 }
 
 static bool
@@ -95,7 +128,7 @@ run_examined(struct cmd_call *call, struct fault *why)
     struct buf said = BUF_INIT;
     struct host *host = NULL;
     struct db *db = NULL;
-    bool ok, drift = false;
+    bool ok;
 
     ok = fs_read_file(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
                       SAID_MAX_BYTES, &said, why)
@@ -106,17 +139,11 @@ run_examined(struct cmd_call *call, struct fault *why)
         goto out;
     list = probe_compare(host->properties, found);
     flags = probe_flags(found);
-    drift = has_drift(list);
-    /* What drifted is kept as it was until a person takes the new: a machine
-     * that lost half of its memory is not to be planned with the rest. */
-    if (!drift || cmd_flag(call, "accept"))
-        ok = host_db_found(db, host->name, list, flags, why);
+    ok = decide(call, db, host, list, flags, why);
     if (ok && cmd_json(call))
         ok = json_print(list, stdout, why);
     else if (ok)
         print_differences(list);
-    if (ok && drift && !cmd_flag(call, "accept"))
-        cmd_exit_status(call, 1);
 out:
     json_decref(found);
     json_decref(list);
@@ -147,7 +174,9 @@ const struct cmd examine_cmds[] = {
     { "host examined", "HOST FILE", 2, 2, CMD_WRITES, examined_opts,
       run_examined,
       "take what a host said of itself",
-      "FILE, or '-', is from the recipe's step host-examine. Exits 1, and "
-      "changes\nnothing, when something is not as it was, unless --accept." },
+      "FILE, or '-', is from the recipe's step host-examine. When something "
+      "is not as it\nwas it exits 1, keeps the record as it is, and the host "
+      "becomes bad, unless it is\nthe last good one of its class. --accept "
+      "takes the new, and ends that." },
     { .path = NULL },
 };

@@ -13,6 +13,7 @@
 #include "harness/notice.h"
 
 #define RESULT_COLUMNS 6
+#define DRIFT "it is not what it was: "
 
 /* The row of the host is locked, and the others of its class are looked at
  * then, so that two that are judged together are not both spared of being the
@@ -107,7 +108,9 @@ static const struct query Q_HISTORY = {
 };
 static const struct query Q_STATE = {
     "health_state",
-    "select state from assay.host where host = $1::text", 1, 1
+    "select h.state, coalesce((select x.why from assay.host_health x"
+    "   where x.host = h.host order by x.health desc limit 1), '')"
+    " from assay.host h where h.host = $1::text", 1, 2
 };
 
 /* Whoever looks after hosts hears what was written down. */
@@ -192,15 +195,12 @@ health_set(struct db *db, const struct health_order *order,
     return ok;
 }
 
-bool
-health_power_failed(struct db *db, const char *host, const char *text,
-                    struct fault *why)
+/* Takes the host out of use if it is in use, and says so in the log. */
+static bool
+take_out(struct db *db, const struct health_order *order, struct fault *why)
 {
-    const struct log_fields fields = { .host = host };
-    const struct health_order order = {
-        .host = host, .state = "bad", .who = HEALTH_BY_RULE, .why = text,
-    };
-    const char *params[] = { host };
+    const struct log_fields fields = { .host = order->host };
+    const char *params[] = { order->host };
     struct health_done done = { .changed = false };
     struct db_rows *rows = NULL;
     const char *state;
@@ -214,12 +214,62 @@ health_power_failed(struct db *db, const char *host, const char *text,
     db_rows_free(rows);
     if (!ok || !used)
         return ok;
-    ok = health_set(db, &order, &done, why);
+    ok = health_set(db, order, &done, why);
     if (ok)
-        log_with(LOG_LEVEL_WARN, &fields, "quarantined, state bad: %s%s",
-                 text, done.last_of_class
-                     ? "; it was the last good host of its class" : "");
+        log_with(LOG_LEVEL_WARN, &fields, "%s: %s%s", done.changed
+                     ? "quarantined, state bad" : "it stays in use",
+                 order->why, done.last_of_class
+                     ? "; it is the last good host of its class" : "");
     return ok;
+}
+
+bool
+health_power_failed(struct db *db, const char *host, const char *text,
+                    struct fault *why)
+{
+    const struct health_order order = {
+        .host = host, .state = "bad", .who = HEALTH_BY_RULE, .why = text,
+    };
+
+    return take_out(db, &order, why);
+}
+
+bool
+health_drifted(struct db *db, const char *host, const char *text,
+               struct fault *why)
+{
+    struct buf reason = BUF_INIT;
+    struct health_order order = {
+        .host = host, .state = "bad", .who = HEALTH_BY_RULE,
+        .spare_last = true,
+    };
+    bool ok;
+
+    buf_addf(&reason, "%s%s", DRIFT, text);
+    order.why = buf_text(&reason);
+    ok = take_out(db, &order, why);
+    buf_free(&reason);
+    return ok;
+}
+
+bool
+health_drift_accepted(struct db *db, const char *host, const char *who,
+                      struct fault *why)
+{
+    const struct health_order order = {
+        .host = host, .state = "good", .who = who,
+        .why = "what it has become was accepted",
+    };
+    const char *params[] = { host };
+    struct db_rows *rows = NULL;
+    bool ok, drifted;
+
+    ok = db_run(db, &Q_STATE, params, &rows, why);
+    drifted = ok && db_rows_count(rows) == 1
+        && strcmp(db_text(rows, 0, 0), "bad") == 0
+        && strncmp(db_text(rows, 0, 1), DRIFT, sizeof(DRIFT) - 1) == 0;
+    db_rows_free(rows);
+    return ok && (!drifted || health_set(db, &order, NULL, why));
 }
 
 /* One host that the rule is about; adds what was done to 'list'. */

@@ -35,6 +35,15 @@ MUST_CHECK bool health_set(struct db *db, const struct health_order *order,
 /* The power of 'host' did not obey: it is bad, if it was good or suspect. */
 MUST_CHECK bool health_power_failed(struct db *db, const char *host,
                                     const char *text, struct fault *why);
+/* An examination found the host to be other than it was: as the second rule,
+ * it is bad, if it was good or suspect and is not the last good one of its
+ * class. 'text' says what differs. */
+MUST_CHECK bool health_drifted(struct db *db, const char *host,
+                               const char *text, struct fault *why);
+/* That is so from now on, says 'who': a host that is bad for no other reason is
+ * good. */
+MUST_CHECK bool health_drift_accepted(struct db *db, const char *host,
+                                      const char *who, struct fault *why);
 /* The second rule over the hosts of a site, or (NULL) all: an array of objects
  * host, class, runs, candidates, quarantined, last_of_class of those it is
  * about. */

@@ -87,8 +87,22 @@ is 'a case of its own' "$(grep '^case' "$work/records")" \
     'case memory_mb fail was 2048, is 1024'
 is "and the host's fault" "$(grep -c '^blame host h1 is not' "$work/records")" 1
 is 'the record stays' "$(has memory_mb)" 2048
+is 'it is said' "$(cat "$work/differences")" \
+    'drift  memory_mb: was 2048, is 1024'
+state() { assay host show "$1" --json | jq -r .state; }
+is 'the last good one of its class stays in use' "$(state h1)" good
+sed 's/h1/h2/; s/00:11/00:12/' "$work/h1.yaml" >"$work/h2.yaml"
+assay host add "$work/h2.yaml" >/dev/null
+is 'it drifts still' "$(step)" 1
+is 'with another one it is bad' "$(state h1)" bad
+is 'and it is known why' "$(assay host health h1 --json | jq -r '.[0].why')" \
+    'it is not what it was: memory_mb: was 2048, is 1024'
 assay host examined h1 "$work/said" --accept >/dev/null
 is 'until it is accepted' "$(has memory_mb)" 1024
+is 'which ends that' "$(state h1)" good
+assay host quarantine h1 --why smoke
+assay host examined h1 "$work/said" --accept >/dev/null
+is 'and nothing else' "$(state h1)" bad
 is 'then all is well' "$(step)" 0
 
 machine 512 ''

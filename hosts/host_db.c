@@ -56,6 +56,31 @@ static const struct query Q_TWINS = {
     " having count(*) > 1 order by 1, 2 limit 1", 0, 3
 };
 
+#define NOT_UP "not in the lab that is up"
+static const struct query Q_LAB = {
+    "host_db_lab",
+    "with up as (select jsonb_array_elements_text($1::jsonb) as host), "
+    "old as ("
+    "  select h.host, h.state,"
+    "    case when u.host is null then 'maintenance' else 'good' end as want"
+    "   from assay.host h left join up u on u.host = h.host"
+    "   where h.config ? 'machine' and h.site in (select m.site"
+    "      from assay.host m join up on up.host = m.host)"
+    "    and case when u.host is null then h.state = 'good'"
+    "      else h.state = 'maintenance' and '" NOT_UP "' = ("
+    "        select x.why from assay.host_health x where x.host = h.host"
+    "         order by x.health desc limit 1) end"
+    "   for no key update of h), "
+    "new as ("
+    "  update assay.host h set state = old.want, updated_at = now()"
+    "   from old where h.host = old.host) "
+    "insert into assay.host_health"
+    "  (host, was, state, who, why, last_of_class)"
+    " select host, state, want, 'assay',"
+    "  case want when 'good' then 'in the lab that is up' else '" NOT_UP "'"
+    "  end, false from old order by host", 1, 0
+};
+
 #define HOST_COLUMNS \
     "h.host, h.site, h.arch, h.firmware, h.class, h.state, h.source," \
     " h.config::text," \
@@ -210,6 +235,24 @@ host_db_load(struct db *db, struct host_file *const *files, size_t count,
     }
     ok = ok && db_transact(db, load_all, &load, why);
     arena_free(&arena);
+    return ok;
+}
+
+bool
+host_db_lab(struct db *db, struct host_file *const *files, size_t count,
+            struct fault *why)
+{
+    json_t *names = json_array();
+    const char *params[1];
+    char *text;
+    bool ok;
+
+    for (size_t i = 0; i < count; i++)
+        must(json_array_append_new(names, json_string(files[i]->host)) == 0);
+    params[0] = text = dump(names);
+    ok = db_run(db, &Q_LAB, params, NULL, why);
+    free(text);
+    json_decref(names);
     return ok;
 }
 

@@ -29,6 +29,11 @@ struct host {
 MUST_CHECK bool host_db_load(struct db *db, struct host_file *const *files,
                              size_t count, struct fault *why);
 
+/* These machines, and no others of their site, are in the virtual lab that is
+ * up: the others that were good are in maintenance until a lab has them. */
+MUST_CHECK bool host_db_lab(struct db *db, struct host_file *const *files,
+                            size_t count, struct fault *why);
+
 /* FAULT_NOT_FOUND, with the known names as detail. */
 MUST_CHECK bool host_db_get(struct db *db, const char *name,
                             struct host **host_out, struct fault *why);

@@ -358,7 +358,8 @@ register_hosts(struct host_file *const *files, size_t count,
 
     begin(&progress, "database");
     ok = failed(signals_check(why) && db_open("assay", &db, why)
-                && host_db_load(db, files, count, why));
+                && host_db_load(db, files, count, why)
+                && host_db_lab(db, files, count, why));
     db_close(db);
     if (ok)
         finish(&progress, "hosts registered");

@@ -151,6 +151,41 @@ check_hosts(struct db *db)
     free(hosts);
 }
 
+/* h1 and h2 are machines of a lab, h1 is up. */
+static void
+check_lab(struct db *db)
+{
+    struct host_file h1 = { .host = (char[]){ "h1" } };
+    struct host_file h2 = { .host = (char[]){ "h2" } };
+    struct host_file *both[] = { &h1, &h2 };
+    struct fault why = FAULT_INIT;
+
+    if (!db_script(db, "machines", "update assay.host set state = 'good',"
+                   " config = config || '{\"machine\": {}}'", &why))
+        tap_bail("%s", why.text);
+    ok_fault(host_db_lab(db, both, 1, &why), &why, "a lab with one of two");
+    is_int(pgfix_int("select count(*) from assay.host"
+                     " where host = 'h2' and state = 'maintenance'"), 1,
+           "the other is not given to jobs");
+    ok_fault(host_db_lab(db, both, 1, &why), &why, "again");
+    is_int(pgfix_int("select count(*) from assay.host_health"
+                     " where host = 'h2'"), 1, "changes nothing");
+    ok_fault(host_db_lab(db, both, 2, &why), &why, "a lab with both");
+    is_int(pgfix_int("select count(*) from assay.host"
+                     " where state = 'good'"), 2, "both are good");
+    ok_fault(health_set(db, &(struct health_order){
+                            .host = "h2", .state = "maintenance",
+                            .who = "me", .why = "fan" }, NULL, &why), &why,
+             "a person takes one out");
+    ok_fault(host_db_lab(db, both, 2, &why), &why, "a lab with both");
+    is_int(pgfix_int("select count(*) from assay.host"
+                     " where state = 'good'"), 1, "leaves it out");
+    ok_fault(health_set(db, &(struct health_order){
+                            .host = "h2", .state = "good",
+                            .who = "me", .why = "done" }, NULL, &why), &why,
+             "until it is back");
+}
+
 static void
 check_life(struct db *db)
 {
@@ -280,6 +315,7 @@ main(void)
     pgfix_start(&fix);
     db = pgfix_open("assay");
     check_hosts(db);
+    check_lab(db);
     check_life(db);
     check_parts(db);
     check_race(db);

@@ -130,9 +130,10 @@ revision_of(const struct plan *plan, const char *tree)
 static bool
 order_trees(const struct probe_order *order, const struct plan *plan,
             const struct build_recipe *recipe, struct arena *arena,
-            struct build_tree *trees, struct fault *why)
+            struct build_tree *trees, const json_t *mirrors,
+            struct fault *why)
 {
-    const char *revision;
+    const char *revision, *mirror;
     unsigned t;
 
     for (t = 0; t < recipe->trees_count; t++) {
@@ -141,7 +142,9 @@ order_trees(const struct probe_order *order, const struct plan *plan,
             return fault_set(why, FAULT_CONFIG, "flight %" PRId64 " does not "
                              "say its revision of tree %s", order->flight,
                              recipe->trees[t]);
-        if (!source_find(arena, recipe->trees[t], &trees[t].source, why)
+        mirror = json_text(mirrors, recipe->trees[t]);
+        if (!source_find(arena, mirror == NULL ? recipe->trees[t] : mirror,
+                         &trees[t].source, why)
             || !source_resolve(arena, &trees[t].source, revision,
                                &trees[t].commit, why))
             return false;
@@ -181,7 +184,8 @@ build_like(struct db *db, const struct probe_order *order,
         what.kconfig = strv_const(lines);
         what.trees = trees;
         what.root = json_text(old->inputs, "root");
-        ok = order_trees(order, plan, recipe, arena, trees, why)
+        ok = order_trees(order, plan, recipe, arena, trees,
+                         json_object_get(old->inputs, "mirrors"), why)
             && has_room(why)
             && build_run(db, &what, arena, out, &reused, why);
     }

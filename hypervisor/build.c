@@ -45,7 +45,7 @@ struct run {
     int64_t until_ms;           /* mono */
     const char *path;           /* where programs are looked up */
     char **env;                 /* all of it */
-    char tools_sha256[65];      /* of their versions */
+    char compilers_sha256[65];  /* of their versions */
 };
 
 static PRINTF_LIKE(2, 3) void
@@ -159,7 +159,7 @@ make_step_env(struct run *run)
     add_env(run, "CCACHE_DIR", home_path(run->arena, "cache/ccache"));
     add_env(run, "CCACHE_BASEDIR", run->dir);
     add_env(run, "CCACHE_COMPILERCHECK",
-            arena_printf(run->arena, "string:%s", run->tools_sha256));
+            arena_printf(run->arena, "string:%s", run->compilers_sha256));
 }
 
 /* The command as it is started: in the root if there is one, with that
@@ -240,27 +240,42 @@ make_inputs(struct run *run, json_t **out, struct fault *why)
     const struct build_recipe *recipe = run->order->recipe;
     json_t *inputs = json_object(), *trees = json_object();
     json_t *tools = json_object(), *kconfig = json_array();
+    json_t *compilers = json_object(), *mirrors = json_object();
     const char *const *line = run->order->kconfig;
     unsigned i;
     bool ok = true;
 
     for (i = 0; i < recipe->trees_count; i++)
         json_put_text(trees, recipe->trees[i], run->order->trees[i].commit);
+    for (i = 0; i < recipe->trees_count; i++)
+        if (strcmp(recipe->trees[i], run->order->trees[i].source.tree) != 0)
+            json_put_text(mirrors, recipe->trees[i],
+                          run->order->trees[i].source.tree);
     for (; line != NULL && *line != NULL; line++)
         json_array_append_new(kconfig, json_string(*line));
     for (i = 0; ok && i < recipe->tools_count; i++)
-        ok = add_tool(run, recipe->tools[i], tools, why);
-    hash_json(tools, run->tools_sha256);
+        ok = add_tool(run, recipe->tools[i], tools, why)
+            && (recipe->tools[i][0] != '+'
+                || add_tool(run, recipe->tools[i], compilers, why));
+    if (json_object_size(compilers) == 0)
+        json_object_update(compilers, tools);
+    if (run->root.packages != NULL)
+        json_object_set(compilers, "root-packages", run->root.packages);
+    hash_json(compilers, run->compilers_sha256);
+    json_decref(compilers);
     json_put_int(inputs, "assay-build", BUILDER_VERSION);
     json_put_text(inputs, "recipe", recipe->name);
     json_put_text(inputs, "recipe-sha256", recipe->sha256);
     json_put_text(inputs, "arch", run->arch);
     json_object_set_new(inputs, "trees", trees);
+    if (json_object_size(mirrors) > 0)  /* whose names are not the trees' */
+        json_object_set(inputs, "mirrors", mirrors);
+    json_decref(mirrors);
     json_object_set_new(inputs, "tools", tools);
     json_object_set_new(inputs, "kconfig", kconfig);
     if (run->order->root != NULL) {
         json_put_text(inputs, "root", run->order->root);
-        json_put_text(inputs, "root-packages", run->root.packages_sha256);
+        json_object_set(inputs, "root-packages", run->root.packages);
     }
     hash_json(inputs, run->key);
     if (ok)

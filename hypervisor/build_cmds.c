@@ -25,6 +25,7 @@
 #include "hypervisor/build.h"
 #include "hypervisor/build_recipe.h"
 #include "hypervisor/source.h"
+#include "hypervisor/source_deb.h"
 
 #define LIST_DEFAULT "20"
 #define SHORT_BYTES 12
@@ -35,8 +36,24 @@
 static bool
 tree_add(struct cmd_call *call, struct fault *why)
 {
+    const char *url = cmd_arg(call, 1);
+    const char *package = cmd_text(call, "deb-source");
+    struct arena arena = ARENA_INIT;
+    bool ok = true;
+
+    if ((url != NULL) == (package != NULL))
+        return fault_set(why, FAULT_USAGE, "say where the tree is: a URL, or "
+                         "--deb-source PACKAGE");
+    if (package == NULL && cmd_text(call, "suites") != NULL)
+        return fault_set(why, FAULT_USAGE, "--suites goes with "
+                         "--deb-source");
     signals_catch();
-    return source_add(cmd_arg(call, 0), cmd_arg(call, 1), why);
+    if (package != NULL)
+        ok = source_deb_url(&arena, package, cmd_text(call, "suites"), &url,
+                            why);
+    ok = ok && source_add(cmd_arg(call, 0), url, why);
+    arena_free(&arena);
+    return ok;
 }
 
 static bool
@@ -211,10 +228,18 @@ struct wanted {
     struct build_tree *trees;
 };
 
+/* "REVISION" of the mirror that is called as the recipe's tree is, or
+ * "MIRROR:REVISION". */
 static bool
 resolve(struct arena *arena, const char *tree, const char *revision,
         struct build_tree *out, struct fault *why)
 {
+    const char *colon = strchr(revision, ':');
+
+    if (colon != NULL && colon != revision) {
+        tree = arena_printf(arena, "%.*s", (int)(colon - revision), revision);
+        revision = colon + 1;
+    }
     return source_find(arena, tree, &out->source, why)
         && source_resolve(arena, &out->source, revision, &out->commit, why);
 }
@@ -259,6 +284,11 @@ collect(struct cmd_call *call, const struct build_recipe *recipe,
         memcpy(trees, base, recipe->trees_count * sizeof(*trees));
         ok = resolve(arena, recipe->trees[varies], word, &trees[varies],
                      why);
+        if (ok && count > 0
+            && strcmp(all[0].trees[varies].source.tree,
+                      trees[varies].source.tree) != 0)
+            ok = fault_set(why, FAULT_USAGE, "--tree %s: revisions of one "
+                           "mirror only", recipe->trees[varies]);
         for (i = 0; ok && i < count; i++)
             if (strcmp(all[i].trees[varies].commit, trees[varies].commit)
                 == 0)
@@ -317,7 +347,9 @@ run_parallel(struct cmd_call *call, const struct build_recipe *recipe,
     if (cmd_flag(call, "again"))
         strv_add(&argv, "--again");
     for (t = 0; t < recipe->trees_count; t++)
-        strv_add(&argv, arena_printf(arena, "--tree=%s=%s", recipe->trees[t],
+        strv_add(&argv, arena_printf(arena, "--tree=%s=%s:%s",
+                                     recipe->trees[t],
+                                     all[0].trees[t].source.tree,
                                      t == varies ? "{}"
                                      : all[0].trees[t].commit));
     strv_add(&argv, ":::");
@@ -521,6 +553,10 @@ print_build(const struct build *build)
         printf("kconfig %s\n", json_string_value(value));
     json_object_foreach(json_object_get(build->inputs, "tools"), key, value)
         printf("tool %s = %s\n", key, json_string_value(value));
+    value = json_object_get(build->inputs, "root-packages");
+    if (json_array_size(value) > 0)
+        printf("root %s, %zu packages\n", json_text(build->inputs, "root"),
+               json_array_size(value));
     for (i = 0; i < build->part_count; i++)
         printf("part %s = %s, %" PRId64 " bytes\n", build->parts[i].part,
                build->parts[i].sha256, build->parts[i].bytes);
@@ -574,8 +610,10 @@ build_log(struct cmd_call *call, struct fault *why)
 }
 
 static const struct cmd_opt run_opts[] = {
-    { "tree", CMD_OPT_LIST, "[NAME=]REVISION[,REVISION...]", NULL, 0, 0,
-      "what to build; of one tree there may be several" },
+    { "tree", CMD_OPT_LIST, "[NAME=][MIRROR:]REVISION[,REVISION...]", NULL, 0,
+      0,
+      "what to build, of the mirror NAME or another; of one tree there may "
+      "be several" },
     { "arch", CMD_OPT_TEXT, "ARCH", NULL, 0, 0,
       "amd64 or arm64; default this machine's" },
     { "kconfig", CMD_OPT_TEXT, "NAME=VALUE,...", NULL, 0, 0,
@@ -588,6 +626,14 @@ static const struct cmd_opt run_opts[] = {
       "builds at once, when there are several" },
     { "again", CMD_OPT_FLAG, NULL, NULL, 0, 0,
       "build also what has been built before" },
+    { NULL, CMD_OPT_END, NULL, NULL, 0, 0, NULL },
+};
+
+static const struct cmd_opt tree_opts[] = {
+    { "deb-source", CMD_OPT_TEXT, "PACKAGE[=VERSION]", NULL, 0, 0,
+      "the versions of Debian's source package, with a commit for each patch" },
+    { "suites", CMD_OPT_TEXT, "SUITE,...", NULL, 0, 0,
+      "with --deb-source: of these; default this machine's" },
     { NULL, CMD_OPT_END, NULL, NULL, 0, 0, NULL },
 };
 
@@ -613,9 +659,12 @@ const struct cmd build_cmds[] = {
       "print the log of a build", NULL },
     { "build show", "BUILD", 1, 1, CMD_READS, NULL, build_show,
       "show a build's inputs, parts or first error", NULL },
-    { "tree add", "NAME URL", 2, 2, CMD_WRITES, NULL, tree_add,
+    { "tree add", "NAME [URL]", 1, 2, CMD_WRITES, tree_opts, tree_add,
       "mirror a git tree under a name, or bring its mirror up to date",
-      NULL },
+      "With --deb-source the tree is made of Debian's source package, as "
+      "apt's own sources have it: each version is a commit of what it "
+      "unpacks to and one commit a patch, on top of the version before, and "
+      "ends at the tag debian/VERSION." },
     { "tree fetch", "NAME", 1, 1, CMD_WRITES, NULL, tree_fetch,
       "bring the mirror of a tree up to date", NULL },
     { "tree list", "", 0, 0, CMD_READS, NULL, tree_list,

@@ -13,7 +13,8 @@
  * there is one. */
 static const char *const signs[] = {
     ": error: ", ": fatal error: ", "undefined reference to ",
-    "multiple definition of ", "error: ", "Error: ", "*** ", "not found",
+    "multiple definition of ", "error: ", "Error: ", "]: *** ",
+    "make: *** ", "not found",
 };
 
 static bool

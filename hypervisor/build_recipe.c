@@ -124,7 +124,7 @@ part_is_known(const char *part)
     for (i = 0; i < candidate_part_kind_count; i++)
         if (strcmp(candidate_part_kinds[i].part, part) == 0)
             return true;
-    return false;
+    return strcmp(part, CANDIDATE_TOOLS) == 0;
 }
 
 static bool

@@ -17,6 +17,7 @@
 #include "hypervisor/deb.h"
 
 #define MAKE_LIMIT_MS (40 * 60 * 1000)
+#define STATUS_MAX_BYTES ((size_t)64 << 20)
 #define LISTS_AGE_MS (24LL * 3600 * 1000)
 
 /* The machine's own mirror, as the rest of Assay finds it. */
@@ -57,6 +58,7 @@ make(struct arena *arena, const char *suite, const char *include,
 
     const char *const bootstrap[] = {
         "mmdebstrap", "--quiet", "--variant=apt",
+        "--dpkgopt=force-unsafe-io",    /* it can be made again */
         arena_printf(arena, "--include=%s", include), suite, tar, sources,
         NULL
     };
@@ -79,12 +81,40 @@ make(struct arena *arena, const char *suite, const char *include,
         || fault_errno(why, FAULT_SYSTEM, "rename %s", part);
 }
 
+/* A stanza has its name before its version. */
+json_t *
+build_root_packages(const char *text)
+{
+    static const char package[] = "Package: ", version[] = "Version: ";
+    json_t *list = json_array();
+    const char *line, *next, *name = NULL;
+    int name_bytes = 0, len;
+
+    for (line = text; *line != '\0'; line = next) {
+        len = (int)strcspn(line, "\n");
+        next = line + len + (line[len] == '\n' ? 1 : 0);
+        if (len == 0)
+            name = NULL;
+        if (strncmp(line, package, sizeof(package) - 1) == 0) {
+            name = line + sizeof(package) - 1;
+            name_bytes = len - (int)sizeof(package) + 1;
+        } else if (name != NULL
+                   && strncmp(line, version, sizeof(version) - 1) == 0) {
+            json_array_append_new(
+                list, json_sprintf("%.*s=%.*s", name_bytes, name,
+                                   len - (int)sizeof(version) + 1,
+                                   line + sizeof(version) - 1));
+        }
+    }
+    return list;
+}
+
 bool
 build_root_open(struct build_root *root, struct arena *arena,
                 const char *suite, const char *const *packages, size_t count,
                 struct fault *why)
 {
-    struct buf include = BUF_INIT;
+    struct buf include = BUF_INIT, status = BUF_INIT;
     char key[65], *dir, *script = NULL;
     int lock = -1;
     size_t i;
@@ -95,29 +125,34 @@ build_root_open(struct build_root *root, struct arena *arena,
                          "for a clean root");
     if (!name_is_safe(suite, 40))
         return fault_set(why, FAULT_USAGE, "'%s' is no suite", suite);
+    buf_adds(&include, "ccache");
     for (i = 0; i < count; i++)
-        buf_addf(&include, "%s%s", i > 0 ? "," : "", packages[i]);
+        buf_addf(&include, ",%s", packages[i]);
     sha256_hex(include.data, include.len, key);
     dir = home_path(arena, "cache/roots/%s-%.12s", suite, key);
     ok = home_data(arena, "hypervisor/builds/in-root", &script, why)
         && fs_mkdirs(home_path(arena, "cache/roots"), 0755, why)
+        && fs_mkdirs(home_path(arena, "cache/ccache"), 0755, why)
         && fs_lock(arena_printf(arena, "%s.lock", dir), true, &lock, why)
         && (fs_exists(dir)
             || make(arena, suite, buf_text(&include), dir, why))
-        && fs_sha256_file(arena_printf(arena, "%s/var/lib/dpkg/status", dir),
-                          root->packages_sha256, NULL, why);
+        && fs_read_file(arena_printf(arena, "%s/var/lib/dpkg/status", dir),
+                        STATUS_MAX_BYTES, &status, why);
     fd_close(&lock);
     buf_free(&include);
     if (ok) {
         root->dir = dir;
         root->script = script;
+        root->packages = build_root_packages(buf_text(&status));
     }
+    buf_free(&status);
     return ok;
 }
 
 void
 build_root_close(struct build_root *root)
 {
+    json_decref(root->packages);
     *root = (struct build_root){ .dir = NULL };
 }
 
@@ -133,6 +168,7 @@ build_root_argv(const struct build_root *root, const char *dir,
         strv_add(&out, root->dir);
         strv_add(&out, cwd);
         strv_add(&out, home_path(&arena, "mirrors"));
+        strv_add(&out, home_path(&arena, "cache/ccache"));
         if (dir != NULL)
             strv_add(&out, dir);
         strv_add(&out, "--");

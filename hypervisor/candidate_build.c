@@ -1,5 +1,6 @@
 /* hypervisor/candidate_build.c - a candidate from a build: what was built
- * replaces the same parts of another candidate. */
+ * replaces the same parts of another candidate. Tools that were built are put
+ * over its dom0 image as a second archive, as the overlay of a boot is. */
 #include <config.h>
 
 #include "hypervisor/candidate.h"
@@ -11,13 +12,18 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/home.h"
 #include "harness/json.h"
 #include "hypervisor/build_db.h"
 #include "hypervisor/candidate_db.h"
 #include "hypervisor/candidate_part.h"
+#include "hypervisor/debfile.h"
+#include "hypervisor/image.h"
 #include "hypervisor/source.h"
+#include "hypervisor/tree.h"
 
 #define PART_MAX_BYTES ((size_t)2 << 30)
+#define INIT "hypervisor/dom0/init"
 
 /* What a candidate says of its parts is true only with them. */
 static const struct {
@@ -44,7 +50,9 @@ static bool
 replaced(const struct build *build, const char *part)
 {
     return part_of(build, part) != NULL
-        || (strcmp(part, "xen.efi") == 0 && part_of(build, "xen") != NULL);
+        || (strcmp(part, "xen.efi") == 0 && part_of(build, "xen") != NULL)
+        || (strcmp(part, "initrd") == 0
+            && part_of(build, CANDIDATE_TOOLS) != NULL);
 }
 
 static bool
@@ -63,7 +71,6 @@ static void
 copy_base(struct candidate *candidate, const struct candidate *base,
           const struct build *build)
 {
-    const char *version;
     size_t i;
 
     for (i = 0; i < base->part_count; i++)
@@ -77,15 +84,127 @@ copy_base(struct candidate *candidate, const struct candidate *base,
             candidate_add_property(candidate, build->arch,
                                    base->properties[i].name,
                                    base->properties[i].value);
-    version = candidate_find_property(base, build->arch, "xen_version");
     candidate_add_property(candidate, build->arch, "base", base->name);
+}
+
+/* Of the build as a whole, or those of the base. */
+static void
+say_tools(struct candidate *candidate, const struct candidate *base,
+          const struct build *build)
+{
+    const char *version;
+    bool built = part_of(build, CANDIDATE_TOOLS) != NULL;
+
+    version = candidate_find_property(built ? candidate : base, build->arch,
+                                      "xen_version");
+    if (!built && candidate_find_property(base, build->arch,
+                                          "tools_version") != NULL)
+        version = candidate_find_property(base, build->arch,
+                                          "tools_version");
     candidate_add_property(candidate, build->arch, "tools_version",
                            version == NULL ? "unknown" : version);
 }
 
+/* Tools ------------------------------------------------------------------- */
+
+static enum debfile_want
+want_all(void *owner UNUSED, const char *path UNUSED)
+{
+    return DEBFILE_TAKE;
+}
+
+struct links {
+    struct tree *tree, *found;
+};
+
+static void
+find_link(void *owner, const struct tree_node *node)
+{
+    struct links *links = owner;
+
+    if (node->type == TREE_LINK)
+        tree_put_link(links->found, node->path, node->target);
+}
+
+static void
+replace_link(void *owner, const struct tree_node *link)
+{
+    struct links *links = owner;
+    const struct tree_node *node = tree_follow(links->tree, link->path);
+
+    if (node != NULL && node->type == TREE_FILE)
+        tree_copy_file(links->tree, link->path, node->mode, node->data,
+                       node->bytes);
+}
+
+/* The kernel leaves a link of the base alone where a second archive has one,
+ * too; a file takes its place. */
+static void
+copy_links(struct tree *tree)
+{
+    struct links links = { .tree = tree, .found = tree_new() };
+
+    tree_each(tree, find_link, &links);
+    tree_each(links.found, replace_link, &links);
+    tree_free(links.found);
+}
+
+/* Our own first process comes along: that of an older base may not know how
+ * to start these tools. */
 static bool
-put_built(struct candidate *candidate, const struct build *build,
+make_layer(struct arena *arena, const char *tools, struct buf *out,
+           struct fault *why)
+{
+    struct tree *tree = tree_new();
+    struct buf init = BUF_INIT;
+    char *file = NULL;
+    bool ok;
+
+    ok = debfile_read_tar(tools, want_all, NULL, tree, why)
+        && home_data(arena, INIT, &file, why)
+        && fs_read_file(file, PART_MAX_BYTES, &init, why);
+    if (ok) {
+        tree_copy_file(tree, "init", 0755, init.data, init.len);
+        copy_links(tree);
+        image_add_skeleton(tree);
+        ok = image_pack(tree, out, why);
+    }
+    buf_free(&init);
+    tree_free(tree);
+    return ok;
+}
+
+static bool
+put_tools(struct candidate *candidate, const struct candidate *base,
+          const struct build *build, const struct build_part *tools,
           struct fault *why)
+{
+    const struct candidate_part *image =
+        candidate_find_part(base, build->arch, "initrd");
+    struct arena arena = ARENA_INIT;
+    struct buf data = BUF_INIT;
+    bool ok;
+
+    ok = image != NULL
+        || fault_set(why, FAULT_CONFIG, "candidate %s has no dom0 image for "
+                     "%s to put the tools into", base->name, build->arch);
+    ok = ok && artefact_verify(image->sha256, NULL, why)
+        && fs_read_file(artefact_path(&arena, image->sha256), PART_MAX_BYTES,
+                        &data, why);
+    while (ok && data.len % IMAGE_ALIGN != 0)
+        buf_addc(&data, '\0');
+    ok = ok && make_layer(&arena, artefact_path(&arena, tools->sha256), &data,
+                          why)
+        && candidate_part_put(candidate, build->arch, "initrd", data.data,
+                              data.len, why);
+    buf_free(&data);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+put_built(struct candidate *candidate, const struct candidate *base,
+          const struct build *build, struct fault *why)
 {
     struct arena arena = ARENA_INIT;
     struct buf data = BUF_INIT, names = BUF_INIT;
@@ -95,13 +214,17 @@ put_built(struct candidate *candidate, const struct build *build,
     for (i = 0; ok && i < build->part_count; i++) {
         const struct build_part *part = &build->parts[i];
 
+        buf_addf(&names, "%s%s", i > 0 ? " " : "", part->part);
+        ok = artefact_verify(part->sha256, NULL, why);
+        if (strcmp(part->part, CANDIDATE_TOOLS) == 0) {
+            ok = ok && put_tools(candidate, base, build, part, why);
+            continue;
+        }
         buf_reset(&data);
-        ok = artefact_verify(part->sha256, NULL, why)
-            && fs_read_file(artefact_path(&arena, part->sha256),
+        ok = ok && fs_read_file(artefact_path(&arena, part->sha256),
                             PART_MAX_BYTES, &data, why)
             && candidate_part_put(candidate, build->arch, part->part,
                                   data.data, data.len, why);
-        buf_addf(&names, "%s%s", i > 0 ? " " : "", part->part);
     }
     candidate_add_property(candidate, build->arch, "built_parts",
                            buf_text(&names));
@@ -119,7 +242,7 @@ say_build(struct candidate *candidate, const struct build *build,
     const json_t *trees = json_object_get(build->inputs, "trees");
     struct arena arena = ARENA_INIT;
     struct source source;
-    const char *tree;
+    const char *tree, *mirror;
     json_t *commit;
     bool ok = true;
 
@@ -127,7 +250,9 @@ say_build(struct candidate *candidate, const struct build *build,
                            arena_printf(&arena, "%" PRId64, build->build));
     candidate_add_property(candidate, build->arch, "build_key", build->key);
     json_object_foreach((json_t *)(uintptr_t)trees, tree, commit) {
-        ok = ok && source_find(&arena, tree, &source, why);
+        mirror = json_text(json_object_get(build->inputs, "mirrors"), tree);
+        ok = ok && source_find(&arena, mirror == NULL ? tree : mirror,
+                               &source, why);
         if (!ok)
             break;
         candidate_add_property(candidate, build->arch,
@@ -157,7 +282,9 @@ candidate_from_build(const char *name, const struct build *build,
     buf_addf(&source, "build %" PRId64 " on %s", build->build, base->name);
     candidate = candidate_new(name, buf_text(&source));
     copy_base(candidate, base, build);
-    ok = put_built(candidate, build, why) && say_build(candidate, build, why);
+    ok = put_built(candidate, base, build, why)
+        && say_build(candidate, build, why);
+    say_tools(candidate, base, build);
     for (i = 0; ok && i < candidate_part_kind_count; i++)
         if (candidate_part_kinds[i].required
             && candidate_find_part(candidate, build->arch,

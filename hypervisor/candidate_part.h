@@ -17,6 +17,10 @@ MUST_CHECK bool candidate_part_put(struct candidate *candidate,
                                    const void *data, size_t bytes,
                                    struct fault *why);
 
+/* What a build may make, and is no part of a candidate: a tar file of what
+ * goes over the base's dom0 image, which becomes its initrd. */
+#define CANDIDATE_TOOLS "tools"
+
 /* "xen", "kernel"...; the first three are required. */
 struct candidate_part_kind {
     const char *part;

@@ -188,7 +188,7 @@ write_sources(struct deb_root *root, bool *changed_out, struct fault *why)
     ok = deb_own_suite(&root->arena, &suite, why)
         && run_apt(root, argv, false, &targets, why)
         && deb_make_sources(buf_text(&targets), suite, root->options->suite,
-                            keyring, &text, why);
+                            root->options->sources, keyring, &text, why);
     if (!ok)
         goto out;
     *changed_out = !fs_read_file(file, TEXT_MAX_BYTES, &old, &unused)
@@ -594,4 +594,40 @@ deb_fetch(struct deb_root *root, const struct deb_package *packages,
         prune(root, packages, count);
     strv_free(argv);
     return ok;
+}
+
+bool
+deb_list_source(struct deb_root *root, const char *name, char ***out,
+                struct fault *why)
+{
+    const char *const argv[] = { "apt-cache", "showsrc", "--only-source",
+                                 "--", name, NULL };
+    struct buf text = BUF_INIT;
+    bool ok = run_apt(root, argv, true, &text, why);
+
+    if (ok)
+        deb_parse_showsrc(buf_text(&text), name, out);
+    else if (strstr(why->detail, "Unable to locate package") != NULL)
+        ok = true;
+    buf_free(&text);
+    return ok;
+}
+
+bool
+deb_fetch_source(struct deb_root *root, const char *name,
+                 const char *version, const char *dir, struct fault *why)
+{
+    const char *const argv[] = {
+        "apt-get", "-q", "--only-source", "--download-only", "source", "--",
+        arena_printf(&root->arena, "%s=%s", name, version), NULL
+    };
+    struct proc_spec spec = PROC_SPEC_INIT;
+
+    tell(root, arena_printf(&root->arena, "fetching %s %s", name, version),
+         0, 0);
+    spec.argv = argv;
+    spec.env_add = strv_const(root->env);
+    spec.cwd = dir;
+    return proc_run_spec(&spec, NULL, 0, APT_LIMIT_MS, NULL, NULL, why)
+        || fault_context(why, "fetch the source of %s %s", name, version);
 }

@@ -29,6 +29,7 @@ struct deb_options {
     const char *arch;           /* "amd64" */
     const char *purpose;        /* NULL, or a suffix for a root of its own */
     int64_t max_age_ms;         /* older lists are fetched again */
+    bool sources;               /* of source packages; needs a purpose */
     bool offline;               /* only what the cache has */
     deb_progress_fn *progress;  /* or NULL */
     void *owner;
@@ -56,18 +57,29 @@ MUST_CHECK bool deb_fetch(struct deb_root *root,
                           const struct deb_package *packages, size_t count,
                           struct fault *why);
 
+/* Of a root for sources: the versions of the source package 'name' are added
+ * to the list; none when there is no such package. */
+MUST_CHECK bool deb_list_source(struct deb_root *root, const char *name,
+                                char ***out, struct fault *why);
+/* Its files into 'dir', checked against the index. */
+MUST_CHECK bool deb_fetch_source(struct deb_root *root, const char *name,
+                                 const char *version, const char *dir,
+                                 struct fault *why);
+
 /* The suite that this machine is: packages of tools that must fit its own. In
  * 'arena'. */
 MUST_CHECK bool deb_own_suite(struct arena *arena, char **out,
                               struct fault *why);
 
-/* For tests: what 'apt-get --print-uris' says, and the list of index targets
- * ("URI RELEASE COMPONENT" a line). */
+/* For tests: what 'apt-get --print-uris' says, the list of index targets
+ * ("URI RELEASE COMPONENT" a line), and what 'apt-cache showsrc' says. */
 MUST_CHECK bool deb_parse_uris(const char *text, const char *dir,
                                struct deb_package **out, size_t *count_out,
                                struct fault *why);
 MUST_CHECK bool deb_make_sources(const char *targets, const char *own_suite,
-                                 const char *suite, const char *keyring,
-                                 char **out, struct fault *why);
+                                 const char *suite, bool sources,
+                                 const char *keyring, char **out,
+                                 struct fault *why);
+void deb_parse_showsrc(const char *text, const char *name, char ***out);
 
 #endif

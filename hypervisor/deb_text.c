@@ -6,6 +6,7 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/mem.h"
+#include "harness/strv.h"
 
 void
 deb_packages_free(struct deb_package *packages, size_t count)
@@ -128,11 +129,11 @@ uri_of(const char *targets, const char *release)
 }
 
 static void
-add_source(struct buf *out, const char *keyring, const char *uri,
-           const char *suite, const char *suffix)
+add_source(struct buf *out, const char *type, const char *keyring,
+           const char *uri, const char *suite, const char *suffix)
 {
-    buf_addf(out, "deb [signed-by=%s] %s %s%s main\n", keyring, uri, suite,
-             suffix);
+    buf_addf(out, "%s [signed-by=%s] %s %s%s main\n", type, keyring, uri,
+             suite, suffix);
 }
 
 /* unstable has neither of the others. */
@@ -145,9 +146,10 @@ has_updates(const char *suite)
 
 bool
 deb_make_sources(const char *targets, const char *own_suite,
-                 const char *suite, const char *keyring, char **out,
-                 struct fault *why)
+                 const char *suite, bool sources, const char *keyring,
+                 char **out, struct fault *why)
 {
+    const char *type = sources ? "deb-src" : "deb";
     char *updates = xasprintf("%s-updates", own_suite);
     char *security = xasprintf("%s-security", own_suite);
     char *main_uri = uri_of(targets, own_suite);
@@ -162,11 +164,13 @@ deb_make_sources(const char *targets, const char *own_suite,
         fault_hint(why, "apt's own sources say which mirror to use; see "
                    "sources.list(5)");
     } else {
-        add_source(&text, keyring, main_uri, suite, "");
+        add_source(&text, type, keyring, main_uri, suite, "");
         if (has_updates(suite) && updates_uri != NULL)
-            add_source(&text, keyring, updates_uri, suite, "-updates");
+            add_source(&text, type, keyring, updates_uri, suite,
+                       "-updates");
         if (has_updates(suite) && security_uri != NULL)
-            add_source(&text, keyring, security_uri, suite, "-security");
+            add_source(&text, type, keyring, security_uri, suite,
+                       "-security");
         *out = buf_take(&text);
     }
     free(security_uri);
@@ -175,4 +179,28 @@ deb_make_sources(const char *targets, const char *own_suite,
     free(security);
     free(updates);
     return ok;
+}
+
+/* "Version: 1.2-3" of each stanza of that package, which comes first in it. */
+void
+deb_parse_showsrc(const char *text, const char *name, char ***out)
+{
+    const char *line, *next;
+    size_t len = strlen(name);
+    bool ours = false;
+    char *version;
+
+    for (line = text; *line != '\0'; line = next) {
+        next = line + strcspn(line, "\n");
+        if (strncmp(line, "Package: ", 9) == 0)
+            ours = (size_t)(next - line) == 9 + len
+                && strncmp(line + 9, name, len) == 0;
+        if (ours && strncmp(line, "Version: ", 9) == 0) {
+            version = xstrndup(line + 9, (size_t)(next - line) - 9);
+            if (!strv_has(*out, version))
+                strv_add(out, version);
+            free(version);
+        }
+        next += *next == '\n' ? 1 : 0;
+    }
 }

@@ -148,21 +148,27 @@ out:
     return ok;
 }
 
-static bool
-read_inner(const char *file, struct archive *outer, debfile_want_fn *want,
-           void *owner, struct tree *tree, struct fault *why)
+static struct archive *
+tar_new(void)
 {
-    struct source source = { .outer = outer, .chunk = xmalloc(CHUNK_BYTES) };
-    struct archive *inner = archive_read_new();
+    struct archive *tar = archive_read_new();
+
+    must(tar != NULL);
+    archive_read_support_format_tar(tar);
+    support_filters(tar);
+    return tar;
+}
+
+/* All of a tar file that was opened with the result 'opened'. */
+static bool
+read_tar(const char *file, struct archive *inner, int opened,
+         debfile_want_fn *want, void *owner, struct tree *tree,
+         struct fault *why)
+{
     struct archive_entry *entry;
-    bool ok, stop = false;
+    bool ok = opened == ARCHIVE_OK, stop = false;
     int n = ARCHIVE_EOF;
 
-    must(inner != NULL);
-    archive_read_support_format_tar(inner);
-    support_filters(inner);
-    ok = archive_read_open(inner, &source, NULL, source_read, NULL)
-        == ARCHIVE_OK;
     if (!ok)
         fault_archive(why, file, inner);
     while (ok && !stop
@@ -171,8 +177,36 @@ read_inner(const char *file, struct archive *outer, debfile_want_fn *want,
             && read_entry(file, inner, entry, want, owner, tree, &stop, why);
     if (ok && !stop && n != ARCHIVE_EOF)
         ok = fault_archive(why, file, inner);
+    return ok;
+}
+
+static bool
+read_inner(const char *file, struct archive *outer, debfile_want_fn *want,
+           void *owner, struct tree *tree, struct fault *why)
+{
+    struct source source = { .outer = outer, .chunk = xmalloc(CHUNK_BYTES) };
+    struct archive *inner = tar_new();
+    bool ok;
+
+    ok = read_tar(file, inner,
+                  archive_read_open(inner, &source, NULL, source_read, NULL),
+                  want, owner, tree, why);
     archive_read_free(inner);
     free(source.chunk);
+    return ok;
+}
+
+bool
+debfile_read_tar(const char *file, debfile_want_fn *want, void *owner,
+                 struct tree *tree, struct fault *why)
+{
+    struct archive *tar = tar_new();
+    bool ok;
+
+    ok = read_tar(file, tar,
+                  archive_read_open_filename(tar, file, CHUNK_BYTES), want,
+                  owner, tree, why);
+    archive_read_free(tar);
     return ok;
 }
 

@@ -23,6 +23,11 @@ MUST_CHECK bool debfile_read(const char *file, debfile_want_fn *want,
                              void *owner, struct tree *tree,
                              struct fault *why);
 
+/* The same of a tar file, compressed or not. */
+MUST_CHECK bool debfile_read_tar(const char *file, debfile_want_fn *want,
+                                 void *owner, struct tree *tree,
+                                 struct fault *why);
+
 /* Undoes one layer of gzip, xz, zstd, lz4... recognised by content; plain data
  * is copied. 'name' is for messages. */
 MUST_CHECK bool debfile_expand(const char *name, const void *data,

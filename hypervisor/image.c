@@ -397,9 +397,31 @@ put_missing_dir(void *owner, const struct tree_node *node)
         tree_put_dir(owner, node->path, node->mode);
 }
 
-/* Each directory that something is in, and the links of a merged /usr. */
-static void
-add_skeleton(struct tree *image)
+bool
+image_gather(const struct manifest *manifest, const char *manifest_file,
+             const char *own_dir, const struct image_package *packages,
+             size_t package_count, struct tree **tree_out, struct fault *why)
+{
+    struct gather g = { .manifest = manifest, .manifest_file = manifest_file,
+                        .own_dir = own_dir, .packages = packages,
+                        .package_count = package_count, .image = tree_new(),
+                        .why = why };
+    bool ok;
+
+    ok = add_rows(&g) && add_libraries(&g) && add_modules(&g);
+    if (ok) {
+        image_add_skeleton(g.image);
+        *tree_out = g.image;
+        g.image = NULL;
+    }
+    tree_free(g.image);
+    tree_free(g.libraries);
+    tree_free(g.library_names);
+    return ok;
+}
+
+void
+image_add_skeleton(struct tree *image)
 {
     static const char *const merged[] = { "bin", "sbin", "lib", "lib64" };
     struct tree *dirs = tree_new();
@@ -415,27 +437,4 @@ add_skeleton(struct tree *image)
             tree_put_link(image, merged[i], usr);
         free(usr);
     }
-}
-
-bool
-image_gather(const struct manifest *manifest, const char *manifest_file,
-             const char *own_dir, const struct image_package *packages,
-             size_t package_count, struct tree **tree_out, struct fault *why)
-{
-    struct gather g = { .manifest = manifest, .manifest_file = manifest_file,
-                        .own_dir = own_dir, .packages = packages,
-                        .package_count = package_count, .image = tree_new(),
-                        .why = why };
-    bool ok;
-
-    ok = add_rows(&g) && add_libraries(&g) && add_modules(&g);
-    if (ok) {
-        add_skeleton(g.image);
-        *tree_out = g.image;
-        g.image = NULL;
-    }
-    tree_free(g.image);
-    tree_free(g.libraries);
-    tree_free(g.library_names);
-    return ok;
 }

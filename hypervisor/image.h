@@ -35,6 +35,10 @@ MUST_CHECK bool image_gather(const struct manifest *manifest,
                              size_t package_count, struct tree **tree_out,
                              struct fault *why);
 
+/* Adds each directory that something is in, and the links of a merged /usr:
+ * image_gather() has done so. */
+void image_add_skeleton(struct tree *image);
+
 /* The tree as a cpio archive ("newc"), compressed by gzip, appended. */
 MUST_CHECK bool image_pack(const struct tree *tree, struct buf *out,
                            struct fault *why);

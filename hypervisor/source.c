@@ -20,6 +20,7 @@
 #include "harness/git.h"
 #include "harness/home.h"
 #include "harness/mem.h"
+#include "hypervisor/source_deb.h"
 
 #define TREE_NAME_BYTES 60
 #define KEPT "refs/assay/kept/"
@@ -142,6 +143,9 @@ source_list(struct arena *arena, struct source **out, size_t *count_out,
 static bool
 fetch_locked(const struct source *source, struct fault *why)
 {
+    if (source_deb_is(source->url))
+        return source_deb_fetch(source, why)
+            || fault_context(why, "tree %s", source->tree);
     return git_run(source->dir, GIT_ARGS("fetch", "-q", "--prune", "origin"),
                    GIT_REMOTE_LIMIT_MS, NULL, NULL, why)
         || fault_context(why, "tree %s, fetch %s", source->tree,
@@ -169,6 +173,17 @@ make_mirror(struct arena *arena, const struct source *source,
     const char *part = arena_printf(arena, "%s.part", source->dir);
     bool ok;
 
+    if (source_deb_is(source->url)) {
+        struct source made = *source;
+
+        made.dir = part;
+        if (!fs_remove_tree(part, why)
+            || !source_deb_init(part, source->url, why)
+            || !source_deb_fetch(&made, why))
+            return fault_context(why, "tree %s", source->tree);
+        return rename(part, source->dir) == 0
+            || fault_errno(why, FAULT_SYSTEM, "rename %s", part);
+    }
     ok = fs_remove_tree(part, why)
         && git_run(NULL, GIT_ARGS("clone", "-q", "--bare", "--",
                                   source->url, part),

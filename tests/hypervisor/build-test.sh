@@ -194,6 +194,20 @@ is 'several: one fails, one passes' '1 pass fail' \
     "$status $(field '[.[].status] | join(" ")')"
 is 'with a job log' 3 "$(cat "$ASSAY_HOME"/cache/builds/joblog.* | wc -l)"
 
+# Of a mirror with another name than the recipe's tree.
+run tree add copy "$repo"
+run build run "$recipe" --tree "small=copy:$first,$third" --json
+is 'revisions of two mirrors' 2 $status
+run build run "$recipe" --tree "copy:$first" --json
+is 'another mirror' '0 copy' "$status $(field .inputs.mirrors.small)"
+run build run "$recipe" --tree "small:$first" --json
+is 'the same by its own name' '0 true null' \
+    "$status $(field .reused) $(field .inputs.mirrors)"
+run tree add deb x --deb-source xen
+is 'a tree from two places' 2 $status
+run tree add deb --deb-source 'no package'
+is 'a package without a name' 2 $status
+
 # Two builders of the same.
 fourth=$(commit text four)
 before=$(count)
@@ -262,6 +276,48 @@ run candidate add --build "$id" --base base
 is 'none of a build that failed' 1 $status
 run candidate add --build "$build"
 is 'nor without a base' 2 $status
+
+# Tools go over the base's dom0 image.
+cat >"$ASSAY_HOME/tools.yaml" <<END
+build: tools
+description: a hypervisor and its tools
+trees: [small]
+tools: [tar]
+steps:
+  - step: make
+    sh: |
+      mkdir -p i/usr/sbin
+      cp text i/usr/sbin/xl
+      ln -s xl i/usr/sbin/xenstored
+      tar -C i -cf tools.tar usr
+outputs:
+  - {part: xen, path: text}
+  - {part: tools, path: tools.tar}
+END
+run build run "$ASSAY_HOME/tools.yaml" --tree "small=$third" --arch amd64 --json
+build=$(field .build)
+run candidate add --build "$build" --base base --name tooled --json
+is 'a candidate of a build of tools' '0 xen initrd' \
+    "$status $(field '.archs.amd64.parts | [select(.xen) | "xen"] + [select(.initrd) | "initrd"] | join(" ")')"
+image=$(field .archs.amd64.parts.initrd.sha256)
+image=$ASSAY_HOME/artefacts/${image%"${image#??}"}/${image#??}
+is "begins with the base's image" 'old initrd' "$(head -n 1 "$image")"
+tail -c +513 "$image" | zcat >"$ASSAY_HOME/layer"
+is 'and goes on with the tools, their directories and our own init' '1 1 1 1' \
+    "$(for name in usr usr/sbin usr/sbin/xl init; do
+        tr '\0' '\n' <"$ASSAY_HOME/layer" |
+            grep -c "0707[0-9a-fA-F]*0$name\$"
+    done | xargs)"
+is 'a link is a file there' 2 \
+    "$(tr '\0' '\n' <"$ASSAY_HOME/layer" | grep -c '^three')"
+sed 's/tar -C.*/echo junk >tools.tar/' "$ASSAY_HOME/tools.yaml" \
+    >"$ASSAY_HOME/junk.yaml"
+run build run "$ASSAY_HOME/junk.yaml" --tree "small=$third" --arch amd64 --json
+run candidate add --build "$(field .build)" --base base --name junk
+is 'no candidate of tools that are no archive' 1 $status
+like 'which is said' 'cannot read package'
+run candidate show junk
+is 'nor a trace of it' 2 $status
 
 # The tiny hypervisor of the lab's tests, as itself.
 if [ "$(uname -m)" = x86_64 ]; then

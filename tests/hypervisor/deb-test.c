@@ -1,6 +1,8 @@
 /* tests/hypervisor/deb-test.c - what apt says, and what it is told. */
 #include <config.h>
 
+#include "harness/strv.h"
+#include "hypervisor/build_root.h"
 #include "hypervisor/deb.h"
 #include "tests/tap.h"
 
@@ -57,8 +59,9 @@ sources(void)
     struct fault why = FAULT_INIT;
     char *text = NULL;
 
-    if (ok_fault(deb_make_sources(targets, "bookworm", "trixie", "/k.gpg",
-                                  &text, &why), &why, "another suite"))
+    if (ok_fault(deb_make_sources(targets, "bookworm", "trixie", false,
+                                  "/k.gpg", &text, &why), &why,
+                 "another suite"))
         is_str(text,
                "deb [signed-by=/k.gpg] http://m/debian/ trixie main\n"
                "deb [signed-by=/k.gpg] http://m/debian/ trixie-updates main\n"
@@ -66,14 +69,54 @@ sources(void)
                "main\n", "from the machine's own mirrors");
     free(text);
     text = NULL;
-    if (ok_fault(deb_make_sources(targets, "bookworm", "sid", "/k.gpg",
-                                  &text, &why), &why, "unstable"))
+    if (ok_fault(deb_make_sources(targets, "bookworm", "sid", false,
+                                  "/k.gpg", &text, &why), &why, "unstable"))
         is_str(text, "deb [signed-by=/k.gpg] http://m/debian/ sid main\n",
                "has no updates");
     free(text);
-    not_ok_fault(deb_make_sources(targets, "forky", "trixie", "/k", &text,
-                                  &why), &why, FAULT_CONFIG, "forky",
+    text = NULL;
+    if (ok_fault(deb_make_sources(targets, "bookworm", "sid", true, "/k.gpg",
+                                  &text, &why), &why, "sources"))
+        is_str(text, "deb-src [signed-by=/k.gpg] http://m/debian/ sid main\n",
+               "are of another type");
+    free(text);
+    not_ok_fault(deb_make_sources(targets, "forky", "trixie", false, "/k",
+                                  &text, &why), &why, FAULT_CONFIG, "forky",
                  "a machine without a Debian mirror");
+}
+
+static void
+showsrc(void)
+{
+    char **list = strv_copy(NULL);
+
+    deb_parse_showsrc("Package: xen\nVersion: 4.17.5+23-1\nBinary: a\n\n"
+                      "Package: xen-tools\nVersion: 9\n\n"
+                      "Package: xen\nVersion: 4.17.5+23-1\n\n"
+                      "Package: xen\nVersion: 1:4.20.0-1~x", "xen", &list);
+    is_int((int64_t)strv_count(list), 2,
+           "two versions of the package, each once");
+    is_str(list[0], "4.17.5+23-1", "the first");
+    is_str(list[1], "1:4.20.0-1~x", "and one at the end of the text");
+    strv_free(list);
+    list = strv_copy(NULL);
+    deb_parse_showsrc("", "xen", &list);
+    is_int((int64_t)strv_count(list), 0, "nothing is none");
+    strv_free(list);
+}
+
+static void
+status(void)
+{
+    json_t *list = build_root_packages(
+        "Package: a\nStatus: install ok installed\nVersion: 1.0-1\n"
+        "Description: of a\n Version: no\n\n"
+        "Version: 9\n\nPackage: b\nVersion: 1:2~x");
+
+    is_int((int64_t)json_array_size(list), 2, "two packages in a root");
+    is_str(json_string_value(json_array_get(list, 0)), "a=1.0-1", "one");
+    is_str(json_string_value(json_array_get(list, 1)), "b=1:2~x", "other");
+    json_decref(list);
 }
 
 int
@@ -81,5 +124,7 @@ main(void)
 {
     uris();
     sources();
+    showsrc();
+    status();
     return tap_done();
 }

@@ -91,6 +91,15 @@ suspects_add(const struct graph *graph, const struct search_answer *answer,
 }
 
 void
+culprit_left(const struct search_answer *answer, const struct graph *graph,
+             struct buf *out)
+{
+    buf_addf(out, "even odds on %zu of %zu commits, about %.0f more run%s",
+             answer->half_count, graph->suspect_count, answer->runs_left,
+             answer->runs_left == 1 ? "" : "s");
+}
+
+void
 culprit_headline(const struct culprit *culprit, struct buf *out)
 {
     const struct search_answer *answer = culprit->answer;
@@ -99,9 +108,8 @@ culprit_headline(const struct culprit *culprit, struct buf *out)
     switch (answer->verdict) {
     case SEARCH_VERDICT_NONE:
     case SEARCH_MORE:
-        buf_addf(out, "not at the end: %zu of %zu commits left, about %.0f "
-                 "more runs", answer->suspect_count,
-                 culprit->graph->suspect_count, answer->runs_left);
+        buf_adds(out, "not at the end: ");
+        culprit_left(answer, culprit->graph, out);
         break;
     case SEARCH_CULPRIT:
         buf_adds(out, answer->fixed ? "fixed by: " : "culprit: ");

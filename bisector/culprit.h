@@ -35,6 +35,9 @@ struct culprit {
     const char *journal;        /* its name */
 };
 
+/* "even odds on 12 of 611 commits, about 6 more runs": how far a search is. */
+void culprit_left(const struct search_answer *answer,
+                  const struct graph *graph, struct buf *out);
 /* One sentence, without a full stop. */
 void culprit_headline(const struct culprit *culprit, struct buf *out);
 /* Lines that "git show" prints of a commit with 'option' ("--stat",

@@ -20,6 +20,7 @@
 #include <uv.h>
 
 #include "bisector/account.h"
+#include "bisector/culprit.h"
 #include "bisector/journal.h"
 #include "bisector/sample.h"
 #include "bisector/search.h"
@@ -146,10 +147,10 @@ progress(struct driver *driver, const struct worker *worker,
     buf_addf(&line, " %s, %s%s%s", result == SEARCH_CANNOT ? "cannot tell"
              : search_result_name(result), took, reason[0] != '\0' ? ", " : "",
              reason);
-    if (answer.verdict == SEARCH_MORE)
-        buf_addf(&line, "; %zu of %zu commits left, about %.0f runs",
-                 answer.suspect_count, driver->graph->suspect_count,
-                 answer.runs_left);
+    if (answer.verdict == SEARCH_MORE) {
+        buf_adds(&line, "; ");
+        culprit_left(&answer, driver->graph, &line);
+    }
     fprintf(stderr, "%s\n", buf_text(&line));
     search_answer_fini(&answer);
     buf_free(&line);

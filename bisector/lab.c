@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "bisector/account.h"
+#include "bisector/culprit.h"
 #include "bisector/lab_private.h"
 #include "bisector/search.h"
 #include "harness/buf.h"
@@ -224,9 +225,8 @@ lab_progress(const struct lab *lab, struct buf *out)
         return;
     search_answer(lab->search, &answer);
     if (answer.verdict == SEARCH_MORE) {
-        buf_addf(out, "; %zu of %zu commits left, about %.0f runs",
-                 answer.suspect_count, lab->setup.graph.suspect_count,
-                 answer.runs_left);
+        buf_adds(out, "; ");
+        culprit_left(&answer, &lab->setup.graph, out);
         if (account_read(&lab->journal, &lab->setup.graph, &account,
                          &ignored)
             && account_left_ms(&account, answer.runs_left) >= 0) {

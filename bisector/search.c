@@ -548,6 +548,18 @@ cut(const struct search *search, struct search_answer *out)
     return chance;
 }
 
+/* How many of the sorted suspects hold half of what falls to commits. */
+static size_t
+half(const struct search *search, const struct search_answer *out)
+{
+    double chance = 0, enough = .5 * (1 - search->none - search->already);
+    size_t n = 0;
+
+    while (n < out->live_count && chance < enough)
+        chance += out->suspects[n++].chance;
+    return n;
+}
+
 void
 search_answer(struct search *search, struct search_answer *out)
 {
@@ -576,6 +588,7 @@ search_answer(struct search *search, struct search_answer *out)
         view = &search->views[search->view_of[out->suspects[0].node]];
         out->rate_bad = view->with;
         out->rate_good = view->without;
+        out->half_count = half(search, out);
         out->chance = cut(search, out);
     }
     if (bad_is_blocked(search)) {

@@ -73,6 +73,9 @@ struct search_answer {
     double entropy;             /* bits still missing */
     double rate_bad, rate_good; /* expected, for the most likely culprit */
     size_t suspect_count;       /* the smallest set as sure as was asked */
+    size_t half_count;          /* the smallest set of commits that is as
+                                 * likely as the rest of them: what a search
+                                 * halves, and what to tell people */
     size_t live_count;          /* not yet ruled out */
     struct search_suspect *suspects;    /* most likely first; owned */
     double runs_left;           /* a guess */

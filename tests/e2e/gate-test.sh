@@ -93,8 +93,13 @@ lost()
     like "$(assay flight list 2>&1 | head -n 4)" 'broken' "and the lost flight is not hidden"
 }
 lost power "a host that loses its power"
+# Somebody mends it after a while: what a step leaves behind is killed with it.
+(wait_for 900 test -s "$ASSAY_HOME/link-cut" && sleep 60 &&
+    assay lab exec -- ip link set "$(cat "$ASSAY_HOME/link-cut")" up) &
 lost link "a host whose link is cut"
 if [ -n "$disk" ]; then
+    (wait_for 900 test -e "$ASSAY_HOME/flights/filler" && sleep 20 &&
+        rm "$ASSAY_HOME/flights/filler") &
     lost disk "a full disk of the controller"
 else
     for what in "is not held against a revision" "which is pushed" "the fault" "not hidden"; do

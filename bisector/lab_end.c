@@ -302,17 +302,19 @@ fill_end(struct lab *lab, const struct search_answer *answer,
 bool
 lab_conclude(struct lab *lab, bool *over_out, struct fault *why)
 {
-    struct search_answer answer = { .verdict = SEARCH_GOOD_FAILS };
+    enum search_verdict verdict = SEARCH_GOOD_FAILS;
+    struct search_answer answer;
     struct surroundings s = { .lab = lab };
     struct bisection_end end = { .chance = 0 };
     bool found = false, ok = true;
 
     if (lab->search != NULL) {
         search_answer(lab->search, &answer);
+        verdict = answer.verdict;
         fill_end(lab, &answer, &end);
         search_answer_fini(&answer);
     }
-    if (answer.verdict == SEARCH_GOOD_FAILS)
+    if (verdict == SEARCH_GOOD_FAILS)
         ok = look_around(&s, &end, &found, why);
     if (!ok || s.waits)
         return ok && lab_reload(lab, why);

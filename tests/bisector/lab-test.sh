@@ -4,127 +4,21 @@
 # shared, and what assayd begins by itself. A real server, assayd and jobs on
 # simulated hosts.
 set -u
-sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
-# shellcheck source=tests/pgfix.sh
-. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
+# shellcheck source=tests/bisector/labfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/bisector/labfix.sh"
 
-ok()
-{
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$ASSAY_HOME/out" "$ASSAY_HOME/err"
-    fi
-}
-
-# is NAME WANT GOT
-is()
-{
-    [ "$2" = "$3" ]
-    ok $? "$1"
-    [ "$2" = "$3" ] || echo "# wanted '$2', got '$3'"
-}
-
-# says TEXT NAME: the last command did, and its exit status was 2.
-refused()
-{
-    [ "$status" -eq 2 ] && grep -q "$1" "$ASSAY_HOME/err"
-    ok $? "$2"
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
-run()
-{
-    timeout 120 assay "$@" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
-    status=$?
-}
-
-# await SECONDS COMMAND...
-await()
-{
-    until=$(($(date +%s) + $1))
-    shift
-    while ! "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt "$until" ] || return 1
-        sleep 0.1
-    done
-}
-
-pgfix_start
-: >"$ASSAY_HOME/out"
-: >"$ASSAY_HOME/err"
-pgfix_at_end 'assay service stop >/dev/null 2>&1'
-sql "insert into assay.host (host, arch, firmware, class, config, source)
-    select h, 'amd64', 'bios', 'sim', '{}', 'sim'
-    from unnest(array['a', 'b']) h" >/dev/null
-
-# Forty commits; from 27 on step two fails, from 31 on step one of job k.
-repo=$ASSAY_HOME/repo
-git init -q -b main "$repo"
-i=0
-while [ $i -lt 40 ]; do
-    i=$((i + 1))
-    who="Ann Author <ann@example.org> $((1000000 + i * 60)) +0000"
-    printf 'commit refs/heads/main\nmark :%d\nauthor %s\ncommitter %s\n' \
-        $i "$who" "$who"
-    printf 'data 2\nm\n'
-    [ $i -eq 1 ] || echo "from :$((i - 1))"
-    printf 'M 644 inline n\ndata %d\n%s\n' ${#i} $i
-done | (cd "$repo" && git fast-import --quiet --export-marks=.git/marks)
 # Another history, that nothing is common with.
 git -C "$repo" checkout -q --orphan stranger
 git -C "$repo" -c user.name=b -c user.email=b@example.org \
     commit -q --allow-empty -m stranger
 stranger=$(git -C "$repo" rev-parse HEAD)
-commit()
-{
-    sed -n "s/^:$1 //p" "$repo/.git/marks"
-}
+# From 27 on step two fails, from 31 on step one too.
 i=26
 while [ $i -lt 40 ]; do
     i=$((i + 1))
     echo j/two >"$ASSAY_HOME/bad-$(commit $i)"
     if [ $i -ge 31 ]; then echo j/one >>"$ASSAY_HOME/bad-$(commit $i)"; fi
 done
-
-# create COMMIT [BRANCH]: a flight at it; $f is its number.
-create()
-{
-    cat >"$ASSAY_HOME/flight.yaml" <<END
-flight: sim
-branch: ${2:-sim}
-intended: real
-runvars: {revision_xen: $1, tree_xen: $repo}
-jobs:
-  - {job: j, recipe: $sim/by-revision.yaml, hosts: {host: {arch: amd64}}}
-END
-    f=$(assay flight create "$ASSAY_HOME/flight.yaml")
-    sql "insert into assay.flight_tree values ($f, 'xen', '$1')"
-}
-fly()
-{
-    create "$@"
-    run flight run "$f"
-}
-flights()
-{
-    sql 'select count(*) from assay.flight'
-}
-field()
-{
-    sql "select $2 from assay.bisection where bisection = $1"
-}
 
 # What can be said first -----------------------------------------------------
 
@@ -235,6 +129,4 @@ is 'and no revision was flown twice for nothing' 1 \
     "$(sql "select (count(*) <= 40)::int from assay.flight
         where intended = 'real-bisect'")"
 
-echo "1..$n"
-[ $bad -eq 0 ] && pgfix_passed=yes
-[ $bad -eq 0 ]
+finish

@@ -1,0 +1,124 @@
+#!/bin/bash
+# Bisections by themselves, by the whole system: a branch of the tiny hypervisor
+# whose gate meets a hang, a panic and a flake. Sixty commits, with merges, and a
+# stretch that does not build. What is planted is told by mail, and nothing else is.
+. "${ASSAY_TOP_SRCDIR:?}/tests/e2e/e2e.sh"
+tiny=$top/tests/tinyhv
+work=$ASSAY_HOME/work bare=$ASSAY_HOME/tiny.git
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+
+# The history --------------------------------------------------------------------
+as=(git -C "$work" -c user.name="Ann Author" -c user.email=ann@example.org)
+git init -q -b main "$work"
+git init -q --bare "$bare"
+cp "$tiny"/{Makefile,start.S,tiny.c,tiny.lds} "$work"
+chmod -R u+w "$work"
+bug() { sed -i "s/^#define BUG [A-Z]*$/#define BUG $1/" "$work/tiny.c"; }
+commits=()
+# Each tenth commit merges a side branch of one; what it changes changes nothing.
+for i in {1..60}; do
+    echo "4.99.$i" >"$work/version"
+    case $i in
+        8) sed -i 's/^serial_init(void)$/serial_init(void) oops/' "$work/tiny.c" ;;
+        12) sed -i 's/ oops$//' "$work/tiny.c" ;;
+        15) bug HANG ;;
+        21 | 41) bug NONE ;;
+        31) bug PANIC ;;
+        49) bug FLAKE ;;
+    esac
+    if [ $((i % 10)) = 5 ]; then
+        "${as[@]}" checkout -q -b "side-$i"
+        echo "$i" >"$work/side-$i"
+        "${as[@]}" add "side-$i"
+        "${as[@]}" commit -q -m "a side of $i"
+        "${as[@]}" checkout -q main
+    fi
+    "${as[@]}" add -A
+    "${as[@]}" commit -q -m "tiny 4.99.$i"
+    if [ $((i % 10)) = 0 ]; then
+        "${as[@]}" merge -q --no-ff -m "merge the side of $((i - 5))" "side-$((i - 5))"
+    fi
+    commits[i]=$("${as[@]}" rev-parse HEAD)
+done
+planted_at() { "${as[@]}" log --format=%H --grep "^tiny 4\.99\.$1\$" main; }
+
+# The branch, and how its candidates are made ----------------------------------------
+mkdir "$ASSAY_HOME/base" "$ASSAY_HOME/branches"
+for part in xen kernel initrd; do echo "$part" >"$ASSAY_HOME/base/$part"; done
+echo 'properties: { confirm: console }' >"$ASSAY_HOME/base/candidate.yaml"
+cat >"$ASSAY_HOME/make" <<END
+#!/bin/sh
+# make REVISION CANDIDATE
+set -eu
+build=\$(assay build run "$tiny/tiny.yaml" --tree "tiny=\$1" --json | jq .build)
+exec assay candidate add --build "\$build" --base base --name "\$2"
+END
+chmod +x "$ASSAY_HOME/make"
+cat >"$ASSAY_HOME/flight.yaml" <<END
+flight: tiny
+intended: real
+candidate: base
+jobs:
+  - job: boot
+    recipe: $tiny/boot.yaml
+    hosts: { host: { arch: amd64 } }
+    runvars: { trials: "6", boot_limit: 10s }
+END
+cat >"$ASSAY_HOME/branches/tiny.yaml" <<END
+branch: tiny
+trees:
+  tiny:
+    url: $bare
+    input: refs/heads/staging
+    output: refs/heads/tested
+flight: $ASSAY_HOME/flight.yaml
+retest: false
+candidate:
+  name: "tiny-{short}"
+  make: [$ASSAY_HOME/make, "{revision}", "{candidate}"]
+END
+
+# What this does by itself -----------------------------------------------------------
+push() { git -C "$work" push -qf "$bare" "$1:refs/heads/$2"; }
+gate() { assay gate run tiny >>"$ASSAY_HOME/gate.log" 2>&1; }
+bisections() { assay bisect list --json; }
+ended() { [ "$(bisections | jq "map(select(.ended_ms)) | length")" = "$1" ]; }
+culprit() { bisections | jq -r "sort_by(.bisection) | .[$1 - 1].culprit // .[$1 - 1].reason"; }
+# found NUMBER COMMIT WHAT: the bisection of that number found it.
+found() {
+    wait_for 600 ended "$1"
+    is "$(culprit "$1")" "$(planted_at "$2")" "the commit that planted the $3 is found"
+    assay bisect show "$1" | diag
+}
+
+try "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
+try "a candidate with what a boot needs" \
+    assay candidate add --dir "$ASSAY_HOME/base" --arch amd64 --name base
+push "${commits[1]}" staging
+push "${commits[1]}" tested
+try "the tiny hypervisor is a tree" assay tree add tiny "$bare"
+gate
+is $? 0 "the first commit passes its tests"
+push "${commits[20]}" staging
+gate
+is $? 1 "the twentieth is held"
+found 1 15 hang
+push "${commits[22]}" staging
+gate
+is $? 0 "mended, the branch moves on"
+push "${commits[40]}" staging
+gate
+is $? 1 "the fortieth is held"
+found 2 31 panic
+push "${commits[42]}" staging
+gate
+is $? 0 "mended, the branch moves on"
+
+# A flake may pass; then the branch is set back, and the next revision is tested.
+for i in {56..60}; do
+    push "${commits[i]}" staging
+    gate || break
+    push "${commits[42]}" tested
+done
+found 3 49 flake
+is "$(bisections | jq length)" 3 "nothing else was bisected"

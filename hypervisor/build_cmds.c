@@ -227,6 +227,11 @@ check_trees(struct cmd_call *call, const struct build_recipe *recipe,
 struct wanted {
     struct build_tree *trees;
 };
+/* Of each of them there may be several variants. */
+struct variant {
+    const char *text;           /* of --kconfig */
+    char **lines;
+};
 
 /* "REVISION" of the mirror that is called as the recipe's tree is, or
  * "MIRROR:REVISION". */
@@ -308,10 +313,10 @@ collect(struct cmd_call *call, const struct build_recipe *recipe,
 static bool
 run_parallel(struct cmd_call *call, const struct build_recipe *recipe,
              const struct wanted *all, size_t count, unsigned varies,
+             const struct variant *variants, size_t variant_count,
              struct arena *arena, struct fault *why)
 {
-    static const char *const pass_on[] = { "arch", "kconfig", "root",
-                                           "jobs" };
+    static const char *const pass_on[] = { "arch", "root", "jobs" };
     const char *home, *joblog;
     struct proc_spec spec = PROC_SPEC_INIT;
     struct proc_status status = { PROC_END_NONE, 0 };
@@ -350,11 +355,15 @@ run_parallel(struct cmd_call *call, const struct build_recipe *recipe,
         strv_add(&argv, arena_printf(arena, "--tree=%s=%s:%s",
                                      recipe->trees[t],
                                      all[0].trees[t].source.tree,
-                                     t == varies ? "{}"
+                                     t == varies ? "{1}"
                                      : all[0].trees[t].commit));
+    strv_add(&argv, "--kconfig={2}");
     strv_add(&argv, ":::");
     for (i = 0; i < count; i++)
         strv_add(&argv, all[i].trees[varies].commit);
+    strv_add(&argv, ":::");
+    for (i = 0; i < variant_count; i++)
+        strv_add(&argv, variants[i].text);
     spec.argv = strv_const(argv);
     spec.fds[2] = STDERR_FILENO;
     ok = proc_run_spec(&spec, NULL, 0, 0, NULL, &status, why);
@@ -417,33 +426,66 @@ finish(struct cmd_call *call, const struct results *results, size_t count,
 
 static bool
 run_all(struct cmd_call *call, const struct build_recipe *recipe,
-        struct build_order *order, struct arena *arena, struct fault *why)
+        struct build_order *order, const struct variant *variants,
+        size_t variant_count, struct arena *arena, struct fault *why)
 {
     struct results results = { .list = json_array() };
     struct wanted *all = NULL;
     struct db *db = NULL;
-    size_t count = 0, i;
+    size_t count = 0, total, i;
     unsigned varies = 0;
     bool ok;
 
     ok = check_trees(call, recipe, why)
         && collect(call, recipe, arena, &all, &count, &varies, why)
-        && db_open("assay", &db, why)
-        && (count == 1 || run_parallel(call, recipe, all, count, varies,
-                                       arena, why));
-    for (i = 0; ok && i < count; i++) {
+        && db_open("assay", &db, why);
+    total = count * variant_count;
+    ok = ok && (total == 1
+                || run_parallel(call, recipe, all, count, varies, variants,
+                                variant_count, arena, why));
+    for (i = 0; ok && i < total; i++) {
+        const struct wanted *one = &all[i / variant_count];
+        const struct variant *variant = &variants[i % variant_count];
         struct talk talk = {
-            arena_printf(arena, "%s %.*s: ", recipe->trees[varies],
-                         SHORT_BYTES, all[i].trees[varies].commit)
+            arena_printf(arena, "%s %.*s%s%s: ", recipe->trees[varies],
+                         SHORT_BYTES, one->trees[varies].commit,
+                         variant->text[0] == '\0' ? "" : " ", variant->text)
         };
 
-        order->trees = all[i].trees;
+        order->trees = one->trees;
+        order->kconfig = strv_const(variant->lines);
         order->owner = &talk;
-        ok = one_build(call, db, order, count > 1, arena, &results, why);
+        ok = one_build(call, db, order, total > 1, arena, &results, why);
     }
-    ok = ok && finish(call, &results, count, why);
+    ok = ok && finish(call, &results, total, why);
     json_decref(results.list);
     db_close(db);
+    return ok;
+}
+
+/* At least one, without options when none are asked for. The lines are for
+ * strv_free(). */
+static bool
+read_variants(struct cmd_call *call, const struct build_recipe *recipe,
+              struct arena *arena, struct variant **out, size_t *count_out,
+              struct fault *why)
+{
+    struct variant *list;
+    size_t count = 0;
+    bool ok = true;
+
+    while (cmd_list(call, "kconfig", (int)count) != NULL)
+        count++;
+    list = arena_alloc(arena, (count + 1) * sizeof(*list));
+    *out = list;
+    do {
+        list->text = cmd_list(call, "kconfig", (int)*count_out);
+        if (list->text == NULL)
+            list->text = "";
+        ok = build_recipe_kconfig(recipe, list->text, &list->lines, why);
+        *count_out += ok ? 1 : 0;
+        list++;
+    } while (ok && *count_out < count);
     return ok;
 }
 
@@ -455,20 +497,19 @@ build_run_cmd(struct cmd_call *call, struct fault *why)
         .jobs = (int)cmd_int(call, "jobs"), .again = cmd_flag(call, "again"),
         .progress = show_progress,
     };
-    const char *kconfig = cmd_text(call, "kconfig");
     struct build_recipe *recipe = NULL;
     struct arena arena = ARENA_INIT;
-    char **lines = NULL;
+    struct variant *variants = NULL;
+    size_t count = 0, i;
     bool ok;
 
     signals_catch();
     ok = build_recipe_load(cmd_arg(call, 0), &recipe, why)
-        && build_recipe_kconfig(recipe, kconfig == NULL ? "" : kconfig,
-                                &lines, why);
+        && read_variants(call, recipe, &arena, &variants, &count, why);
     order.recipe = recipe;
-    order.kconfig = strv_const(lines);
-    ok = ok && run_all(call, recipe, &order, &arena, why);
-    strv_free(lines);
+    ok = ok && run_all(call, recipe, &order, variants, count, &arena, why);
+    for (i = 0; i < count; i++)
+        strv_free(variants[i].lines);
     build_recipe_free(recipe);
     arena_free(&arena);
     return ok;
@@ -616,8 +657,8 @@ static const struct cmd_opt run_opts[] = {
       "be several" },
     { "arch", CMD_OPT_TEXT, "ARCH", NULL, 0, 0,
       "amd64 or arm64; default this machine's" },
-    { "kconfig", CMD_OPT_TEXT, "NAME=VALUE,...", NULL, 0, 0,
-      "a variant: debug=y,sched=credit2" },
+    { "kconfig", CMD_OPT_LIST, "NAME=VALUE,...", NULL, 0, 0,
+      "a variant: debug=y,sched=credit2; there may be several" },
     { "root", CMD_OPT_TEXT, "SUITE", NULL, 0, 0,
       "build in a clean root of this suite of Debian" },
     { "jobs", CMD_OPT_INT, "N", NULL, 0, 0,
@@ -651,7 +692,8 @@ const struct cmd build_cmds[] = {
       "built again. Each build is made in a fresh worktree of the mirrors "
       "that \"assay tree\" keeps.\n"
       "\n"
-      "Several revisions are built through GNU parallel. An interrupt ends "
+      "Several revisions and variants are built, each with each, through GNU "
+      "parallel, whose job log is below cache/builds. An interrupt ends "
       "the build and removes what it left." },
     { "build list", "", 0, 0, CMD_READS, list_opts, build_list,
       "list the latest builds", NULL },

@@ -97,7 +97,7 @@ steps:
       if [ -e broken ]; then
           echo 'noise'; echo "small.c:3:1: error: it's broken"; exit 2
       fi
-      { cat text; echo "\$COLOUR"; } >out
+      { cat text; echo "\$COLOUR"; cat config; } >out
   - step: check
     run: [test, -s, out]
 outputs:
@@ -193,6 +193,17 @@ run build run "$recipe" --tree "$first,$broken,$first" --parallel 2 --json
 is 'several: one fails, one passes' '1 pass fail' \
     "$status $(field '[.[].status] | join(" ")')"
 is 'with a job log' 3 "$(cat "$ASSAY_HOME"/cache/builds/joblog.* | wc -l)"
+
+before=$(count)
+run build run "$recipe" --tree "$first,$third" --kconfig a=y,b=n \
+    --kconfig b=y --parallel 2 --json
+is 'two variants of two revisions' '0 pass pass pass pass' \
+    "$status $(field '[.[].status] | join(" ")')"
+is 'are four builds of four kinds' "$((before + 4)) 4" \
+    "$(count) $(field '[.[].parts[] | select(.part == "xen") | .sha256]
+        | unique | length')"
+run build run "$recipe" --tree "$first" --kconfig b=y --json
+is 'each of them once' "true $((before + 4))" "$(field .reused) $(count)"
 
 # Of a mirror with another name than the recipe's tree.
 run tree add copy "$repo"

@@ -12,6 +12,8 @@
 #define INT_TEXT_BYTES 24
 /* Flights of a branch that the history of a cell is taken from. */
 #define HISTORY "200"
+/* What ended so many flights ago is not looked at any more. */
+#define LOOK_BACK "10000"
 /* Jobs 'f'.job in which cell 't' had the outcome 's'. */
 #define CELL_IS(f, j, t, s) \
     "(exists (select from assay.step s where s.flight = " f \
@@ -206,8 +208,8 @@ bisection_db_open_of(struct db *db, int64_t flight, const char *job,
     return true;
 }
 
-/* Retests and bisections are answers, not questions; what came from another
- * database was that one's to ask. */
+/* Retests and bisections are answers, not questions; who plays wants no
+ * answer; what came from another database was that one's to ask. */
 bool
 bisection_db_unseen(struct db *db, struct arena *arena, int64_t **out,
                     size_t *count_out, struct fault *why)
@@ -215,7 +217,10 @@ bisection_db_unseen(struct db *db, struct arena *arena, int64_t **out,
     static const struct query Q_BISECTION_UNSEEN = {
         "bisection-unseen",
         "select f.flight from assay.flight f"
-        " where f.finished_at is not null and position('-' in f.intended) = 0"
+        " where f.flight > coalesce((select max(m.flight)"
+        "  from assay.bisection_look m), 0) - " LOOK_BACK
+        " and f.finished_at is not null and position('-' in f.intended) = 0"
+        " and f.intended <> 'play'"
         " and not exists (select from assay.bisection_look l"
         "  where l.flight = f.flight)"
         " and not exists (select from assay.flight_origin o"

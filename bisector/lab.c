@@ -16,6 +16,7 @@
 #include "harness/clock.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/home.h"
 #include "harness/json.h"
 #include "harness/mem.h"
 
@@ -118,9 +119,24 @@ lab_test_of(struct lab *lab, const char *text, struct search_test *test_out,
 
 /* Reading ------------------------------------------------------------------ */
 
-/* What a run says to the search; NULL: nothing. */
+/* A log below ASSAY_HOME, or what another oracle has, by its own name. */
+static void
+put_output(struct lab *lab, json_t *line, const char *output)
+{
+    struct fault ignored = FAULT_INIT;
+    const char *home = NULL;
+
+    if (output[0] == '\0')
+        return;
+    if (output[0] != '/' && strstr(output, "://") == NULL
+        && home_get(&home, &ignored))
+        output = home_path(&lab->arena, "%s", output);
+    json_put_text(line, "output", output);
+}
+
+/* What a run says to the search. */
 static json_t *
-line_of(const struct bisection_run *run)
+line_of(struct lab *lab, const struct bisection_run *run)
 {
     json_t *line = json_object(), *at = json_loads(run->at, 0, NULL);
 
@@ -130,8 +146,7 @@ line_of(const struct bisection_run *run)
     json_put_int(line, "wall", run->ended_ms);
     if (run->reason[0] != '\0')
         json_put_text(line, "reason", run->reason);
-    if (run->output[0] != '\0')
-        json_put_text(line, "output", run->output);
+    put_output(lab, line, run->output);
     return line;
 }
 
@@ -165,7 +180,8 @@ read_runs(struct lab *lab, struct fault *why)
         if (!lab_test_of(lab, lab->runs[i].at, &test, &is, why))
             return false;
         if (is && is_counted(&lab->runs[i]))
-            json_array_append_new(lab->journal.lines, line_of(&lab->runs[i]));
+            json_array_append_new(lab->journal.lines,
+                                  line_of(lab, &lab->runs[i]));
         else if (is && strcmp(lab->runs[i].state, "ended") != 0)
             search_start(lab->search, &test);
     }

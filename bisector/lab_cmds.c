@@ -307,6 +307,28 @@ bisect_stop(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
+/* How far those are that are not at their end. */
+static void
+add_progress(struct db *db, struct bisection *list, size_t count,
+             struct arena *arena)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        struct fault ignored = FAULT_INIT;
+        struct lab lab = LAB_INIT;
+        struct buf text = BUF_INIT;
+
+        if (strcmp(list[i].state, "running") == 0
+            && lab_load(&lab, db, list[i].bisection, &ignored)) {
+            lab_progress(&lab, &text);
+            list[i].reason = arena_strdup(arena, buf_text(&text));
+        }
+        buf_free(&text);
+        lab_fini(&lab);
+    }
+}
+
 static bool
 list_text(const struct bisection *list, size_t count, struct fault *why)
 {
@@ -348,6 +370,8 @@ bisect_list(struct cmd_call *call, struct fault *why)
         && bisection_db_list(db, cmd_flag(call, "open"),
                              (int)cmd_int(call, "limit"), &arena, &list,
                              &count, why);
+    if (ok)
+        add_progress(db, list, count, &arena);
     if (ok && cmd_json(call)) {
         json = json_array();
         for (i = 0; i < count; i++)

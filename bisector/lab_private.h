@@ -41,7 +41,8 @@ MUST_CHECK bool lab_start_setup(struct db *db, const struct lab_start *start,
                                 struct arena *arena, const char **out,
                                 struct fault *why);
 
-/* The mail to the people of a commit. In a transaction. */
+/* The mail to the people of a commit: one a commit and branch, however many
+ * tests it broke. In a transaction. */
 struct bisection_end;
 MUST_CHECK bool lab_notice(struct lab *lab, const struct bisection_end *end,
                            struct fault *why);

@@ -129,7 +129,7 @@ add_answer(const struct bisection *it, struct buf *out)
 }
 
 static bool
-is_search_s(const struct lab *lab)
+is_of_commits(const struct lab *lab)
 {
     return lab->search != NULL && strcmp(lab->it.verdict, "component") != 0
         && strcmp(lab->it.verdict, "fixed") != 0;
@@ -141,9 +141,9 @@ lab_text(struct lab *lab, struct buf *out, struct fault *why)
     size_t i;
 
     add_head(lab, out);
-    if (strcmp(lab->it.state, "ended") != 0 || !is_search_s(lab))
+    if (strcmp(lab->it.state, "ended") != 0 || !is_of_commits(lab))
         add_answer(&lab->it, out);
-    if (is_search_s(lab) && !with_culprit(lab, tell_text, out, why))
+    if (is_of_commits(lab) && !with_culprit(lab, tell_text, out, why))
         return false;
     buf_addf(out, "  %.2f host-hours in %zu run%s:\n",
              (double)lab->it.host_ms / HOUR_MS, lab->run_count,
@@ -304,10 +304,10 @@ lab_notice(struct lab *lab, const struct bisection_end *end,
     struct buf subject = BUF_INIT, body = BUF_INIT;
     struct notice notice = {
         .kind = "culprit", .branch = lab->it.branch,
-        .about = arena_printf(&lab->arena, "branch %s, %s %s",
-                              lab->it.branch, lab->it.job, lab->it.testid),
-        .cause = end->culprit, .people = strv_const(people),
-        .confidence = end->chance,
+        .about = arena_printf(&lab->arena, "branch %s", lab->it.branch),
+        .cause = arena_printf(&lab->arena, "%s %s", end->component,
+                              end->culprit),
+        .people = strv_const(people), .confidence = end->chance,
     };
     bool ok;
 

@@ -3,9 +3,18 @@
 # requirements) and 10 per cent pairs, how it grows, and what it does for the
 # jobs of a trace beside EASY backfilling.
 #
-# Variable: TRACES, files in the Standard Workload Format (default: one made
-# here by a plain generator; a figure for the policy needs a real trace).
+# Pairs: their wait beside that of single jobs, and 10,000 random labs.
+#
+# Then, beside EASY backfilling with the users' estimates: mean wait, bounded
+# slowdown, and the longest wait to EASY's p99.9. EASY itself is to have the
+# bounded slowdown that is published for these traces (Gaussier et al., SC
+# 2015): KTH-SP2 92.6, CTC-SP2 49.6, SDSC-SP2 87.9.
+#
+# Variables: TRACES, files in the Standard Workload Format (default: one by a
+# Lublin-Feitelson model, which has no users and so no history); PATIENCE, one
+# or more (120h).
 set -eu
+PATIENCE=${PATIENCE:-120h}
 
 top=${ASSAY_TOP_BUILDDIR:-$PWD}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/assay-bench.XXXXXX")
@@ -27,31 +36,36 @@ set -- $(plan 1000 100000)
 row 'plan: 100,000 jobs, 1,000 hosts' "$1" 'ms (10000)'
 row 'its peak of memory' "$2" 'MiB (1024)'
 
+"$top/tests/bench/pair" 10000
+
 if [ -z "${TRACES:-}" ]; then
     TRACES=$tmp/made
-    awk 'BEGIN { srand(1); print "; MaxProcs: 100"
-        for (i = 1; i <= 5000; i++) {
-            t += int(-720 * log(1 - rand()))
-            r = int(exp(rand() * 10.5)) + 1
-            p = int(2 ^ (rand() * 6.6)); e = r * int(1 + rand() * 5)
-            printf "%d %d -1 %d %d -1 -1 %d %d -1 1 %d 1 -1 -1 -1 -1 -1\n",
-                i, t, r, p, p, e, int(rand() * 40)
-        } }' >"$TRACES"
+    "$top/tests/bench/lublin" 5000 1 80 >"$TRACES"
 fi
 value() { sed -n "s/^  \"$1\": \([0-9.e+]*\),*\$/\1/p" "$2"; }
+ratio() { echo "$1 $2" | awk '{ printf "%.2f", $1 / $2 }'; }
+printf '%-12s %-8s %9s %9s %9s %9s\n' 'beside EASY' lengths patience wait \
+    slowdown longest
+printf '%-12s %-8s %9s %9s %9s %9s\n' '(limit' user '' '0.90' '0.80' '1.50)'
+printf '%-12s %-8s %9s %9s %9s %9s\n' '(limit' history '' '0.90' '0.60' '1.50)'
 for trace in $TRACES; do
+    name=$(basename "$trace" | cut -c1-12)
     assay sim --trace "$trace" --policy easy --json >"$tmp/easy"
-    echo "$(basename "$trace"): EASY has mean wait $(value wait_mean "$tmp/easy") s," \
+    echo "$name: EASY: mean wait $(value wait_mean "$tmp/easy") s," \
         "bounded slowdown $(value slowdown_mean "$tmp/easy")"
-    for estimates in user history; do
-        assay sim --trace "$trace" --estimates $estimates --json >"$tmp/us"
-        for key in wait_mean slowdown_mean; do
-            row "  $estimates: $key" "$(echo \
-                "$(value $key "$tmp/us") $(value $key "$tmp/easy")" |
-                awk '{ printf "%.3f", $1 / $2 }')" 'x EASY'
+    for patience in $PATIENCE; do
+        for lengths in user history; do
+            assay sim --trace "$trace" --estimates $lengths \
+                --patience "$patience" --json >"$tmp/us"
+            printf '%-12s %-8s %9s %9s %9s %9s\n' "$name" "$lengths" \
+                "$patience" \
+                "$(ratio "$(value wait_mean "$tmp/us")" \
+                    "$(value wait_mean "$tmp/easy")")" \
+                "$(ratio "$(value slowdown_mean "$tmp/us")" \
+                    "$(value slowdown_mean "$tmp/easy")")" \
+                "$(ratio "$(value wait_max "$tmp/us")" \
+                    "$(value wait_p999 "$tmp/easy")")"
         done
-        row "  $estimates: longest wait" "$(echo \
-            "$(value wait_max "$tmp/us") $(value wait_p999 "$tmp/easy")" |
-            awk '{ printf "%.3f", $1 / $2 }')" "x EASY's p99.9 (1.5)"
     done
 done
+echo "machine: $(nproc) processors, load$(uptime | sed 's/.*average//')"

@@ -14,6 +14,7 @@
 #include "harness/cmd.h"
 #include "harness/db_cmds.h"
 #include "harness/doctor_cmds.h"
+#include "harness/notify_cmds.h"
 #include "harness/on_cmds.h"
 #include "harness/plan_cmds.h"
 #include "harness/service_cmds.h"
@@ -60,6 +61,7 @@ static const struct cmd *const tables[] = {
     hypervisor_cmds,
     issue_cmds,
     lab_cmds,
+    notify_cmds,
     on_cmds,
     pattern_cmds,
     probe_cmds,
@@ -84,6 +86,7 @@ static const struct cmd_group groups[] = {
     { NULL, "report", NULL },
     { "which commit may become the release candidate", "gate",
       "test what is new on a branch, push what passed" },
+    { NULL, "notify", "mails to those whom it concerns" },
     { NULL, "verdict", NULL },
     { "whose fault it is", "bisect", "the commit that broke it" },
     { NULL, "issue", "known causes of failures" },

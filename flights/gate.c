@@ -15,6 +15,7 @@
 #include "flights/flight_yaml.h"
 #include "flights/gate_db.h"
 #include "flights/gate_make.h"
+#include "flights/gate_news.h"
 #include "flights/gate_point.h"
 #include "flights/lever_db.h"
 #include "flights/plan.h"
@@ -327,6 +328,7 @@ struct deciding {
     struct work *w;
     const struct ruling_input *input;
     const struct gate_decided *decided;
+    struct gate_news news;
 };
 
 /* In the log it is to be seen that a waiver has died, and of what. */
@@ -345,7 +347,8 @@ decide_tx(struct db *db, void *arg, struct fault *why)
             return false;
     }
     return gate_db_decide(db, d->w->run.run, d->w->run.state, d->decided,
-                          why);
+                          why) &&
+           gate_news_add(db, d->w->run.run, &d->news, why);
 }
 
 static enum gate_state
@@ -378,7 +381,9 @@ write_decision(struct work *w, const struct ruling_input *input,
     char hex[65];
     bool ok;
 
-    ok = ruling_write(input, ruling, w->gate->sign_key, &text, why) &&
+    ok = gate_news_decided(w->gate->db, &w->run, input->about.flight,
+                           &ruling->answer, &w->arena, &d.news, why) &&
+         ruling_write(input, ruling, w->gate->sign_key, &text, why) &&
          file_of(w, "json", &decided.ruling, why) &&
          fs_write_file(decided.ruling, 0644, buf_text(&text), text.len, why);
     gate_point("the ruling is a file");
@@ -577,6 +582,7 @@ struct pushed {
     struct work *w;
     const struct ruling_file *file;
     const char *summary;
+    struct gate_news news;
 };
 
 /* A force is good for one push. */
@@ -600,7 +606,8 @@ pushed_tx(struct db *db, void *arg, struct fault *why)
         }
     }
     return gate_db_finish(db, p->w->run.run, GATE_DECIDED, GATE_PUSHED,
-                          p->summary, why);
+                          p->summary, why) &&
+           gate_news_add(db, p->w->run.run, &p->news, why);
 }
 
 static bool
@@ -620,7 +627,8 @@ after_push(struct work *w, const struct ruling_file *file, enum git_push how,
     p.summary = arena_printf(&w->arena, "%s%s", file->ruling.answer.text,
                              how == GIT_PUSH_ALREADY
                                  ? "; the output had it already" : "");
-    if (!db_transact(w->gate->db, pushed_tx, &p, why))
+    if (!gate_news_pushed(w->gate->db, &w->run, &w->arena, &p.news, why) ||
+        !db_transact(w->gate->db, pushed_tx, &p, why))
         return false;
     say(w, "pushed: %s %.12s..%.12s", about->output, about->old,
         about->revision);

@@ -351,6 +351,45 @@ killed_in_push(void)
     check_run(revision, "in the push");
 }
 
+/* A run that is killed at 'at' and run again leaves one more notice of the
+ * kind, and none of any other. */
+static void
+told_once(int at, const char *kind)
+{
+    int64_t all = count("assay.notice"), those;
+    const char *of = arena_printf(&arena, "assay.notice where kind = '%s'",
+                                  kind);
+
+    those = count(of);
+    (void)commit_and_push("refs/heads/staging");
+    (void)end_of(start_gate(at));
+    (void)end_of(start_gate(0));
+    ok(count("assay.notice") == all + 1 && count(of) == those + 1,
+       "killed at point %d: the %s is told once", at, kind);
+}
+
+/* From the decision to the push, forth and back. */
+static void
+told(void)
+{
+    write_file(home_path(&arena, "branches/b.yaml"), 0644,
+               arena_printf(&arena,
+                            "branch: b\ntrees:\n  xen:\n    url: %s\n"
+                            "    input: refs/heads/staging\n"
+                            "    output: refs/heads/master\n"
+                            "flight: ./full.yaml\ncandidate:\n"
+                            "  name: c-{short}\n"
+                            "  make: [./make, '{candidate}']\n"
+                            "retest: false\n", bare));
+    is_int(count("assay.notice"), 0, "what was pushed so far is no news");
+    for (int at = 5; at <= 9; at++) {
+        bad_luck = true;
+        told_once(at, "regression");
+        bad_luck = false;
+        told_once(at, "recovery");
+    }
+}
+
 /* Somebody else sets the output while the flight runs. */
 static void
 race_lost(void)
@@ -422,6 +461,7 @@ main(void)
         (void)killed_at(POINTS_MAX);
     }
     killed_in_push();
+    told();
     race_lost();
     arena_free(&arena);
     pgfix_stop(&fix, tap.failed > 0);

@@ -59,7 +59,7 @@ struct search_opts {
     uint64_t seed;              /* decides between tests that are as good */
 };
 #define SEARCH_OPTS_INIT { .confidence = .95, .flake_good = -1, \
-                           .flake_bad = -1, .none = .3, .already = .05 }
+                           .flake_bad = -1, .none = .35, .already = .05 }
 
 struct search_suspect {
     uint32_t node;

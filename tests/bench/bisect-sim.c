@@ -28,8 +28,8 @@ static const char *const usage =
     "       bisect-sim osstest N SEEDS merges|DIR:GOOD..BAD\n"
     "       bisect-sim verify N SEEDS\n"
     "       bisect-sim flaky N SEEDS BAD GOOD known|learned\n"
-    "       bisect-sim calibration N SEEDS known|learned\n"
-    "       bisect-sim none N SEEDS known|learned [GOOD]\n"
+    "       bisect-sim calibration N SEEDS known|learned [NONE]\n"
+    "       bisect-sim none N SEEDS known|learned|history [GOOD]\n"
     "       bisect-sim broken N SEEDS SHARE outside|inside\n"
     "       bisect-sim foreign N SEEDS\n"
     "       bisect-sim parallel N SEEDS K\n"
@@ -396,17 +396,22 @@ static const double rate_pairs[][2] = {
     { .8, .2 }, { .5, 0 }, { .3, 0 }, { .5, .02 }, { 1, 0 },
 };
 
-/* Of the answers that are said to be right with .95. */
+/* Of the answers that are said to be right with .95. NONE of the searches have
+ * no culprit: then the answers that say so are looked at, too. */
 static void
 bench_calibration(struct bench *bench)
 {
     bool learned = strcmp(word(bench, 0), "learned") == 0;
-    struct search_opts opts = clean_opts();
+    double none = number(bench, 1, 0), nobody = 0, nobody_right = 0, before;
+    struct search_opts opts = SEARCH_OPTS_INIT;
     struct truth truth = { .bad = 1 };
+    struct search_answer answer;
     struct sums sums = { 0 };
     const double *rates;
     int i;
 
+    if (none <= 0)
+        opts = clean_opts();
     made_history(&bench->graph, bench->n, 1, false);
     for (i = 0; i < bench->seeds; i++) {
         made_seed((uint64_t)i);
@@ -416,11 +421,23 @@ bench_calibration(struct bench *bench)
         opts.flake_bad = learned ? -1 : truth.bad;
         opts.flake_good = learned ? -1 : truth.good;
         truth.culprit = any_commit(&bench->graph);
-        one(bench, &opts, &truth, 1, &sums, NULL);
+        if (none > 0 && made_uniform() < none)
+            truth.culprit = GRAPH_BAD;
+        before = sums.right;
+        one(bench, &opts, &truth, 1, &sums, &answer);
+        if (answer.verdict == SEARCH_FLAKE) {
+            nobody++;
+            nobody_right += sums.right - before;
+        }
+        search_answer_fini(&answer);
     }
-    printf("calibration, rates %s, n=%zu, %d searches:",
-           learned ? "learned" : "known", bench->n, bench->seeds);
-    figure_least("right of answers at .95", sums.right / sums.answers, .95);
+    printf("calibration, rates %s, n=%zu, %g without culprit, %d searches:",
+           learned ? "learned" : "known", bench->n, none, bench->seeds);
+    figure_least("right of answers at .95",
+                 (sums.right - nobody_right) / sums.answers, .95);
+    if (none > 0)
+        figure_least("of those that nobody is to blame",
+                     nobody_right / nobody, .95);
     printf("; mean %.2f\n", mean(&sums));
 }
 
@@ -441,12 +458,16 @@ single_runs(const struct bench *bench, const struct truth *truth, int *runs)
     return high;
 }
 
+/* What a lab knows of a test that it begins to bisect, at least: it passed ten
+ * times, then failed. */
+#define PAST_PASSES 10
+
 /* Two of five searches have no culprit: the failure was a flake of 'good', or
  * comes no more. A single-run bisect blames somebody in each. */
 static void
 bench_none(struct bench *bench)
 {
-    bool learned = strcmp(word(bench, 0), "learned") == 0;
+    bool known = strcmp(word(bench, 0), "known") == 0;
     struct search_opts opts = SEARCH_OPTS_INIT;
     struct truth truth = { .bad = 1, .good = number(bench, 1, 0) };
     struct sums nobody = { 0 }, somebody = { 0 };
@@ -455,9 +476,12 @@ bench_none(struct bench *bench)
     bool is_somebody;
 
     made_history(&bench->graph, bench->n, 1, false);
-    if (!learned) {
+    if (known) {
         opts.flake_bad = 1;
         opts.flake_good = truth.good;
+    } else if (strcmp(word(bench, 0), "history") == 0) {
+        opts.past = (struct posterior_past){ .good_runs = PAST_PASSES,
+                                             .bad_fails = 1, .bad_runs = 1 };
     }
     for (i = 0; i < bench->seeds; i++) {
         made_seed((uint64_t)i);
@@ -475,7 +499,7 @@ bench_none(struct bench *bench)
     right = nobody.right + somebody.right;
     runs = nobody.runs + somebody.runs;
     printf("40 %% without culprit, rates 1/%g %s, n=%zu:", truth.good,
-           learned ? "learned" : "known", bench->n);
+           word(bench, 0), bench->n);
     figure_least("right", right / bench->seeds, .98);
     figure("of a single-run bisect", runs / rival, 1.3);
     printf(" (mean %.2f with culprit, %.2f without); single runs: mean %.2f, "

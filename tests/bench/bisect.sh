@@ -53,10 +53,12 @@ for n in 128 1024; do
 done
 "$sim" calibration 128 "$calibration" known
 "$sim" calibration 128 "$calibration" learned
+"$sim" calibration 128 "$calibration" learned .4
 for n in 128 1024; do
     "$sim" none $n "$seeds" known
     "$sim" none $n "$seeds" known .05
     "$sim" none $n "$seeds" learned
+    "$sim" none $n "$seeds" history
 done
 for share in .1 .25 .4; do
     "$sim" broken 1024 "$seeds" $share outside

@@ -240,6 +240,47 @@ test_all_culprits(bool fixed)
     graph_fini(&g);
 }
 
+/* A failure that does not come again: bad alone is run until that is sure, and
+ * good never; once bad has failed, good is next. */
+static void
+test_not_reproducible(void)
+{
+    struct search_opts opts = SEARCH_OPTS_INIT;
+    struct search_test test, good, bad;
+    struct search_answer answer;
+    struct search *search;
+    bool all_bad = true;
+    struct graph g;
+    int runs;
+
+    random_history(&g, 120);
+    search_test_ends(&g, &good, &bad);
+    search = search_new(&g, &opts);
+    for (runs = 0; runs < 100; runs++) {
+        search_answer(search, &answer);
+        if (answer.verdict != SEARCH_MORE)
+            break;
+        search_answer_fini(&answer);
+        must(search_next(search, 1, &test) == 1);
+        all_bad = all_bad && search_test_same(&g, &test, &bad);
+        search_record(search, &test, SEARCH_PASS);
+    }
+    ok(answer.verdict == SEARCH_FLAKE && answer.chance >= opts.confidence,
+       "bad that passes %d times: not reproducible", runs);
+    ok(all_bad && runs > 1, "and nothing else was run");
+    search_answer_fini(&answer);
+    search_free(search);
+
+    search = search_new(&g, &opts);
+    must(search_next(search, 1, &test) == 1);
+    search_record(search, &test, SEARCH_PASS);
+    search_record(search, &bad, SEARCH_FAIL);
+    ok(search_next(search, 1, &test) == 1
+       && search_test_same(&g, &test, &good), "bad has failed: good is next");
+    search_free(search);
+    graph_fini(&g);
+}
+
 int
 main(void)
 {
@@ -254,5 +295,6 @@ main(void)
     }
     test_all_culprits(false);
     test_all_culprits(true);
+    test_not_reproducible();
     return tap_done();
 }

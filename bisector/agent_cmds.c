@@ -31,6 +31,7 @@
 #include "harness/strv.h"
 #include "harness/table.h"
 #include "hypervisor/artefact_db.h"
+#include "hypervisor/candidate_db.h"
 
 #define LOOK_MS 1000
 #define NAME_MOST 100
@@ -127,6 +128,39 @@ add_file(struct ask *ask, const char *text, bool is_step, struct fault *why)
     return true;
 }
 
+/* The parts of a candidate, which the store has. */
+static bool
+add_candidate(struct ask *ask, struct fault *why)
+{
+    const char *name = cmd_text(ask->call, "candidate");
+    const char *arch = cmd_text(ask->call, "arch");
+    struct agent_spec *spec = &ask->spec;
+    struct candidate *candidate = NULL;
+    const struct candidate_part *part;
+    bool ok = true;
+    size_t i;
+
+    if (name == NULL)
+        return true;
+    if (!candidate_db_find(ask->db, name, &candidate, why))
+        return false;
+    for (i = 0; ok && i < candidate->part_count; i++) {
+        part = &candidate->parts[i];
+        if (strcmp(part->arch, arch) != 0)
+            continue;
+        ok = spec->file_count < AGENT_FILES_MAX
+            || fault_set(why, FAULT_USAGE, "more than %d files",
+                         AGENT_FILES_MAX);
+        if (ok)
+            spec->files[spec->file_count++] = (struct agent_file){
+                .name = arena_strdup(&ask->arena, part->part),
+                .sha256 = arena_strdup(&ask->arena, part->sha256),
+                .bytes = part->bytes };
+    }
+    candidate_free(candidate);
+    return ok;
+}
+
 static bool
 add_files(struct ask *ask, struct fault *why)
 {
@@ -139,7 +173,7 @@ add_files(struct ask *ask, struct fault *why)
     for (i = 0; (text = cmd_list(ask->call, "artefact", i)) != NULL; i++)
         if (!add_file(ask, text, false, why))
             return false;
-    return true;
+    return add_candidate(ask, why);
 }
 
 /* As an agent will read it: what it would refuse is refused here. */
@@ -437,6 +471,10 @@ static const struct cmd_opt ask_opts[] = {
       "test this one (default: what assay bisect run says)" },
     { "artefact", CMD_OPT_LIST, "[NAME=]FILE", NULL, 0, 0,
       "send it along: what was built" },
+    { "candidate", CMD_OPT_TEXT, "NAME", NULL, 0, 0,
+      "send its parts along, as artefacts" },
+    { "arch", CMD_OPT_TEXT, "ARCH", "amd64", 0, 0,
+      "of that candidate" },
     { "step", CMD_OPT_LIST, "[NAME=]FILE", NULL, 0, 0,
       "send a program along; the first is the one to run" },
     { "limit", CMD_OPT_DURATION, "TIME", NULL, 0, 0,

@@ -49,8 +49,8 @@ until_true()
 
 web_start() # LEASE [PORT]
 {
-    ASSAY_LOG=info assay-web --no-lab --pages none --agents "127.0.0.1:${2:-0}" \
-        --certificate "$dir/lab.pem" --key "$dir/lab.key" \
+    ASSAY_LOG=info assay-web --no-lab --pages none \
+        --agents "127.0.0.1:${2:-0}" --certificate "$dir/lab.pem" --key "$dir/lab.key" \
         --agent-lease "$1" --agent-poll 200ms 2>>"$dir/web.log" &
     web=$!
     until_true "grep -q 'serves agents' '$dir/web.log'"
@@ -107,7 +107,7 @@ HANGS=$dir/hangs agent killed "$url" -- "$dir/check" >"$dir/killed.out" 2>&1 &
 killed=$!
 assay bisect run --flake-good 0 --flake-bad 1 --parallel 2 --tree "$tree" \
     --log "$dir/hang.log" -- assay bisect ask hang --artefact n \
-    --step "compare=$dir/compare" >"$dir/run.out" 2>"$dir/run.err" &
+    --step "compare=$dir/compare" --tries 99 >"$dir/run.out" 2>"$dir/run.err" &
 search=$!
 until_true '[ -e "$dir/hangs" ]'
 kill -KILL $killed
@@ -153,13 +153,14 @@ rm -rf "$dir"/assay-agent-*     # of the one that was killed
 # What an agent may get at. One test waits.
 kill $web
 wait $web
-web_start 3s "$port"
+web_start 60s "$port"
 echo secret >"$dir/secret"
 secret=$(sha256sum "$dir/secret" | cut -c1-64)
 assay bisect ask other --revision "line=$good" --artefact "$dir/secret" \
     >"$dir/ask-other.out" 2>&1 &
 ask_other=$!
-assay bisect ask hang --revision "line=$good" --artefact "$dir/compare" --tries 99 \
+assay bisect ask hang --revision "line=$good" --tries 99 \
+    --artefact "$dir/compare" \
     >"$dir/ask.out" 2>&1 &
 ask=$!
 until_true '[ "$(sql "select count(*) from assay.agent_asked")" = 2 ]'
@@ -218,6 +219,8 @@ talk /agent/1/answer -d "$(answer bad "$secret" 4 true)"
 is 'a log with another digest' 422 "$status"
 talk /agent/1/answer -d "$(answer maybe $nothing 0 false)"
 is 'an unknown result' 400 "$status"
+sql "update assay.agent_lease set until_at = clock_timestamp()
+    where agent_lease = '$lease'"
 until_true '[ "$(sql "select how from assay.agent_lease
     where agent_lease = '"'$lease'"'")" = lost ]'
 old=$lease
@@ -281,6 +284,51 @@ timeout 60 assay bisect ask hang --revision "line=$good" \
     --step "$dir/step" >"$dir/out" 2>&1
 is "the lab's step, when it is trusted" 1 $?
 wait $!
+
+# As a step of flights, with the parts of a candidate, and so of a bisection that
+# the lab has stored.
+sql "insert into assay.artefact (sha256, bytes, kind)
+    values ('$(sha256sum "$dir/compare" | cut -c1-64)',
+    $(wc -c <"$dir/compare"), 'xen') on conflict do nothing;
+    insert into assay.candidate (name, source) values ('made', 'test');
+    insert into assay.candidate_part (candidate, arch, part, sha256)
+    select candidate, 'amd64', 'xen', '$(sha256sum "$dir/compare" | cut -c1-64)'
+    from assay.candidate"
+agent flown --send-log "$url" -- sh -c 'echo "parts: $(ls "$ASSAY_ARTEFACTS")"
+    test "$(git -C '"$line"' show "$ASSAY_REVISION_line:n")" -lt 37' \
+    >"$dir/flown.out" 2>&1 &
+flown=$!
+pgfix_at_end 'assay service stop >/dev/null 2>&1'
+flight() # NUMBER_OF_COMMIT [MORE]
+{
+    cat >"$dir/flight.yaml" <<END
+flight: vendors
+intended: real
+runvars: {revision_line: $(commit "$line" "$1"), tree_line: $line}
+jobs:
+  - {job: rack-7, recipe: vendor, arch: amd64, runvars: {agent: hang}${2-}}
+END
+    f=$(assay flight create "$dir/flight.yaml")
+    sql "insert into assay.flight_tree
+        values ($f, 'line', '$(commit "$line" "$1")')"
+    timeout 120 assay flight run "$f" >"$dir/out" 2>&1
+}
+flight 35 ', candidate: made'
+is 'a flight whose step an agent runs' 0 $?
+assay logs "$f" rack-7 vendor >"$dir/out" 2>&1
+has 'has the parts of its candidate' 'parts: xen'
+flight 35
+basis=$f
+flight 38
+is 'or fails' 1 $?
+assay tree add line "$line"
+timeout 200 assay bisect start "$f" rack-7 vendor --basis "$basis" \
+    >"$dir/out" 2>&1
+is 'a bisection by such flights' 0 $?
+has 'finds the commit' "culprit: $(commit "$line" 37)"
+kill $flown
+wait $flown
+is 'an agent can be stopped' 130 $?
 
 # Tokens.
 agent waits "$url" -- true >"$dir/out" 2>&1 &

@@ -110,6 +110,28 @@ is 'and drawn' 0 $status
 run bisect show 99
 refused 'there is no bisection 99' 'one that there is not'
 
+# Told --------------------------------------------------------------------------
+
+cat >"$ASSAY_HOME/sendmail" <<END
+#!/bin/sh
+{ echo "to: \$*"; cat; } >>"$ASSAY_HOME/mails"
+END
+chmod +x "$ASSAY_HOME/sendmail"
+cat >"$ASSAY_HOME/notify.yaml" <<END
+from: Assay <assay@example.org>
+sendmail: [$ASSAY_HOME/sendmail]
+rules: [{on: [culprit], people: true, confidence: 0.95, to: [lab@example.org]}]
+END
+run notify send
+is 'the author is written to' 1 \
+    "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")"
+is 'and who is named, about the commit, with a confidence' 4 \
+    "$(grep -c -e "culprit: $(commit 27)" -e 'confidence 0\.9' \
+        "$ASSAY_HOME/mails")"
+run notify send
+is 'and never again' 1 \
+    "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")"
+
 # By itself, and shared --------------------------------------------------------
 
 # Both steps fail there: one was found already, in the other branch's past.

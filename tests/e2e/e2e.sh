@@ -80,6 +80,7 @@ finish() {
     is "$left" "" "nothing runs when the lab is down"
     printf '1..%d\n' "$tests"
     if [ "$failures" -eq 0 ]; then
+        if mountpoint -q "$ASSAY_HOME/flights"; then umount "$ASSAY_HOME/flights"; fi
         rm -rf "$ASSAY_HOME"
     else
         printf '# kept %s\n' "$ASSAY_HOME"

@@ -17,6 +17,7 @@
 #include "harness/notify_cmds.h"
 #include "harness/on_cmds.h"
 #include "harness/plan_cmds.h"
+#include "harness/pool_cmds.h"
 #include "harness/service_cmds.h"
 #include "harness/sim_cmds.h"
 #include "harness/step_cmds.h"
@@ -66,6 +67,7 @@ static const struct cmd *const tables[] = {
     pattern_cmds,
     probe_cmds,
     plan_cmds,
+    pool_cmds,
     recipes_cmds,
     retest_cmds,
     results_cmds,

@@ -18,6 +18,7 @@
 #include "harness/mem.h"
 #include "harness/plan_db.h"
 #include "harness/plan_make.h"
+#include "harness/plan_past_db.h"
 #include "harness/task_db.h"
 
 /* Ninety days do not change by the minute. */
@@ -79,7 +80,7 @@ load_past(struct assayd_plan *plan, struct db *db, struct fault *why)
         return true;
     plan->past_known = false;
     arena_free(&plan->arena);
-    if (!plan_db_past(db, &plan->arena, &plan->past, why))
+    if (!plan_past_db_read(db, &plan->arena, &plan->past, why))
         return false;
     plan->past_known = true;
     plan->past_ms = now;

@@ -3,6 +3,7 @@
 
 #include "harness/plan_db.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/host_match.h"
+#include "harness/plan_past_db.h"
 #include "harness/planner.h"
 #include "harness/task_db.h"
 
@@ -100,25 +102,9 @@ static const struct query Q_WINDOWS = { "plan-windows",
     " where w.ended_at is null and w.until_at > clock_timestamp()"
     " order by w.from_at, w.host_window", 0, 7 };
 
-/* Runs that tell how long a job takes: those that came to their end. */
-static const struct query Q_LENGTHS = { "plan-lengths",
-    "with open as (select distinct j.recipe from assay.job j"
-    "  where j.status in ('queued', 'preparing', 'running')),"
-    " run as (select j.recipe, j.job, a.host, h.class, j.finished_at,"
-    "  extract(epoch from j.finished_at - j.started_at) * 1000 as ms"
-    "  from assay.job j join open o on o.recipe = j.recipe"
-    "  join assay.allocation a on a.flight = j.flight and a.job = j.job"
-    "  join assay.host h on h.host = a.host"
-    "  where j.status in ('pass', 'fail') and j.started_at is not null"
-    "  and j.finished_at > clock_timestamp() - interval '90 days')"
-    " select case when host is not null then 'h' when class is not null"
-    "   then 'c' when job is not null then 'j' else 'r' end"
-    "  || coalesce(job, recipe) || chr(31) || coalesce(host, class, '')"
-    "  collate \"C\" as key,"
-    " avg(ms)::bigint, coalesce(stddev_samp(ms), avg(ms) / 4)::bigint,"
-    " (extract(epoch from max(finished_at)) * 1000)::bigint"
-    " from run group by grouping sets ((job, host), (job, class), (job),"
-    "  (recipe)) order by key", 0, 4 };
+static const struct query Q_PRIORITY = { "plan-priority",
+    "update assay.flight set priority = $2::int"
+    " where flight = $1::bigint and finished_at is null", 2, 0 };
 
 static const char *
 text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
@@ -489,25 +475,6 @@ load_windows(struct db *db, struct arena *arena, struct plan_facts *facts,
 }
 
 bool
-plan_db_past(struct db *db, struct arena *arena, struct plan_past *out,
-             struct fault *why)
-{
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, &Q_LENGTHS, NULL, &rows, why))
-        return false;
-    out->length_count = db_rows_count(rows);
-    out->lengths = ROOM(out->length_count, struct plan_length);
-    for (int i = 0; i < out->length_count; i++)
-        out->lengths[i] = (struct plan_length){
-            text_in(arena, rows, i, 0), db_int(rows, i, 1, 0),
-            db_int(rows, i, 2, 0), db_int(rows, i, 3, 0),
-        };
-    db_rows_free(rows);
-    return true;
-}
-
-bool
 plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
              struct plan_facts *out, struct fault *why)
 {
@@ -515,7 +482,7 @@ plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
     struct plan_past *read = arena_alloc(arena, sizeof *read);
 
     *out = (struct plan_facts){ .past = past != NULL ? past : read };
-    if (past == NULL && !plan_db_past(db, arena, read, why))
+    if (past == NULL && !plan_past_db_read(db, arena, read, why))
         return false;
     if (!db_run(db, &Q_NOW, NULL, &rows, why))
         return false;
@@ -530,22 +497,21 @@ plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
         && load_needs(db, arena, out, why);
 }
 
-static int
-compare_length(const void *key, const void *member)
+bool
+plan_db_priority(struct db *db, int64_t flight, int priority,
+                 struct fault *why)
 {
-    return strcmp(key, ((const struct plan_length *)member)->key);
-}
+    char number[24], text[24];
+    const char *params[] = { number, text };
+    struct db_rows *rows = NULL;
+    bool there;
 
-const struct plan_length *
-plan_length_find(const struct plan_past *past, char kind, const char *name,
-                 const char *place)
-{
-    char key[400];
-
-    if (past->length_count == 0
-        || snprintf(key, sizeof key, "%c%s%c%s", kind, name, LISTED, place)
-           >= (int)sizeof key)
-        return NULL;
-    return bsearch(key, past->lengths, (size_t)past->length_count,
-                   sizeof *past->lengths, compare_length);
+    snprintf(number, sizeof number, "%" PRId64, flight);
+    snprintf(text, sizeof text, "%d", priority);
+    if (!db_run(db, &Q_PRIORITY, params, &rows, why))
+        return false;
+    there = db_rows_affected(rows) > 0;
+    db_rows_free(rows);
+    return there || fault_set(why, FAULT_NOT_FOUND, "no flight %s is open",
+                              number);
 }

@@ -11,6 +11,7 @@ struct arena;
 struct db;
 struct fault;
 struct match_host;
+struct plan_past;               /* harness/plan_past_db.h */
 struct task_role;
 
 /* What the last plan said of an open job: see booking_db.h. */
@@ -65,18 +66,6 @@ struct plan_had {
     int host;
 };
 
-/* How long jobs took: of a job on a host, on a class, anywhere, of a recipe. */
-struct plan_length {
-    const char *key;            /* see plan_length_find() */
-    int64_t mean_ms, sd_ms, last_ms;
-};
-
-/* What history says, which costs more to ask than it changes. */
-struct plan_past {
-    struct plan_length *lengths;        /* sorted by key */
-    int length_count;
-};
-
 struct plan_facts {
     int64_t now_ms;             /* of the server, since the Unix epoch */
     struct match_host *hosts;   /* obstacle: its state */
@@ -97,8 +86,6 @@ struct plan_facts {
     const struct plan_past *past;
 };
 
-MUST_CHECK bool plan_db_past(struct db *db, struct arena *arena,
-                             struct plan_past *out, struct fault *why);
 /* All in 'arena'. With 'past' NULL history is read too. */
 MUST_CHECK bool plan_db_load(struct db *db, struct arena *arena,
                              const struct plan_past *past,
@@ -111,10 +98,9 @@ const struct plan_booking *plan_booking_find(const struct plan_facts *facts,
                                              int64_t flight,
                                              const char *job);
 
-/* NULL if nothing is known. 'kind': 'h' job on host, 'c' job on class, 'j'
- * job anywhere, 'r' recipe ('place' is ""). */
-const struct plan_length *plan_length_find(const struct plan_past *past,
-                                           char kind, const char *name,
-                                           const char *place);
+/* FAULT_NOT_FOUND for a flight that is not there or has ended; the server
+ * refuses a raise by one who is no admin. */
+MUST_CHECK bool plan_db_priority(struct db *db, int64_t flight, int priority,
+                                 struct fault *why);
 
 #endif

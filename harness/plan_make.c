@@ -3,21 +3,24 @@
 
 #include "harness/plan_make.h"
 
+#include <math.h>
+
 #include "harness/arena.h"
 #include "harness/host_match.h"
 #include "harness/plan_db.h"
+#include "harness/plan_past_db.h"
 #include "harness/task_db.h"
 
 /* What nobody has run yet takes as long as OSSTest thinks. */
 #define UNKNOWN_MS INT64_C(5000000)
-/* So long may a booking be put off for work that fits better. */
-#define PATIENCE_MS INT64_C(7200000)
+/* A host where a job was not for so long is as good as a new one. */
+#define ROTATE_DAYS 90.0
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
 
 struct lean_memo {
-    const char *job;
+    const char *job, *branch;
     struct planner_lean *leans;
     int count;
 };
@@ -31,6 +34,7 @@ struct maker {
     const struct plan_wait **set_waits; /* whose it is alone, or NULL */
     struct lean_memo *memos;    /* a hash table, half empty */
     uint64_t memo_mask;
+    const char **account_names; /* of those behind the groups */
 };
 
 static bool
@@ -166,6 +170,9 @@ make_holds(struct maker *m)
         holds[i] = (struct planner_hold){
             .host = hold->host, .count = 1, .job = i,
             .who = hold->who,
+            .quota = { hold->branch == NULL ? 0
+                       : pool_policy_group(&facts->past->policy,
+                                           hold->branch) + 1 },
             .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
             .until_ms = planner_overdue(hold->begun_ms, length != NULL
                                         ? length->mean_ms : UNKNOWN_MS,
@@ -193,46 +200,88 @@ make_windows(struct maker *m)
     m->in->window_count = facts->window_count;
 }
 
-/* What a job of this name leans to is the same in each flight. */
-static const struct lean_memo *
-leans_of(struct maker *m, const struct plan_wait *wait)
+/* A job that passed goes round: so much the host is preferred that it was not
+ * on for so long (OSSTest: the logarithm of the days). Of a job that failed the
+ * host it failed on is, and after that those like it. */
+static int64_t
+stick(struct maker *m, const struct plan_last *lasts, int count, int h)
+{
+    const struct pool_policy *policy = &m->facts->past->policy;
+    const struct match_host *host = &m->facts->hosts[h];
+    double days = ROTATE_DAYS;
+    bool failed = false, there = false, alike = false;
+
+    for (int i = 0; i < count; i++) {
+        bool same = strcmp(lasts[i].host, host->name) == 0;
+
+        failed = failed || lasts[i].failed;
+        there = there || (same && lasts[i].failed);
+        alike = alike || (lasts[i].failed
+                          && strcmp(lasts[i].class, host->class) == 0);
+        if (same)
+            days = (double)(m->facts->now_ms - lasts[i].at_ms) / 86400000;
+    }
+    if (failed)
+        return there ? -policy->failed_ms : alike ? -policy->alike_ms : 0;
+    return -(int64_t)((double)policy->rotate_ms
+                      * fmin(1, log1p(fmax(0, days)) / log1p(ROTATE_DAYS)));
+}
+
+static void
+fill_leans(struct maker *m, const struct plan_wait *wait,
+           struct lean_memo *memo)
 {
     const struct plan_facts *facts = m->facts;
+    const struct plan_past *past = facts->past;
     struct arena *arena = m->arena;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);       /* FNV-1a */
-    struct lean_memo *memo;
-    struct planner_lean *leans;
-    bool known;
+    struct planner_lean *leans = ROOM(facts->host_count,
+                                      struct planner_lean);
+    int group = pool_policy_group(&past->policy, wait->branch), count;
+    bool known = plan_length_find(past, 'j', wait->job, "") != NULL;
+    const struct plan_last *lasts = plan_last_find(past, wait->job,
+                                                   wait->branch, &count);
 
-    for (const char *p = wait->job; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-    while (m->memos[hash & m->memo_mask].job != NULL) {
-        memo = &m->memos[hash & m->memo_mask];
-        if (strcmp(memo->job, wait->job) == 0)
-            return memo;
-        hash++;
-    }
-    memo = &m->memos[hash & m->memo_mask];
-    memo->job = wait->job;
-    memo->leans = leans = ROOM(facts->host_count, struct planner_lean);
-    known = plan_length_find(facts->past, 'j', wait->job, "") != NULL;
+    if (group >= 0 && !past->policy.groups[group].sticky)
+        count = 0;
     for (int h = 0; h < facts->host_count; h++) {
         const struct match_host *host = &facts->hosts[h];
         const struct plan_length *there = NULL;
+        struct planner_lean lean = { .host = h };
 
         if (known)
-            there = plan_length_find(facts->past, 'h', wait->job,
-                                     host->name);
+            there = plan_length_find(past, 'h', wait->job, host->name);
         if (known && there == NULL)
-            there = plan_length_find(facts->past, 'c', wait->job,
-                                     host->class);
-        if (there != NULL || facts->trouble_ms[h] > 0)
-            leans[memo->count++] = (struct planner_lean){
-                .host = h, .run_ms = there == NULL ? 0
-                    : there->mean_ms + there->sd_ms,
-                .bias_ms = facts->trouble_ms[h],
-            };
+            there = plan_length_find(past, 'c', wait->job, host->class);
+        if (there != NULL)
+            lean.run_ms = there->mean_ms + there->sd_ms;
+        lean.bias_ms = facts->trouble_ms[h]
+            + (count > 0 ? stick(m, lasts, count, h) : 0);
+        if (lean.run_ms != 0 || lean.bias_ms != 0)
+            leans[memo->count++] = lean;
     }
+    memo->leans = leans;
+}
+
+/* What a job of this name and branch leans to is the same in each flight. */
+static const struct lean_memo *
+leans_of(struct maker *m, const struct plan_wait *wait)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);       /* FNV-1a */
+    struct lean_memo *memo;
+
+    for (const char *p = wait->job; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    for (;; hash++) {
+        memo = &m->memos[hash & m->memo_mask];
+        if (memo->job == NULL)
+            break;
+        if (strcmp(memo->job, wait->job) == 0
+            && strcmp(memo->branch, wait->branch) == 0)
+            return memo;
+    }
+    memo->job = wait->job;
+    memo->branch = wait->branch;
+    fill_leans(m, wait, memo);
     return memo;
 }
 
@@ -245,6 +294,78 @@ ordered_role(struct maker *m, const struct plan_wait *wait, int r)
     *role = wait->roles[r];
     role->host = m->facts->hosts[wait->booked_hosts[r]].name;
     return role;
+}
+
+/* Waiting makes a priority below the normal one better, never above it. */
+static int
+priority_of(const struct plan_facts *facts, const struct plan_wait *wait)
+{
+    int64_t waited = facts->now_ms - wait->queued_ms;
+    int64_t better = waited > 0
+        ? waited / facts->past->policy.starvation_ms : 0;
+
+    if (wait->priority <= 0)
+        return wait->priority;
+    return better < wait->priority ? wait->priority - (int)better : 0;
+}
+
+/* Groups are charged first, then each branch that is in none. */
+static int
+account_of(const struct maker *m, const char *branch)
+{
+    int group = pool_policy_group(&m->facts->past->policy, branch);
+
+    if (group >= 0)
+        return group + 1;
+    for (int i = m->facts->past->policy.group_count;
+         i < m->in->account_count; i++)
+        if (strcmp(m->account_names[i], branch) == 0)
+            return i + 1;
+    return 0;
+}
+
+static void
+make_accounts(struct maker *m)
+{
+    const struct plan_past *past = m->facts->past;
+    const struct pool_policy *policy = &past->policy;
+    struct arena *arena = m->arena;
+    int room = policy->group_count + past->use_count + m->facts->wait_count;
+    struct planner_account *accounts = ROOM(room, struct planner_account);
+    struct planner_quota *quotas = ROOM(policy->group_count,
+                                        struct planner_quota);
+
+    m->account_names = ROOM(room, const char *);
+    m->in->accounts = accounts;
+    m->in->account_count = policy->group_count;
+    for (int g = 0; g < policy->group_count; g++) {
+        accounts[g].share = policy->groups[g].share;
+        quotas[g] = (struct planner_quota){
+            policy->groups[g].name, policy->groups[g].hosts_max,
+            policy->groups[g].percent_max,
+        };
+    }
+    m->in->quotas = quotas;
+    m->in->quota_count = policy->group_count;
+    for (int i = 0; i < m->facts->wait_count; i++) {
+        const char *branch = m->facts->waits[i].branch;
+
+        if (account_of(m, branch) != 0)
+            continue;
+        accounts[m->in->account_count].share = 1;
+        m->account_names[m->in->account_count++] = branch;
+    }
+    /* Who waits for nothing needs no account, but counts as a user. */
+    for (int i = 0; i < past->use_count; i++) {
+        int account = account_of(m, past->uses[i].branch);
+
+        if (account == 0) {
+            accounts[m->in->account_count].share = 1;
+            m->account_names[m->in->account_count++] = past->uses[i].branch;
+            account = m->in->account_count;
+        }
+        accounts[account - 1].used += past->uses[i].host_ms;
+    }
 }
 
 static void
@@ -267,7 +388,8 @@ make_job(struct maker *m, int w, struct planner_job *job)
         };
     *job = (struct planner_job){
         .id = w, .name = wait->job, .flight = (int)wait->flight,
-        .priority = wait->ordered ? INT32_MIN : wait->priority,
+        .account = account_of(m, wait->branch),
+        .priority = wait->ordered ? INT32_MIN : priority_of(facts, wait),
         .roles = roles,
         .role_count = wait->role_count,
         .run_ms = length != NULL ? length->mean_ms + length->sd_ms
@@ -278,6 +400,8 @@ make_job(struct maker *m, int w, struct planner_job *job)
         .not_before_ms = wait->needs_until_ms,
         .needs = wait->needs, .need_count = wait->need_count,
         .check = wait->role_count > 0 && wait->roles[0].check,
+        .quota = { pool_policy_group(&facts->past->policy, wait->branch)
+                   + 1 },
         .diverse = group_of(facts, w), .deadline_ms = wait->deadline_ms,
         .superseded = wait->superseded_by != 0,
         .leans = memo->leans, .lean_count = memo->count,
@@ -297,7 +421,7 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
 
     *out = (struct plan_made){ 0 };
     out->in.now_ms = facts->now_ms;
-    out->in.policy.patience_ms = PATIENCE_MS;
+    out->in.policy.patience_ms = facts->past->policy.patience_ms;
     while (room < 2 * facts->wait_count)
         room *= 2;
     maker.memos = ROOM(room, struct lean_memo);
@@ -310,6 +434,7 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
     make_hosts(&maker);
     make_holds(&maker);
     make_windows(&maker);
+    make_accounts(&maker);
     for (int w = 0; w < facts->wait_count; w++)
         make_job(&maker, w, &jobs[w]);
     out->in.sets = maker.sets;

@@ -215,6 +215,84 @@ is "$(outcome_of "$new")" pass/play
 ok 'the newer one passes'
 rm "$ASSAY_HOME"/gate-*
 
+# The policy -------------------------------------------------------------------
+cat >"$ASSAY_HOME/policy.yaml" <<END
+pool: lab
+groups:
+  - {group: few, branches: [few], hosts_max: 1}
+END
+assay plan policy "$ASSAY_HOME/policy.yaml" >/dev/null
+ok 'a policy is put in force'
+assay plan policy | cmp -s - "$ASSAY_HOME/policy.yaml"
+ok 'and printed'
+printf 'pool: lab\nfailed: soon\ngroups:\n  - {group: g, branches: [x],%s\n' \
+    ' percent_max: 200}' >"$ASSAY_HOME/wrong.yaml"
+assay plan policy "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
+is $? 2
+ok 'a wrong one: exit 2'
+grep -q "wrong.yaml:2: failed 'soon' is no time" "$ASSAY_HOME/err" &&
+    grep -q 'wrong.yaml:4: percent_max is a number' "$ASSAY_HOME/err"
+ok 'with each line'
+assay plan policy | cmp -s - "$ASSAY_HOME/policy.yaml"
+ok 'the old one stays'
+stop_assayd                     # which knew the old one for half a minute
+start_assayd
+{ printf 'flight: few\nintended: play\njobs:\n'
+    any q1 gated; any q2 gated; } >"$ASSAY_HOME/few.yaml"
+f=$(run few)
+await 20 is "$(sleep 2; sql "select string_agg(verdict, ' ' order by verdict)
+    from assay.booking where flight = $f")" 'later runs'
+ok 'a group has no more hosts than its quota'
+touch "$ASSAY_HOME/gate-q1" "$ASSAY_HOME/gate-q2"
+await 30 ended "$f"
+is "$(outcome_of "$f")" pass/play
+ok 'one after the other they pass'
+rm "$ASSAY_HOME"/gate-*
+
+# A failure goes back to its host.
+{ printf 'flight: stick\nintended: play\njobs:\n'; any red failing; } \
+    >"$ASSAY_HOME/stick.yaml"
+job held gated b | flight held
+held=$(run held)
+await 20 runs "$held" held
+f=$(run stick)
+await 30 ended "$f"
+red=$(hosts_of "$f" red)
+touch "$ASSAY_HOME/gate-held"
+await 30 ended "$held"
+stop_assayd                     # and learns what has happened
+start_assayd
+f=$(run stick)
+await 30 ended "$f"
+again=$(hosts_of "$f" red)
+f=$(run stick)
+await 30 ended "$f"
+is "$again $(hosts_of "$f" red)" "$red $red"
+ok 'a failure goes back to its host'
+rm "$ASSAY_HOME"/gate-*
+
+# Who may go first.
+f=$(assay flight create "$ASSAY_HOME/short.yaml")
+assay flight priority "$f" --to -5
+is "$(sql "select priority from assay.flight where flight = $f")" -5
+ok 'an admin raises a priority above the normal'
+sql "create role bob; grant usage on schema assay to bob;
+    grant select, insert, update on assay.flight to bob" >/dev/null
+bob()
+{
+    sql "set session authorization bob; $1" 2>&1
+}
+bob "update assay.flight set priority = -9 where flight = $f" |
+    grep -q 'priority -9 is above the normal one: bob is no admin'
+ok 'another does not'
+bob "insert into assay.flight (branch, intended, harness, priority)
+    values ('b', 'play', 'h', -1)" | grep -q 'bob is no admin'
+ok 'nor with a flight that he makes'
+is "$(bob "update assay.flight set priority = 3 where flight = $f
+    returning priority")" 3
+ok 'he may lower it'
+assay flight abort "$f" >/dev/null
+
 # Somebody is faster ---------------------------------------------------------
 # The host that the plan named goes bad before the runner comes to it.
 stop_assayd

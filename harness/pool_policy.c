@@ -1,0 +1,183 @@
+/* harness/pool_policy.c - see pool_policy.h. */
+#include <config.h>
+
+#include "harness/pool_policy.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "harness/arena.h"
+#include "harness/buf.h"
+#include "harness/fault.h"
+#include "harness/fs.h"
+#include "harness/yaml.h"
+#include "harness/yaml_errors.h"
+#include "harness/yaml_tree.h"
+
+/* The file as libcyaml fills it. */
+struct raw_group {
+    char *name;
+    char **branches;
+    unsigned branches_count;
+    int *share;
+    int hosts, percent;
+    bool *sticky;
+};
+struct raw_policy {
+    char *pool, *description, *patience, *starvation, *fair;
+    char *failed, *alike, *rotate;
+    struct raw_group *groups;
+    unsigned groups_count;
+};
+
+#define TEXT_OPT(key, type, member) \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
+                           type, member, 1, CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t group_fields[] = {
+    CYAML_FIELD_STRING_PTR("group", CYAML_FLAG_POINTER, struct raw_group,
+                           name, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_SEQUENCE("branches", CYAML_FLAG_POINTER, struct raw_group,
+                         branches, &yaml_text_schema, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_INT_PTR("share", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                        struct raw_group, share),
+    CYAML_FIELD_INT("hosts_max", CYAML_FLAG_OPTIONAL, struct raw_group,
+                    hosts),
+    CYAML_FIELD_INT("percent_max", CYAML_FLAG_OPTIONAL, struct raw_group,
+                    percent),
+    CYAML_FIELD_BOOL_PTR("sticky", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct raw_group, sticky),
+    CYAML_FIELD_END
+};
+static const cyaml_schema_value_t group_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_group, group_fields),
+};
+static const cyaml_schema_field_t policy_fields[] = {
+    CYAML_FIELD_STRING_PTR("pool", CYAML_FLAG_POINTER, struct raw_policy,
+                           pool, 1, CYAML_UNLIMITED),
+    TEXT_OPT("description", struct raw_policy, description),
+    TEXT_OPT("patience", struct raw_policy, patience),
+    TEXT_OPT("starvation", struct raw_policy, starvation),
+    TEXT_OPT("fair", struct raw_policy, fair),
+    TEXT_OPT("failed", struct raw_policy, failed),
+    TEXT_OPT("alike", struct raw_policy, alike),
+    TEXT_OPT("rotate", struct raw_policy, rotate),
+    CYAML_FIELD_SEQUENCE("groups", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct raw_policy, groups, &group_schema, 0,
+                         CYAML_UNLIMITED),
+    CYAML_FIELD_END
+};
+static const cyaml_schema_value_t policy_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_policy,
+                        policy_fields),
+};
+
+void
+pool_policy_default(struct pool_policy *out)
+{
+    *out = (struct pool_policy){
+        .patience_ms = INT64_C(7200000), .starvation_ms = INT64_C(3600000),
+        .fair_ms = INT64_C(604800000), .failed_ms = INT64_C(7200000),
+        .alike_ms = INT64_C(3600000), .rotate_ms = INT64_C(60000),
+    };
+}
+
+static void
+read_time(struct yaml_errors *errors, const char *key, const char *text,
+          int64_t least_ms, int64_t *out_ms)
+{
+    int64_t ms;
+
+    if (text == NULL)
+        return;
+    if (!parse_duration_ms(text, &ms) || ms < least_ms)
+        yaml_error(errors, key, "%s '%s' is no time like 30s, 90m or 7d",
+                   key, text);
+    else
+        *out_ms = ms;
+}
+
+static void
+read_group(struct yaml_errors *errors, struct arena *arena,
+           const struct raw_group *raw, unsigned index,
+           struct pool_group *out)
+{
+    const char *path = arena_printf(arena, "groups/%u", index);
+    const char **branches = arena_alloc(arena, (raw->branches_count + 1)
+                                               * sizeof *branches);
+
+    for (unsigned i = 0; i < raw->branches_count; i++)
+        branches[i] = arena_strdup(arena, raw->branches[i]);
+    *out = (struct pool_group){
+        .name = arena_strdup(arena, raw->name), .branches = branches,
+        .share = raw->share != NULL ? *raw->share : 1,
+        .hosts_max = raw->hosts, .percent_max = raw->percent,
+        .sticky = raw->sticky == NULL || *raw->sticky,
+    };
+    if (!name_is_safe(raw->name, 100))
+        yaml_error(errors, path, "group '%s': letters, digits and . _ - only",
+                   raw->name);
+    if (out->share < 1 || out->share > 1000000)
+        yaml_error(errors, path, "share is a number from 1 on");
+    if (raw->hosts < 0)
+        yaml_error(errors, path, "hosts_max is a number from 1 on");
+    if (raw->percent < 0 || raw->percent > 100)
+        yaml_error(errors, path, "percent_max is a number from 1 to 100");
+}
+
+static void
+read_policy(struct yaml_errors *errors, struct arena *arena,
+            const struct raw_policy *raw, struct pool_policy *out)
+{
+    read_time(errors, "patience", raw->patience, 0, &out->patience_ms);
+    read_time(errors, "starvation", raw->starvation, 1000,
+              &out->starvation_ms);
+    read_time(errors, "fair", raw->fair, 1000, &out->fair_ms);
+    read_time(errors, "failed", raw->failed, 0, &out->failed_ms);
+    read_time(errors, "alike", raw->alike, 0, &out->alike_ms);
+    read_time(errors, "rotate", raw->rotate, 0, &out->rotate_ms);
+    out->group_count = (int)raw->groups_count;
+    out->groups = arena_alloc(arena, (raw->groups_count + 1)
+                                     * sizeof *out->groups);
+    for (unsigned i = 0; i < raw->groups_count; i++) {
+        read_group(errors, arena, &raw->groups[i], i, &out->groups[i]);
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(out->groups[k].name, out->groups[i].name) == 0)
+                yaml_error(errors, arena_printf(arena, "groups/%u", i),
+                           "group '%s' is given twice", out->groups[i].name);
+    }
+}
+
+bool
+pool_policy_parse(const char *name, const char *text, struct arena *arena,
+                  struct pool_policy *out, struct fault *why)
+{
+    struct yaml_errors errors = { .file = name, .more = BUF_INIT };
+    struct yaml_node *tree = NULL;
+    size_t bytes = strlen(text);
+    void *value = NULL;
+    bool ok;
+
+    pool_policy_default(out);
+    ok = yaml_load_data(name, text, bytes, &policy_schema, &value, why)
+        && yaml_tree_parse(arena, name, text, bytes, &tree, why);
+    if (ok) {
+        errors.tree = tree;
+        read_policy(&errors, arena, value, out);
+        ok = yaml_errors_end(&errors, why);
+    }
+    if (value != NULL)
+        yaml_unload(&policy_schema, value);
+    return ok;
+}
+
+int
+pool_policy_group(const struct pool_policy *policy, const char *branch)
+{
+    for (int g = 0; g < policy->group_count; g++)
+        for (const char *const *p = policy->groups[g].branches; *p != NULL;
+             p++)
+            if (fnmatch(*p, branch, 0) == 0)
+                return g;
+    return -1;
+}

@@ -16,6 +16,7 @@
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
+#include "harness/turn_db.h"
 #include "results/evidence.h"
 #include "results/html.h"
 #include "results/mail.h"
@@ -255,7 +256,7 @@ run_report(struct cmd_call *call, struct fault *why)
     struct buf out = BUF_INIT;
     struct db *db = NULL;
     int64_t flight;
-    bool ok;
+    bool got_turn = false, ok;
 
     ok = parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &flight);
     if (!ok) {
@@ -266,6 +267,7 @@ run_report(struct cmd_call *call, struct fault *why)
     ok = format_find(call, &format, why)
         && request_take(call, &request, why)
         && db_open("assay", &db, why)
+        && turn_db_wait(db, turn_count(), TURN_LIMIT_MS, &got_turn, why)
         && make_report(db, flight, format, &request, file, &out, why)
         && put_out(file, &out, why);
 out:

@@ -33,8 +33,8 @@ assay db psql -- -qXc "insert into assay.host (host, arch, firmware, class,
     config, source) select 'bench-' || n, 'amd64', 'bios', 'c', '{}', 'bench'
     from generate_series(0, 35) n"
 for processes in 1 2 8; do
-    row "claims, $processes processes" \
-        "$("$top/tests/bench/claim" "$processes" "$claims")" /s
+    ours=$("$top/tests/bench/claim" "$processes" "$claims")
+    row "claims, $processes processes" "$ours" /s
 done
 
 bindir=$(dirname "$(readlink "/proc/$(assay db status --json |
@@ -53,10 +53,12 @@ update assay.task set ended_at = clock_timestamp() where task = :task;
 commit;
 END
     for processes in 1 2 8; do
-        row "the same rows by pgbench, $processes clients" \
-            "$("$bindir/pgbench" -n -h "$ASSAY_HOME/pg" -U assay \
-                -c "$processes" -t "$claims" -f "$ASSAY_HOME/rows.sql" \
-                assay 2>/dev/null |
-                sed -n 's/^tps = \([0-9]*\).*/\1/p')" /s
+        theirs=$("$bindir/pgbench" -n -h "$ASSAY_HOME/pg" -U assay \
+            -c "$processes" -t "$claims" -f "$ASSAY_HOME/rows.sql" \
+            assay 2>/dev/null | sed -n 's/^tps = \([0-9]*\).*/\1/p')
+        row "the same rows by pgbench, $processes clients" "$theirs" /s
     done
+    row 'of that, by 8 processes' "$(echo "$ours $theirs" |
+        awk '{ printf "%.2f", $1 / ($2 > 0 ? $2 : 1) }')" 'x (0.8)'
 fi
+echo "machine: $(nproc) processors, load$(uptime | sed 's/.*average//')"

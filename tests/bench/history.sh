@@ -11,8 +11,8 @@
 # tables as one would write it by hand: of each failure here, whether it ever
 # passed on the branch, and how the baseline's runs were.
 #
-# Then creations of such flights while four reports run without end: p99 at
-# most 1.2 times, where there are processors for all. Four processes that only
+# Then creations of such flights while four reports run without end, which take
+# turns (harness/turn_db.h): p99 at most 1.2 times. Four processes that only
 # burn time are beside it: what is lost to them is lost to the processors, and
 # the ratio to that is what the reports do to the database.
 set -u
@@ -193,4 +193,5 @@ burnt_p99=$beside_p99
 beside 'beside four reports' assay report $judged
 echo "create: reports cost p99 $(ratio "$beside_p99" "$burnt_p99") times what" \
     "four processes without a database cost (aim 1.2)"
+echo "machine: $(nproc) processors, load$(uptime | sed 's/.*average//')"
 pgfix_passed=yes

@@ -62,7 +62,7 @@ jobs:
   - job: boot
     recipe: $tiny/boot.yaml
     hosts: { host: { arch: amd64 } }
-    runvars: { trials: "6", boot_limit: 10s }
+    runvars: { trials: "6", silence: 6s }
 END
 cat >"$ASSAY_HOME/branches/tiny.yaml" <<END
 branch: tiny
@@ -78,17 +78,41 @@ candidate:
   make: [$ASSAY_HOME/make, "{revision}", "{candidate}"]
 END
 
+# Who hears of it --------------------------------------------------------------------
+mkdir "$ASSAY_HOME/mails"
+cat >"$ASSAY_HOME/sendmail" <<END
+#!/bin/sh
+# One file a mail, named when it is whole.
+file=\$(mktemp "$ASSAY_HOME/mails/.new.XXXXXX")
+{ echo "to: \$*"; cat; } >"\$file"
+mv "\$file" "\${file%%.new*}mail.\$\$"
+END
+chmod +x "$ASSAY_HOME/sendmail"
+cat >"$ASSAY_HOME/notify.yaml" <<END
+from: Assay <assay@example.org>
+sendmail: [$ASSAY_HOME/sendmail]
+rules:
+  - { on: [culprit], people: true, confidence: 0.95, to: [lab@example.org] }
+END
+mails() { find "$ASSAY_HOME/mails" -name 'mail.*'; }
+mailed() { mails | xargs -r grep -l "$1" | xargs -r grep -l '^to: ann@example.org'; }
+
 # What this does by itself -----------------------------------------------------------
 push() { git -C "$work" push -qf "$bare" "$1:refs/heads/$2"; }
 gate() { assay gate run tiny >>"$ASSAY_HOME/gate.log" 2>&1; }
 bisections() { assay bisect list --json; }
 ended() { [ "$(bisections | jq "map(select(.ended_ms)) | length")" = "$1" ]; }
 culprit() { bisections | jq -r "sort_by(.bisection) | .[$1 - 1].culprit // .[$1 - 1].reason"; }
+author_hears() { [ -n "$(mailed "$(planted_at "$1")")" ]; }
 # found NUMBER COMMIT WHAT: the bisection of that number found it.
 found() {
     wait_for 600 ended "$1"
     is "$(culprit "$1")" "$(planted_at "$2")" "the commit that planted the $3 is found"
     assay bisect show "$1" | diag
+    wait_for 120 author_hears "$2"
+    is "$(mailed "$(planted_at "$2")" | wc -l)" 1 "its author hears of it, once"
+    like "$(mailed "$(planted_at "$2")" | xargs -r cat)" 'confidence 0\.9' \
+        "with a confidence"
 }
 
 try "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
@@ -98,7 +122,7 @@ push "${commits[1]}" staging
 push "${commits[1]}" tested
 try "the tiny hypervisor is a tree" assay tree add tiny "$bare"
 gate
-is $? 0 "the first commit passes its tests"
+is "$(assay flight show 1 --json | jq -r .outcome)" pass "the first commit passes its tests"
 push "${commits[20]}" staging
 gate
 is $? 1 "the twentieth is held"
@@ -122,3 +146,5 @@ for i in {56..60}; do
 done
 found 3 49 flake
 is "$(bisections | jq length)" 3 "nothing else was bisected"
+is "$(mails | xargs -r grep -l '^to: ann' | wc -l)" 3 \
+    "and nobody was written to but for that"

@@ -449,7 +449,7 @@ bisection_db_abandon(struct db *db, int64_t bisection, struct fault *why)
     static const struct query Q_BISECTION_ABANDON = {
         "bisection-abandon",
         "update assay.bisection_run set state = 'ended', result = 'nothing',"
-        " reason = 'not waited for', ended_at = clock_timestamp()"
+        " reason = '" BISECTION_ABANDONED "', ended_at = clock_timestamp()"
         " where bisection = $1::bigint and state <> 'ended'", 1, 0
     };
     char number[INT_TEXT_BYTES];

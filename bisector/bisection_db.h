@@ -104,7 +104,8 @@ MUST_CHECK bool bisection_db_same(struct db *db, int64_t bisection,
 MUST_CHECK bool bisection_db_alone(struct db *db, int64_t bisection,
                                    struct arena *arena, int64_t **out,
                                    size_t *count_out, struct fault *why);
-/* Its runs that have not ended teach nothing any more. */
+/* Its runs that have not ended teach nothing any more, and say so. */
+#define BISECTION_ABANDONED "not waited for"
 MUST_CHECK bool bisection_db_abandon(struct db *db, int64_t bisection,
                                      struct fault *why);
 /* What others have learned of the job: ended flights that tested it for another

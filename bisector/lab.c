@@ -352,7 +352,8 @@ lab_is_ill(const struct lab *lab)
 
     for (i = lab->run_count; i-- > 0 && broken < BROKEN_ROW;) {
         if (strcmp(lab->runs[i].state, "ended") != 0
-            || strcmp(lab->runs[i].oracle, LAB_ORACLE) != 0)
+            || strcmp(lab->runs[i].oracle, LAB_ORACLE) != 0
+            || strcmp(lab->runs[i].reason, BISECTION_ABANDONED) == 0)
             continue;
         if (strcmp(lab->runs[i].result, "nothing") != 0
             && strncmp(lab->runs[i].reason, "broke ", 6) != 0)

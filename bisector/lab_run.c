@@ -170,6 +170,7 @@ tried(const struct lab *lab, const struct bisection_run *run)
 
     for (i = 0; i < lab->run_count; i++)
         count += strcmp(lab->runs[i].result, "nothing") == 0
+            && strcmp(lab->runs[i].reason, BISECTION_ABANDONED) != 0
             && strcmp(lab->runs[i].at, run->at) == 0
             && strcmp(lab->runs[i].about, run->about) == 0;
     return count;

@@ -87,7 +87,7 @@ compose(struct db *db, int64_t flight, bool pushed, struct arena *arena,
     bool ok;
 
     if (!home_get(&options.root, why) ||
-        !report_read(db, flight, arena, &report, why))
+        !report_read(db, flight, NULL, arena, &report, why))
         return false;
     options.patterns = pattern_code_try();
     ok = mail_compose(&report, &options, &mail, arena, out, why);

@@ -8,11 +8,11 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
-#include "harness/fs.h"
 #include "harness/git.h"
 #include "harness/json.h"
 #include "harness/mem.h"
 #include "results/evidence.h"
+#include "results/repo.h"
 
 #define GIT_LIMIT_MS 20000
 #define JOBS_NAMED 4
@@ -359,19 +359,16 @@ changes_add_commits(struct changes *changes, const char *root,
 
     for (size_t i = 0; i < changes->count; i++) {
         struct change *change = &list[i];
+        const char *ends[] = { change->from, change->to };
         struct fault why = FAULT_INIT;
-        const char *repo;
+        const char *repo = NULL;
 
         if (change->kind != CHANGE_TREE
-            || !git_is_revision(change->from) || !git_is_revision(change->to)
-            || !name_is_safe(change->what, 100))
+            || !git_is_revision(change->from) || !git_is_revision(change->to))
             continue;
-        repo = arena_printf(arena, "%s/trees/%s.git", root, change->what);
-        if (!fs_exists(repo)) {
-            change->note = "no clone of the tree is at hand";
-            continue;
-        }
-        if (!read_commits(repo, change, arena, &why))
+        if (!repo_find(root, change->what, ends, ARRAY_LEN(ends), arena,
+                       &repo, &why)
+            || !read_commits(repo, change, arena, &why))
             change->note = arena_strdup(arena, why.text);
     }
 }

@@ -40,6 +40,8 @@ struct change {
 struct changes {
     int64_t since;              /* the flight compared with */
     int64_t since_ms;           /* when that one ended; -1 */
+    bool since_good;            /* it passed, the last one that did; else it
+                                 * is only what this one is compared with */
     const struct change *list;  /* by kind, then by name */
     size_t count;
 };
@@ -48,8 +50,8 @@ struct changes {
 void changes_between(const struct evidence *before,
                      const struct evidence *after, struct arena *arena,
                      struct changes *out);
-/* Adds the commits of each tree of which 'root'/trees/NAME.git is a clone that
- * has both revisions, CHANGES_COMMITS of them at most. */
+/* Adds the commits of each tree of which a clone is below 'root' that has both
+ * revisions (results/repo.h), CHANGES_COMMITS of them at most. */
 #define CHANGES_COMMITS 300
 void changes_add_commits(struct changes *changes, const char *root,
                          struct arena *arena);

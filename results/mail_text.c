@@ -16,9 +16,10 @@
 #include "results/changes.h"
 #include "results/decide.h"
 #include "results/evidence.h"
-#include "results/report_causes.h"
 #include "results/plain.h"
 #include "results/report.h"
+#include "results/report_causes.h"
+#include "results/report_changes.h"
 #include "results/report_parts.h"
 #include "results/report_words.h"
 #include "results/verdict.h"
@@ -29,7 +30,6 @@
 #define GAPS_SHOWN 60
 #define PEOPLE_SHOWN 300        /* commits, whose authors are listed */
 #define PEOPLE_MAX 8000
-#define COMMITS_SHOWN 40
 
 struct letter {
     const struct report *report;
@@ -206,48 +206,6 @@ part_people(struct letter *letter)
         fact_max(letter, "People", buf_text(&line), PEOPLE_MAX);
     buf_free(&names);
     buf_free(&line);
-}
-
-static void
-part_changes(struct letter *letter)
-{
-    const struct changes *changes = letter->report->changes;
-    struct buf *out = letter->out;
-
-    if (changes == NULL)
-        return;
-    buf_addf(out, "\nWhat changed since flight %" PRId64 " of %s, the last "
-             "good one:\n", changes->since,
-             words_day(changes->since_ms, &letter->arena));
-    if (changes->count == 0)
-        buf_adds(out, "  nothing that is recorded\n");
-    for (size_t i = 0; i < changes->count; i++) {
-        const struct change *change = &changes->list[i];
-
-        buf_adds(out, "  ");
-        plain_wrap(out, arena_printf(&letter->arena, "%s %s%s%s%s: %s -> %s",
-                                     change_kind_name(change->kind),
-                                     change->what,
-                                     change->jobs[0] == '\0' ? "" : " (of ",
-                                     change->jobs,
-                                     change->jobs[0] == '\0' ? "" : ")",
-                                     change->from[0] == '\0' ? "none"
-                                     : change->from,
-                                     change->to[0] == '\0' ? "none"
-                                     : change->to), ITEM_MAX, 2, 4);
-        for (size_t j = 0; j < change->commit_count && j < COMMITS_SHOWN;
-             j++) {
-            buf_adds(out, "    ");
-            plain_wrap(out, arena_printf(&letter->arena, "%.12s %s: %s",
-                                         change->commits[j].revision,
-                                         change->commits[j].author,
-                                         change->commits[j].subject),
-                       ITEM_MAX, 4, 6);
-        }
-        if (change->commit_total > COMMITS_SHOWN)
-            buf_addf(out, "    ... %zu commits in all\n",
-                     change->commit_total);
-    }
 }
 
 /* Each failure ------------------------------------------------------------- */
@@ -457,7 +415,7 @@ mail_text(const struct report *report, const struct report_options *options,
         part_troubles(&letter);
     part_lines(&letter);
     part_gaps(&letter);
-    part_changes(&letter);
+    report_changes_text(letter.report->changes, &letter.arena, letter.out);
     part_jobs(&letter);
     arena_free(&letter.arena);
 }

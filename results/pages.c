@@ -172,7 +172,7 @@ pages_flight(struct db *db, const char *root, int64_t flight,
     struct report report;
     bool ok;
 
-    ok = report_read(db, flight, &arena, &report, why);
+    ok = report_read(db, flight, NULL, &arena, &report, why);
     if (ok) {
         options.patterns = pattern_code_try();
         report_html(&report, &options, out);
@@ -192,7 +192,7 @@ pages_flight_json(struct db *db, int64_t flight, struct buf *out,
     char *text;
     bool ok;
 
-    ok = report_read(db, flight, &arena, &report, why);
+    ok = report_read(db, flight, NULL, &arena, &report, why);
     if (ok) {
         json = report_json(&report);
         text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);

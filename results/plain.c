@@ -88,16 +88,17 @@ plain_wrap(struct buf *out, const char *text, size_t max, int column,
            int indent)
 {
     struct buf plain = BUF_INIT;
+    bool after = column > indent;       /* a word */
     const char *p;
 
     plain_add(&plain, text, strlen(text), max);
-    for (p = buf_text(&plain); *p != '\0';) {
+    for (p = buf_text(&plain); *p != '\0'; after = true) {
         int bytes = (int)strcspn(p, " ");
 
-        if (column > indent && column + 1 + bytes > WIDTH) {
+        if (after && column + 1 + bytes > WIDTH) {
             buf_addf(out, "\n%*s", indent, "");
             column = indent;
-        } else if (column > indent) {
+        } else if (after) {
             buf_addc(out, ' ');
             column++;
         }

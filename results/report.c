@@ -17,13 +17,16 @@
 #include "results/evidence_db.h"
 #include "results/verdict_db.h"
 
-/* Against the last flight that passed whole, else the baseline's. */
+/* Against the last flight that passed whole, unless another one was asked for
+ * or there is none: then the baseline's. */
 static bool
-read_changes(struct db *db, struct arena *arena, struct report *report,
-             struct fault *why)
+read_changes(struct db *db, const struct decide_request *request,
+             struct arena *arena, struct report *report, struct fault *why)
 {
-    int64_t since = report->age->good.flight != 0 ? report->age->good.flight
-        : report->verdict->coverage.baseline;
+    bool asked = request != NULL
+        && (request->baseline != 0 || request->that_count > 0);
+    int64_t since = report->age->good.flight != 0 && !asked
+        ? report->age->good.flight : report->verdict->coverage.baseline;
     struct changes *changes = arena_alloc(arena, sizeof *changes);
     struct evidence before;
     const char *root;
@@ -34,13 +37,15 @@ read_changes(struct db *db, struct arena *arena, struct report *report,
         || !home_get(&root, why))
         return false;
     changes_between(&before, report->evidence, arena, changes);
+    changes->since_good = since == report->age->good.flight;
     changes_add_commits(changes, root, arena);
     report->changes = changes;
     return true;
 }
 
 bool
-report_read(struct db *db, int64_t flight, struct arena *arena,
+report_read(struct db *db, int64_t flight,
+            const struct decide_request *request, struct arena *arena,
             struct report *out, struct fault *why)
 {
     struct evidence *evidence = arena_alloc(arena, sizeof *evidence);
@@ -48,7 +53,7 @@ report_read(struct db *db, int64_t flight, struct arena *arena,
     struct report_age *age = arena_alloc(arena, sizeof *age);
     struct causes *causes = arena_alloc(arena, sizeof *causes);
 
-    if (!verdict_read(db, flight, NULL, arena, evidence, verdict, why))
+    if (!verdict_read(db, flight, request, arena, evidence, verdict, why))
         return false;
     *out = (struct report){ .evidence = evidence, .verdict = verdict,
                             .age = age, .causes = causes };
@@ -58,7 +63,7 @@ report_read(struct db *db, int64_t flight, struct arena *arena,
     }
     return age_read(db, flight, age, why)
         && causes_read(db, flight, arena, causes, why)
-        && read_changes(db, arena, out, why);
+        && read_changes(db, request, arena, out, why);
 }
 
 bool
@@ -74,7 +79,7 @@ report_publish(struct db *db, int64_t flight, struct arena *arena,
     bool ok;
 
     ok = home_get(&options.root, why)
-        && report_read(db, flight, &scratch, &report, why);
+        && report_read(db, flight, NULL, &scratch, &report, why);
     if (!ok)
         goto out;
     options.patterns = pattern_code_try();

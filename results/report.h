@@ -16,6 +16,7 @@ struct db;
 struct causes;
 struct changes;
 struct decide_input;
+struct decide_request;
 struct decision;
 struct evidence;
 struct pattern_code;
@@ -71,9 +72,10 @@ void report_tap(const struct report *report, struct buf *out);
 MUST_CHECK json_t *report_kcidb(const struct report *report,
                                 const struct report_options *options);
 
-/* Reads and judges 'flight', with all that is known around it; the arena owns
- * what 'out' points to. */
+/* Reads and judges 'flight', with all that is known around it; 'request' as of
+ * verdict_read(). The arena owns what 'out' points to. */
 MUST_CHECK bool report_read(struct db *db, int64_t flight,
+                            const struct decide_request *request,
                             struct arena *arena, struct report *out,
                             struct fault *why);
 /* Reads and judges 'flight', and writes the page to

@@ -15,6 +15,7 @@
 #include "results/evidence.h"
 #include "results/html.h"
 #include "results/measure.h"
+#include "results/report_changes.h"
 #include "results/report_decision.h"
 #include "results/report_jobs.h"
 #include "results/report_parts.h"
@@ -545,7 +546,7 @@ report_html(const struct report *report, const struct report_options *options,
     report_why_causes(report, options, &page.arena, out);
     report_decision_html(verdict, out);
     part_gaps(&page);
-    report_why_changes(report, out);
+    report_changes_html(report->changes, out);
     if (evidence->job_count > 0) {
         part_grid(&page);
         report_jobs(evidence, verdict, options, &page.arena, out);

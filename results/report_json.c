@@ -12,6 +12,7 @@
 #include "results/evidence.h"
 #include "results/measure.h"
 #include "results/phases.h"
+#include "results/report_changes.h"
 #include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
@@ -402,5 +403,7 @@ report_json(const struct report *report)
     json_object_set_new(object, "jobs", json_jobs(evidence, verdict));
     json_object_set_new(object, "measurements", json_measures(evidence));
     put_versions(object, evidence);
+    json_object_set_new(object, "changes",
+                        report_changes_json(report->changes));
     return object;
 }

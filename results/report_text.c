@@ -13,6 +13,7 @@
 #include "results/measure.h"
 #include "results/phases.h"
 #include "results/plain.h"
+#include "results/report_changes.h"
 #include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/report_words.h"
@@ -362,6 +363,7 @@ report_text(const struct report *report, const struct report_options *options,
     part_verdict(&text);
     report_decision_text(report->verdict, out);
     part_troubles(&text);
+    report_changes_text(report->changes, &text.arena, out);
     part_gaps(&text);
     part_jobs(&text);
     part_measures(&text);

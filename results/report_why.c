@@ -8,7 +8,6 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "results/cause.h"
-#include "results/changes.h"
 #include "results/evidence.h"
 #include "results/html.h"
 #include "results/report.h"
@@ -18,8 +17,6 @@
 #include "results/verdict.h"
 
 #define CAUSES_SHOWN 40
-#define CHANGES_SHOWN 200
-#define COMMITS_SHOWN 100
 
 /* The four cells ----------------------------------------------------------- */
 
@@ -244,88 +241,4 @@ report_why_causes(const struct report *report,
     if (count > CAUSES_SHOWN)
         buf_addf(out, "<p class=\"soft\">... and %zu more, in the grid.</p>\n",
                  count - CAUSES_SHOWN);
-}
-
-/* Changes ------------------------------------------------------------------ */
-
-static void
-add_commits(const struct change *change, struct buf *out)
-{
-    if (change->commit_count == 0) {
-        if (change->note[0] != '\0') {
-            buf_adds(out, "<p class=\"soft\">");
-            html_text(out, change->note);
-            buf_adds(out, "</p>\n");
-        }
-        return;
-    }
-    buf_addf(out, "<details><summary>%zu commit%s of ",
-             change->commit_total, change->commit_total == 1 ? "" : "s");
-    html_text(out, change->what);
-    buf_adds(out, "</summary>\n<div class=\"wide\"><table class=\"list\">"
-             "<tbody>\n");
-    for (size_t i = 0; i < change->commit_count && i < COMMITS_SHOWN; i++) {
-        const struct change_commit *commit = &change->commits[i];
-
-        buf_addf(out, "<tr><td class=\"keep\"><code>%.12s</code><td>",
-                 commit->revision);
-        html_text(out, commit->subject);
-        buf_adds(out, "<td class=\"soft keep\">");
-        html_text(out, commit->author);
-        buf_adds(out, "</tr>\n");
-    }
-    buf_adds(out, "</tbody></table></div></details>\n");
-}
-
-static void
-change_end(const char *text, struct buf *out)
-{
-    if (text[0] == '\0')
-        buf_adds(out, "<i>none</i>");
-    html_text(out, text);
-}
-
-void
-report_why_changes(const struct report *report, struct buf *out)
-{
-    const struct changes *changes = report->changes;
-
-    if (changes == NULL)
-        return;
-    buf_addf(out, "<h2 id=\"changes\">What changed since flight %" PRId64
-             ", ", changes->since);
-    html_time(out, changes->since_ms);
-    buf_adds(out, "</h2>\n");
-    if (changes->count == 0) {
-        buf_adds(out, "<p>Nothing that is recorded: the same revisions, "
-                 "packages, hosts, runvars and harness.</p>\n");
-        return;
-    }
-    buf_adds(out, "<div class=\"wide\"><table class=\"list\"><thead><tr><th>"
-             "<th>what<th>before<th>now</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < changes->count && i < CHANGES_SHOWN; i++) {
-        const struct change *change = &changes->list[i];
-
-        buf_addf(out, "<tr><td class=\"soft keep\">%s<td>",
-                 change_kind_name(change->kind));
-        html_text(out, change->what);
-        if (change->jobs[0] != '\0') {
-            buf_adds(out, " <span class=\"soft\">of ");
-            html_text(out, change->jobs);
-            buf_adds(out, "</span>");
-        }
-        buf_adds(out, "<td class=\"mono\">");
-        change_end(change->from, out);
-        buf_adds(out, "<td class=\"mono\">");
-        change_end(change->to, out);
-        buf_adds(out, "</tr>\n");
-    }
-    buf_adds(out, "</tbody></table></div>\n");
-    if (changes->count > CHANGES_SHOWN)
-        buf_addf(out, "<p class=\"soft\">... and %zu more.</p>\n",
-                 changes->count - CHANGES_SHOWN);
-    for (size_t i = 0; i < changes->count; i++) {
-        if (changes->list[i].kind == CHANGE_TREE)
-            add_commits(&changes->list[i], out);
-    }
 }

@@ -1,5 +1,5 @@
-/* results/report_why.h - the parts of the page that say why: causes with their
- * counterfactual, and what changed. */
+/* results/report_why.h - the part of the page that says why: causes with their
+ * counterfactual. */
 #ifndef RESULTS_REPORT_WHY_H
 #define RESULTS_REPORT_WHY_H
 
@@ -8,10 +8,9 @@ struct buf;
 struct report;
 struct report_options;
 
-/* Each adds nothing when there is nothing to say. */
+/* Adds nothing when there is nothing to say. */
 void report_why_causes(const struct report *report,
                        const struct report_options *options,
                        struct arena *arena, struct buf *out);
-void report_why_changes(const struct report *report, struct buf *out);
 
 #endif

@@ -17,6 +17,8 @@
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
 #include "harness/turn_db.h"
+#include "results/decide_db.h"
+#include "results/decide_opts.h"
 #include "results/evidence.h"
 #include "results/html.h"
 #include "results/mail.h"
@@ -207,8 +209,8 @@ request_take(struct cmd_call *call, struct request *request,
 
 static bool
 make_report(struct db *db, int64_t flight, const struct format *format,
-            struct request *request, const char *file, struct buf *out,
-            struct fault *why)
+            const struct decide_request *asked, struct request *request,
+            const char *file, struct buf *out, struct fault *why)
 {
     struct report_options *options = &request->options;
     struct arena arena = ARENA_INIT;
@@ -217,7 +219,7 @@ make_report(struct db *db, int64_t flight, const struct format *format,
     bool ok;
 
     ok = home_get(&options->root, why)
-        && report_read(db, flight, &arena, &report, why);
+        && report_read(db, flight, asked, &arena, &report, why);
     if (!ok)
         goto out;
     real = realpath(options->root, NULL);
@@ -252,6 +254,8 @@ run_report(struct cmd_call *call, struct fault *why)
 {
     struct request request = { .options.links = REPORT_LINKS_FILES };
     const char *file = cmd_text(call, "output");
+    struct arena arena = ARENA_INIT;
+    struct decide_request asked;
     const struct format *format;
     struct buf out = BUF_INIT;
     struct db *db = NULL;
@@ -266,13 +270,15 @@ run_report(struct cmd_call *call, struct fault *why)
     }
     ok = format_find(call, &format, why)
         && request_take(call, &request, why)
+        && decide_opts_take(call, &arena, &asked, why)
         && db_open("assay", &db, why)
         && turn_db_wait(db, turn_count(), TURN_LIMIT_MS, &got_turn, why)
-        && make_report(db, flight, format, &request, file, &out, why)
+        && make_report(db, flight, format, &asked, &request, file, &out, why)
         && put_out(file, &out, why);
 out:
     db_close(db);
     buf_free(&out);
+    arena_free(&arena);
     return ok;
 }
 
@@ -420,6 +426,7 @@ static const struct cmd_opt report_opts[] = {
     { "format", CMD_OPT_TEXT, "FORMAT", "text", 0, 0,
       "text, html (one page that needs nothing else), json, mail, junit, tap "
       "or kcidb" },
+    DECIDE_OPTS,
     OUT_OPTS,
     { 0 },
 };
@@ -456,7 +463,8 @@ const struct cmd results_cmds[] = {
       "show what a flight found, and what it did not cover",
       "The verdict comes first, then what went wrong, with the lines of the "
       "console or log that matter and whose fault it is, then what was not "
-      "covered, then every step with its time.\n\n"
+      "covered, then every step with its time. --baseline, --this, --that, "
+      "--allow, --blessing and --max-flight are those of assay verdict.\n\n"
       "A report can be made at any time, also while the flight runs." },
     { "report host", "HOST", 1, 1, CMD_READS, host_opts, run_host,
       "show how a host did lately",

@@ -13,103 +13,11 @@
 #include "harness/fs.h"
 #include "harness/json.h"
 #include "results/decide_json.h"
+#include "results/decide_opts.h"
 #include "results/report_decision.h"
 #include "results/verdict_db.h"
 
 #define FILE_MAX_BYTES (64 << 20)
-
-/* Options ------------------------------------------------------------------ */
-
-static size_t
-list_count(const struct cmd_call *call, const char *name)
-{
-    size_t count = 0;
-
-    while (cmd_list(call, name, (int)count) != NULL)
-        count++;
-    return count;
-}
-
-/* The values TREE=REVISION of option 'name'. */
-static bool
-take_versions(const struct cmd_call *call, const char *name,
-              struct arena *arena, const struct decide_version **out,
-              size_t *count_out, struct fault *why)
-{
-    size_t count = list_count(call, name);
-    struct decide_version *list = arena_alloc(arena,
-                                              count * sizeof *list + 1);
-
-    for (size_t i = 0; i < count; i++) {
-        const char *value = cmd_list(call, name, (int)i);
-        const char *equals = strchr(value, '=');
-
-        if (equals == NULL || equals == value || equals[1] == '\0')
-            return fault_set(why, FAULT_USAGE, "--%s '%s' is not "
-                             "TREE=REVISION", name, value);
-        list[i].tree = arena_printf(arena, "%.*s", (int)(equals - value),
-                                    value);
-        list[i].revision = equals + 1;
-    }
-    *out = list;
-    *count_out = count;
-    return true;
-}
-
-static bool
-take_allow(const struct cmd_call *call, struct arena *arena,
-           struct decide_request *request, struct fault *why)
-{
-    bool ok = true;
-
-    for (int i = 0; ok && cmd_list(call, "allow", i) != NULL; i++) {
-        const char *file = cmd_list(call, "allow", i);
-        struct buf text = BUF_INIT;
-
-        ok = fs_read_file(file, FILE_MAX_BYTES, &text, why)
-            && decide_allow_parse(buf_text(&text), text.len, file, arena,
-                                  &request->allow, &request->allow_count,
-                                  why);
-        buf_free(&text);
-    }
-    return ok;
-}
-
-static bool
-take_number(const struct cmd_call *call, const char *name, int64_t *out,
-            struct fault *why)
-{
-    const char *text = cmd_text(call, name);
-
-    return text == NULL || parse_int64(text, 1, INT64_MAX, out)
-        || fault_set(why, FAULT_USAGE, "--%s '%s' is no number of a flight",
-                     name, text);
-}
-
-static bool
-take_request(const struct cmd_call *call, struct arena *arena,
-             struct decide_request *request, struct fault *why)
-{
-    size_t count = list_count(call, "blessing");
-    const char **blessings = arena_alloc(arena, (count + 1)
-                                                * sizeof *blessings);
-
-    for (size_t i = 0; i < count; i++)
-        blessings[i] = cmd_list(call, "blessing", (int)i);
-    if (count > 0)
-        request->blessings = blessings;
-    if (!take_number(call, "baseline", &request->baseline, why)
-        || !take_number(call, "max-flight", &request->max_flight, why)
-        || !take_versions(call, "this", arena, &request->this_version,
-                          &request->this_count, why)
-        || !take_versions(call, "that", arena, &request->that_version,
-                          &request->that_count, why))
-        return false;
-    if (request->baseline != 0 && request->that_count > 0)
-        return fault_set(why, FAULT_USAGE, "--baseline and --that both say "
-                         "what to compare with");
-    return take_allow(call, arena, request, why);
-}
 
 /* Output ------------------------------------------------------------------- */
 
@@ -183,8 +91,6 @@ print_answer(struct cmd_call *call, const struct decide_input *input,
 static bool
 verdict_of_file(struct cmd_call *call, const char *file, struct fault *why)
 {
-    static const char *const OTHERS[] = { "this", "that", "allow",
-                                          "blessing" };
     struct arena arena = ARENA_INIT;
     struct buf text = BUF_INIT;
     struct decide_input input;
@@ -192,13 +98,11 @@ verdict_of_file(struct cmd_call *call, const char *file, struct fault *why)
     json_t *json = NULL;
     bool ok;
 
-    for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++) {
-        if (cmd_list(call, OTHERS[i], 0) != NULL)
-            return fault_set(why, FAULT_USAGE, "--%s cannot change what "
-                             "--from says", OTHERS[i]);
+    if (!decide_opts_refuse(call, why)) {
+        fault_context(why, "--from");
+        return false;
     }
-    if (cmd_argc(call) > 0 || cmd_text(call, "baseline") != NULL
-        || cmd_text(call, "max-flight") != NULL)
+    if (cmd_argc(call) > 0)
         return fault_set(why, FAULT_USAGE, "--from names the flight and all "
                          "that it is compared with");
     ok = fs_read_file(file, FILE_MAX_BYTES, &text, why);
@@ -235,7 +139,7 @@ run_verdict(struct cmd_call *call, struct fault *why)
     if (text == NULL || !parse_int64(text, 1, INT64_MAX, &flight))
         return fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
                          text == NULL ? "" : text);
-    ok = take_request(call, &arena, &request, why)
+    ok = decide_opts_take(call, &arena, &request, why)
         && db_open("assay", &db, why)
         && verdict_read(db, flight, &request, &arena, &evidence, &verdict,
                         why);
@@ -248,18 +152,7 @@ run_verdict(struct cmd_call *call, struct fault *why)
 }
 
 static const struct cmd_opt verdict_opts[] = {
-    { "baseline", CMD_OPT_TEXT, "FLIGHT", NULL, 0, 0,
-      "compare with the version that this flight tested" },
-    { "this", CMD_OPT_LIST, "TREE=REV", NULL, 0, 0,
-      "the version under test, if not the flight's own; may be repeated" },
-    { "that", CMD_OPT_LIST, "TREE=REV", NULL, 0, 0,
-      "compare with this version; may be repeated" },
-    { "allow", CMD_OPT_LIST, "FILE", NULL, 0, 0,
-      "patterns of failures that do not block; may be repeated" },
-    { "blessing", CMD_OPT_LIST, "NAME", NULL, 0, 0,
-      "flights that count, the preferred first; may be repeated" },
-    { "max-flight", CMD_OPT_TEXT, "FLIGHT", NULL, 0, 0,
-      "leave out later flights" },
+    DECIDE_OPTS,
     { "lines", CMD_OPT_FLAG, NULL, NULL, 0, 0,
       "print OSSTest's lines for programs" },
     { "save", CMD_OPT_TEXT, "FILE", NULL, 0, 0,

@@ -32,21 +32,21 @@ for sql in sample history; do
     assay db psql -- -qX -v ON_ERROR_STOP=1 -f "$here/$sql.sql" >/dev/null ||
         exit 1
 done
-# A clone of a tree, in which the bad version has two commits more.
-git init -q --bare "$dir/trees/xen.git"
+# A mirror of a tree, in which the bad version has two commits more.
+git init -q --bare "$dir/mirrors/xen.git"
 commit()
 {
-    tree=$(git --git-dir="$dir/trees/xen.git" mktree </dev/null)
+    tree=$(git --git-dir="$dir/mirrors/xen.git" mktree </dev/null)
     GIT_AUTHOR_NAME=$1 GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=c \
         GIT_COMMITTER_EMAIL=c@d GIT_AUTHOR_DATE='1700000000 +0000' \
         GIT_COMMITTER_DATE='1700000000 +0000' \
-        git --git-dir="$dir/trees/xen.git" commit-tree ${3:+-p "$3"} \
+        git --git-dir="$dir/mirrors/xen.git" commit-tree ${3:+-p "$3"} \
         -m "$2" "$tree"
 }
 old=$(commit 'A. Uthor' 'domctl: as it was')
 mid=$(commit 'A. Uthor' 'domctl: <script>alert(1)</script>' "$old")
 new=$(commit 'Jürgen Groß' 'save: assert what is so' "$mid")
-git --git-dir="$dir/trees/xen.git" update-ref refs/heads/master "$new"
+git --git-dir="$dir/mirrors/xen.git" update-ref refs/heads/master "$new"
 assay db psql -- -qX -v ON_ERROR_STOP=1 >/dev/null <<SQL || exit 1
 set session_replication_role = replica;
 update assay.flight_tree set revision = '$old'
@@ -81,6 +81,61 @@ has "$dir/mail" " A. Uthor: domctl: <script>alert(1)</script>" 'commits'
 has "$dir/mail" 'Content-Transfer-Encoding: 8bit' 'names as they are'
 assay report parse "$dir/mail" --format tap | grep -q '^not ok 2 - guest$'
 result $? 'and its results can be read'
+
+# What changed, for each reader.
+assay report 31 >"$dir/text"
+has "$dir/text" 'What changed since flight 26 of 2026-11-14, the last good one' \
+    'what changed, as text'
+has "$dir/text" "${new%????????????????????????????} Jürgen Groß: save: assert" \
+    'with the log of the tree'
+assay report 31 --json >"$dir/json"
+jq -e --arg new "$new" '.changes.since == 26 and .changes.since_good
+    and ([.changes.list[].kind] | contains(["package", "runvar", "tree"]))
+    and (.changes.list[] | select(.kind == "tree")
+         | .commit_count == 2 and .commits[0].revision == $new
+           and .commits[0].author == "Jürgen Groß"
+           and .commits[0].email == "a@b")' "$dir/json" >/dev/null
+result $? 'as JSON, with the log'
+git init -q --bare "$dir/trees/0123456789abcdef.git"
+git --git-dir="$dir/trees/0123456789abcdef.git" fetch -q "$dir/mirrors/xen.git" \
+    master
+mv "$dir/mirrors" "$dir/away"
+assay report 31 --json | jq -e '.changes.list[] | select(.kind == "tree")
+    | .commits | length == 2' >/dev/null
+result $? "the gate's clone will do"
+mv "$dir/trees" "$dir/gone"
+assay report 31 | grep -q 'no log: no clone of the tree xen is here'
+result $? 'without a clone it says so'
+mv "$dir/away" "$dir/mirrors"
+
+# A report of what is asked, as the verdict has it.
+jq -S .verdict.decision "$dir/json" >"$dir/own"
+for ask in '--baseline 25' "--that xen=$old" "--this xen=$old --max-flight 31"
+do
+    # shellcheck disable=SC2086
+    assay verdict 31 $ask --json | jq -S 'del(.flight, .branch)' >"$dir/verdict"
+    # shellcheck disable=SC2086
+    assay report 31 $ask --json >"$dir/asked"
+    jq -S .verdict.decision "$dir/asked" | cmp -s - "$dir/verdict"
+    result $? "a report with $ask is that verdict"
+done
+cmp -s "$dir/own" "$dir/verdict"
+[ $? -eq 1 ]
+result $? '(and not the one of its own)'
+assay report 31 --baseline 25 | grep -q \
+    'What changed since flight 25 of 2026-11-[0-9]*, the baseline:'
+result $? 'what changed is since the baseline that was asked for'
+echo '@@ # all' >"$dir/allow"
+assay report 31 --allow "$dir/allow" --format html >"$dir/allowed"
+has "$dir/allowed" '<h1>flight 31: <span>tolerable</span></h1>' \
+    'an allow file is heeded'
+for wrong in '--baseline x' '--that xen' "--allow $dir/none" \
+    "--baseline 25 --that xen=$old"; do
+    # shellcheck disable=SC2086
+    assay report 31 $wrong >"$dir/out" 2>"$dir/why"
+    [ $? -eq 2 ] && [ ! -s "$dir/out" ]
+    result $? "a report with $wrong is refused"
+done
 
 assay report 31 --format html >"$dir/page"
 has "$dir/page" '<h1>flight 31: <span>regressions</span></h1>' 'the page'

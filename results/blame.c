@@ -15,14 +15,15 @@
 #include <string.h>
 
 /* The odds at which it ends: P(product) outside [CLEARED, CONVICTED]. */
-static const double CONVICTED = 0.9995, CLEARED = 0.015;
+static const double CONVICTED = 0.99999, CLEARED = 0.015;
 /* When nothing more can be run, lesser certainty must do. */
-static const double LIKELY = 0.995, UNLIKELY = 0.2;
+static const double LIKELY = 0.9995, UNLIKELY = 0.2;
 /* Who it was instead is worth some runs too, that a host may get its mark. */
 static const double NAMED = 0.7;
 #define NAMED_RUNS 4
-/* Bits a run must be expected to give. */
-static const double LEAST_GAIN = 0.002;
+/* Bits a run must be expected to give: few, since what is left of the doubt
+ * before a conviction is an outage that is met once in a thousand failures. */
+static const double LEAST_GAIN = 0.0001;
 #define BLOCK 5
 /* Bits about which of the innocent it was, beside those about the product. */
 static const double DETAIL = 0.2;
@@ -96,7 +97,7 @@ static const double SEEN_ELSEWHERE = 0.2;
  * met as often as a fault of the product. */
 #define PER_MILLE_PRODUCT 20.0
 #define PER_MILLE_HOST 5.0
-#define PER_MILLE_HARNESS 25.0
+#define PER_MILLE_HARNESS 30.0
 #define PER_MILLE_BOTH 0.1
 
 /* Chances that have nothing to do with the cause looked for. */

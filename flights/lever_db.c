@@ -164,9 +164,9 @@ lever_db_end(struct db *db, int64_t lever, int64_t run, const char *author,
 static const struct query Q_ACTIVE = { "lever-active",
     "select l.lever, l.kind, l.author, l.reason, " AT_MS("l.at") ","
     " l.revision, l.job, l.testid, l.until_rc, l.passes, l.issue,"
-    " i.closed_at is not null"
+    " i.state <> 'open'"
     " from assay.gate_lever l"
-    " left join assay.issue i on i.issue = l.issue"
+    " left join assay.issue_state i on i.issue = l.issue"
     " where l.branch = $1::text and l.kind <> 'end'"
     " and not exists (select from assay.gate_lever e where e.ends = l.lever)"
     " order by l.lever",

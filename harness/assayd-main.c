@@ -114,6 +114,8 @@ static const struct duty_row {
     int64_t limit_ms;
 } duty_rows[] = {
     { "bisect", { "bisect", "due" }, 10000, "flight", DAY_MS },
+    { "check issues", { "issue", "check", "--quiet" }, 300000, "flight",
+      300000 },
     { "send mails", { "notify", "send", "--quiet" }, 60000, "notice", 600000 },
     { "tend hosts", { "host", "tend" }, 60000, "flight", 300000 },
     { NULL, { NULL }, 0, NULL, 0 }

@@ -44,7 +44,11 @@ struct cause_blame {
 struct cause_issue {
     int64_t issue;
     const char *title, *reference, *owner;
+    enum lane lane;
     bool closed;                /* and yet it is here */
+    bool regressed;             /* it was fixed on this branch */
+    int64_t changed_s;          /* when somebody last said more of it, since
+                                 * the Unix epoch */
 };
 
 /* One failing step of one job; texts are never NULL. */

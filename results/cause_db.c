@@ -22,18 +22,24 @@ static const struct query Q_GROUPS = {
     " select s.signature, s.title, s.component, s.pattern, h.lane, h.n,"
     "  h.job, h.testid, a.n, a.flights, a.first, a.last,"
     "  (extract(epoch from a.at) * 1000)::bigint,"
-    "  i.issue, i.title, i.reference, i.owner, i.state <> 'open'"
+    "  i.issue, i.title, i.reference, i.owner, i.state <> 'open', i.lane,"
+    "  (select f.branch from assay.flight f where f.flight = $1::bigint)"
+    "   = any(string_to_array(i.regressed, ' ')),"
+    "  extract(epoch from greatest(i.opened_at, i.closed_at,"
+    "   (select max(k.at) from assay.issue_fix k where k.issue = i.issue),"
+    "   (select max(c.at) from assay.issue_commit c"
+    "    where c.issue = i.issue)))::bigint"
     " from here h join assay.signature s using (signature)"
     " cross join lateral (select count(*) as n,"
     "   count(distinct f.flight) as flights, min(f.flight) as first,"
     "   max(f.flight) as last, max(f.at) as at"
     "   from assay.failure f where f.signature = h.signature) a"
-    " left join lateral (select k.*, t.state from assay.issue_signature x"
+    " left join lateral (select k.*, t.state, t.regressed from assay.issue_signature x"
     "   join assay.issue k using (issue)"
     "   join assay.issue_state t using (issue)"
     "   where x.signature = h.signature"
     "   order by (t.state = 'open') desc, k.issue desc limit 1) i on true"
-    " order by h.n desc, h.job collate \"C\", h.testid collate \"C\"", 1, 18
+    " order by h.n desc, h.job collate \"C\", h.testid collate \"C\"", 1, 21
 };
 static const struct query Q_LIST = {
     "cause_list",
@@ -100,6 +106,9 @@ read_groups(struct db *db, const char *const params[], struct arena *arena,
         issue->reference = cell(arena, rows, i, 15);
         issue->owner = cell(arena, rows, i, 16);
         issue->closed = db_bool(rows, i, 17);
+        issue->lane = lane_parse(db_text(rows, i, 18));
+        issue->regressed = db_bool(rows, i, 19);
+        issue->changed_s = db_int(rows, i, 20, 0);
         list[i].issue = issue;
     }
     *out = list;

@@ -13,11 +13,13 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/json.h"
+#include "harness/mem.h"
 #include "harness/outcome.h"
 #include "harness/pattern_scan.h"
 #include "harness/table.h"
 #include "results/failure.h"
 #include "results/issue_db.h"
+#include "results/issue_reach.h"
 
 #define SEEN_LIMIT 10
 
@@ -96,12 +98,20 @@ issue_json(const struct issue *issue)
     json_put_text(row, "close_reason", issue->close_reason);
     json_put_text(row, "branches", issue->branches);
     json_put_text(row, "unfixed", issue->unfixed);
+    json_put_text(row, "regressed", issue->regressed);
     json_put_int(row, "failures", issue->failures);
     json_put_int(row, "flights", issue->flights);
     json_put_int(row, "first_flight", issue->first_flight);
     json_put_int(row, "last_flight", issue->last_flight);
     json_put_int(row, "last_seen_ms", issue->last_ms);
     return row;
+}
+
+static const char *
+state_word(const struct issue *issue)
+{
+    return strcmp(issue->state, "open") == 0 && issue->regressed[0] != '\0'
+        ? "regressed" : issue->state;
 }
 
 static void
@@ -117,7 +127,7 @@ add_row(struct table *table, const struct issue *issue)
         last[10] = '\0';
     }
     table_add(table, (const char *const[]){
-        number, issue->state, seen, flights, last,
+        number, state_word(issue), seen, flights, last,
         issue->unfixed[0] == '\0' ? NULL : issue->unfixed, issue->owner,
         issue->reference, issue->title,
     });
@@ -169,7 +179,7 @@ print_issue(const struct issue *issue, const struct issue_line *lines,
     struct buf text = BUF_INIT;
 
     printf("issue %" PRId64 ": %s\n%s%s%s, lane %s", issue->issue,
-           issue->title, issue->state,
+           issue->title, state_word(issue),
            issue->close_reason[0] == '\0' ? "" : ": ", issue->close_reason,
            issue->lane);
     if (issue->owner[0] != '\0')
@@ -184,6 +194,8 @@ print_issue(const struct issue *issue, const struct issue_line *lines,
     printf("\n");
     if (issue->unfixed[0] != '\0' && strcmp(issue->state, "closed") != 0)
         printf("without the fix: %s\n", issue->unfixed);
+    if (issue->regressed[0] != '\0' && strcmp(issue->state, "closed") != 0)
+        printf("regressed, it was fixed there: %s\n", issue->regressed);
     for (size_t i = 0; i < count; i++) {
         buf_reset(&text);
         buf_add_escaped(&text, lines[i].text, strlen(lines[i].text));
@@ -256,7 +268,7 @@ say_state(struct db *db, int64_t number, struct fault *why)
     bool ok = issue_list(db, number, true, &arena, &issue, &count, why);
 
     if (ok)
-        printf("issue %" PRId64 ": %s%s%s\n", number, issue->state,
+        printf("issue %" PRId64 ": %s%s%s\n", number, state_word(issue),
                issue->unfixed[0] == '\0' || strcmp(issue->state, "open") != 0
                ? "" : ", without the fix: ",
                strcmp(issue->state, "open") == 0 ? issue->unfixed : "");
@@ -292,6 +304,98 @@ run_close(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
+/* Fixes by commit ---------------------------------------------------------- */
+
+/* What git said; with 'quiet' only what it could not say. */
+static bool
+ask_git(struct db *db, int64_t number, bool quiet, struct fault *why)
+{
+    struct arena arena = ARENA_INIT;
+    struct issue_answer *list = NULL;
+    size_t count = 0;
+    bool ok = issue_reach_ask(db, number, &arena, &list, &count, why);
+
+    for (size_t i = 0; ok && i < count; i++) {
+        const struct issue_answer *answer = &list[i];
+
+        if (quiet && answer->known)
+            continue;
+        printf("issue %" PRId64 ": %s, flight %" PRId64 " (%s %.12s): %s "
+               "%.12s%s%s\n", answer->issue, answer->branch, answer->flight,
+               answer->tree, answer->tested, !answer->known
+               ? "nobody knows whether it contains"
+               : answer->contains ? "contains" : "does not contain",
+               answer->commit, answer->known ? "" : ": ", answer->note);
+    }
+    arena_free(&arena);
+    return ok;
+}
+
+static bool
+add_commit(struct db *db, int64_t number, const char *value,
+           const char *who, struct fault *why)
+{
+    const char *equals = strchr(value, '=');
+    char *tree;
+    bool ok;
+
+    if (equals == NULL || equals == value || equals[1] == '\0')
+        return fault_set(why, FAULT_USAGE, "--commit '%s' is not "
+                         "TREE=REVISION", value);
+    tree = xstrndup(value, (size_t)(equals - value));
+    ok = issue_reach_add(db, number, tree, equals + 1, who, why);
+    free(tree);
+    return ok;
+}
+
+static bool
+run_fix(struct cmd_call *call, struct fault *why)
+{
+    const char *commit;
+    struct db *db = NULL;
+    int64_t number;
+    bool ok;
+
+    ok = issue_number(call, &number, why)
+        && (cmd_list(call, "commit", 0) != NULL
+            || fault_set(why, FAULT_USAGE, "which --commit fixes it?"))
+        && db_open("assay", &db, why);
+    for (int i = 0; ok
+         && (commit = cmd_list(call, "commit", i)) != NULL; i++)
+        ok = add_commit(db, number, commit, author(call), why);
+    ok = ok && ask_git(db, number, false, why) && say_state(db, number, why);
+    db_close(db);
+    return ok;
+}
+
+static bool
+run_check(struct cmd_call *call, struct fault *why)
+{
+    struct db *db = NULL;
+    int64_t number = 0;
+    bool ok = true;
+
+    if (cmd_argc(call) > 0)
+        ok = issue_number(call, &number, why);
+    ok = ok && db_open("assay", &db, why)
+        && ask_git(db, number, cmd_flag(call, "quiet"), why);
+    db_close(db);
+    return ok;
+}
+
+static const struct cmd_opt check_opts[] = {
+    { "quiet", CMD_OPT_FLAG, NULL, NULL, 0, 0,
+      "say only what git could not tell" },
+    { 0 },
+};
+static const struct cmd_opt fix_opts[] = {
+    { "author", CMD_OPT_TEXT, "NAME", NULL, 0, 0,
+      "who says so (default: you)" },
+    { "commit", CMD_OPT_LIST, "TREE=REV", NULL, 0, 0,
+      "a commit that fixes it; may be repeated, for each branch that has "
+      "one of its own" },
+    { 0 },
+};
 static const struct cmd_opt add_opts[] = {
     { "issue", CMD_OPT_INT, "N", NULL, 0, 0,
       "one more signature of that issue, instead of a new one" },
@@ -323,10 +427,22 @@ const struct cmd issue_cmds[] = {
       "make the cause of a failure a known issue",
       "FAILURE is FLIGHT/JOB[/TESTID] or a signature. Every failure with the "
       "same\nsignature, earlier and later ones, is of that issue." },
+    { "issue check", "[ISSUE]", 0, 1, CMD_WRITES, check_opts, run_check,
+      "ask git which tested revisions contain the fixes",
+      "Of one issue, or of all that are not closed. assayd does so by itself "
+      "when flights have ended." },
     { "issue close", "ISSUE", 1, 1, CMD_WRITES, close_opts, run_close,
       "say which branch has the fix, or that it is no issue",
       "An issue is fixed when every branch that showed it has the fix; a "
-      "flight made\nafter that which shows it again opens it again." },
+      "flight made\nafter that which shows it again opens it again. With "
+      "assay issue fix git tells\ninstead of you." },
+    { "issue fix", "ISSUE", 1, 1, CMD_WRITES, fix_opts, run_fix,
+      "name the commit that fixes an issue",
+      "A branch has the fix when git says that its last tested revision "
+      "contains one of the commits. A flight that contains it and shows the "
+      "issue again is a regression and opens it again; another commit counts "
+      "when it is tested. The tree must be here: assay tree add. Branches "
+      "without a tree are told by assay issue close." },
     { "issue list", "", 0, 0, CMD_READS, list_opts, run_list,
       "list known issues, with how often and when they were seen", NULL },
     { "issue show", "ISSUE", 1, 1, CMD_READS, NULL, run_show,

@@ -9,6 +9,7 @@
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "results/issue_reach.h"
 #include "results/signature.h"
 
 #define INT_TEXT_BYTES 24
@@ -47,10 +48,10 @@ static const struct query Q_LIST = {
     "select i.issue, i.title, i.reference, i.owner, i.lane, s.state,"
     " coalesce(i.close_reason, ''), s.branches, s.unfixed, s.failures,"
     " s.flights, s.first_flight, s.last_flight, " MS("i.opened_at") ", "
-    MS("s.last_at")
+    MS("s.last_at") ", s.regressed"
     " from assay.issue i join assay.issue_state s using (issue)"
     " where case when $1::bigint > 0 then i.issue = $1::bigint"
-    "  else $2::boolean or s.state = 'open' end order by i.issue", 2, 15
+    "  else $2::boolean or s.state = 'open' end order by i.issue", 2, 16
 };
 static const struct query Q_DETAILS = {
     "issue_details",
@@ -59,6 +60,16 @@ static const struct query Q_DETAILS = {
     "  order by x.signature)"
     " union all (select 'fix', k.branch, k.revision || ', says ' || k.author"
     "  from assay.issue_fix k where k.issue = $1::bigint order by k.branch)"
+    " union all (select 'commit', c.tree, c.revision || ', says ' || c.author"
+    "  from assay.issue_commit c where c.issue = $1::bigint"
+    "  order by c.at, c.tree, c.revision)"
+    " union all (select 'tested', a.branch, 'flight ' || a.flight || ', '"
+    "  || a.tree || ' ' || left(a.tested, 12) || case a.contains when true"
+    "  then ', contains ' when false then ', does not contain '"
+    "  else ', nobody asked git for ' end || left(a.revision, 12)"
+    "  || case when a.showed then ', and showed it' else '' end"
+    "  from assay.issue_asks a where a.issue = $1::bigint"
+    "  order by a.branch, a.flight desc, a.revision, a.showed limit $2::int)"
     " union all (select 'seen', l.flight || '/' || l.job || case when l.testid"
     "  = '' then '' else '/' || l.testid end, l.text"
     "  from assay.issue_signature x join assay.failure l using (signature)"
@@ -72,6 +83,28 @@ static const struct query Q_FIX = {
     "  where issue = $1::bigint"
     " on conflict (issue, branch) do update set revision = excluded.revision,"
     "  author = excluded.author, at = excluded.at", 4, 0
+};
+static const struct query Q_COMMIT = {
+    "issue_commit",
+    "insert into assay.issue_commit (issue, tree, revision, author)"
+    " select issue, $2::text, $3::text, $4::text from assay.issue"
+    "  where issue = $1::bigint on conflict do nothing", 4, 0
+};
+static const struct query Q_ASKS = {
+    "issue_asks",
+    "select distinct a.issue, a.flight, a.branch, a.tree, a.revision,"
+    " a.tested from assay.issue_asks a join assay.issue i using (issue)"
+    " where a.contains is null and case when $1::bigint > 0"
+    "  then a.issue = $1::bigint else i.closed_at is null end"
+    " order by a.issue, a.flight, a.tree, a.revision limit 1000", 1, 6
+};
+/* Of several revisions of one tree each has to contain it. */
+static const struct query Q_REACHED = {
+    "issue_reached",
+    "insert into assay.issue_reach (issue, tree, revision, flight, contains)"
+    " values ($1::bigint, $2::text, $3::text, $4::bigint, $5::boolean)"
+    " on conflict (issue, tree, revision, flight) do update"
+    "  set contains = issue_reach.contains and excluded.contains", 5, 0
 };
 static const struct query Q_CLOSE = {
     "issue_close",
@@ -213,6 +246,7 @@ issue_list(struct db *db, int64_t issue, bool all, struct arena *arena,
             .last_flight = db_int(rows, i, 12, 0),
             .opened_ms = db_int(rows, i, 13, -1),
             .last_ms = db_int(rows, i, 14, -1),
+            .regressed = cell(arena, rows, i, 15),
         };
     *out = list;
     *count_out = (size_t)db_rows_count(rows);
@@ -259,6 +293,61 @@ issue_fix(struct db *db, int64_t issue, const char *branch,
     (void)snprintf(number, sizeof(number), "%" PRId64, issue);
     return must_be_open(db, number, issue, why)
         && db_run(db, &Q_FIX, params, NULL, why);
+}
+
+bool
+issue_commit(struct db *db, int64_t issue, const char *tree,
+             const char *revision, const char *author, struct fault *why)
+{
+    char number[INT_TEXT_BYTES];
+    const char *params[] = { number, tree, revision, author };
+
+    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    return must_be_open(db, number, issue, why)
+        && db_run(db, &Q_COMMIT, params, NULL, why);
+}
+
+bool
+issue_asks(struct db *db, int64_t issue, struct arena *arena,
+           struct issue_answer **out, size_t *count_out, struct fault *why)
+{
+    char number[INT_TEXT_BYTES];
+    const char *params[] = { number };
+    struct db_rows *rows = NULL;
+    struct issue_answer *list;
+    bool ok;
+
+    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    ok = db_run(db, &Q_ASKS, params, &rows, why);
+    if (!ok)
+        goto out;
+    list = arena_alloc(arena, (size_t)db_rows_count(rows) * sizeof *list + 1);
+    for (int i = 0; i < db_rows_count(rows); i++)
+        list[i] = (struct issue_answer){
+            .issue = db_int(rows, i, 0, 0), .flight = db_int(rows, i, 1, 0),
+            .branch = cell(arena, rows, i, 2),
+            .tree = cell(arena, rows, i, 3),
+            .commit = cell(arena, rows, i, 4),
+            .tested = cell(arena, rows, i, 5), .note = "",
+        };
+    *out = list;
+    *count_out = (size_t)db_rows_count(rows);
+out:
+    db_rows_free(rows);
+    return ok;
+}
+
+bool
+issue_reached(struct db *db, const struct issue_answer *answer,
+              struct fault *why)
+{
+    char issue[INT_TEXT_BYTES], flight[INT_TEXT_BYTES];
+    const char *params[] = { issue, answer->tree, answer->commit, flight,
+                             answer->contains ? "true" : "false" };
+
+    (void)snprintf(issue, sizeof(issue), "%" PRId64, answer->issue);
+    (void)snprintf(flight, sizeof(flight), "%" PRId64, answer->flight);
+    return db_run(db, &Q_REACHED, params, NULL, why);
 }
 
 bool

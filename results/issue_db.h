@@ -10,6 +10,7 @@
 struct arena;
 struct db;
 struct fault;
+struct issue_answer;
 
 struct issue {
     int64_t issue;              /* 0 for issue_add() */
@@ -17,6 +18,7 @@ struct issue {
     const char *state;          /* open, fixed, closed */
     const char *close_reason;   /* "" unless closed */
     const char *branches, *unfixed;     /* that showed it; without the fix */
+    const char *regressed;      /* of those, that had it */
     int64_t failures, flights;
     int64_t first_flight, last_flight;  /* 0: never seen */
     int64_t opened_ms, last_ms;         /* -1: never */
@@ -40,11 +42,14 @@ MUST_CHECK bool issue_list(struct db *db, int64_t issue, bool all,
                            size_t *count_out, struct fault *why);
 
 struct issue_line {
-    const char *kind;           /* signature, fix, seen */
-    const char *name;           /* the signature, the branch, FLIGHT/JOB */
-    const char *text;           /* its title, the revision, the line */
+    const char *kind;           /* signature, fix, commit, tested, seen */
+    const char *name;           /* the signature, the branch, TREE, the branch,
+                                 * FLIGHT/JOB */
+    const char *text;           /* its title, the revision, what git says of
+                                 * the last tested revision, the line */
 };
-/* Signatures, fixes, and the last 'limit' failures. */
+/* Signatures, fixes, commits with each branch, and the last 'limit'
+ * failures. */
 MUST_CHECK bool issue_details(struct db *db, int64_t issue, int limit,
                               struct arena *arena, struct issue_line **out,
                               size_t *count_out, struct fault *why);
@@ -53,6 +58,19 @@ MUST_CHECK bool issue_details(struct db *db, int64_t issue, int limit,
 MUST_CHECK bool issue_fix(struct db *db, int64_t issue, const char *branch,
                           const char *revision, const char *author,
                           struct fault *why);
+/* The whole name of a commit that fixes it: for results/issue_reach.h.
+ * FAULT_NOT_FOUND, FAULT_CONFLICT. */
+MUST_CHECK bool issue_commit(struct db *db, int64_t issue, const char *tree,
+                             const char *revision, const char *author,
+                             struct fault *why);
+/* What git was not asked yet of this issue, or with 0 of all that are not
+ * closed, at most 1000. */
+MUST_CHECK bool issue_asks(struct db *db, int64_t issue, struct arena *arena,
+                           struct issue_answer **out, size_t *count_out,
+                           struct fault *why);
+MUST_CHECK bool issue_reached(struct db *db,
+                              const struct issue_answer *answer,
+                              struct fault *why);
 /* Not by a fix: it is none, or is another one. FAULT_CONFLICT if closed. */
 MUST_CHECK bool issue_close(struct db *db, int64_t issue, const char *reason,
                             struct fault *why);

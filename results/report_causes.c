@@ -76,7 +76,9 @@ history_text(const struct cause_group *group, int64_t flight,
                  group->issue->title);
         if (group->issue->reference[0] != '\0')
             buf_addf(&text, " (%s)", group->issue->reference);
-        if (group->issue->closed)
+        if (group->issue->regressed)
+            buf_adds(&text, ", a REGRESSION: it was fixed on this branch");
+        else if (group->issue->closed)
             buf_adds(&text, ", CLOSED and yet it is here");
         buf_adds(&text, "; ");
     }

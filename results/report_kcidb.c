@@ -3,7 +3,8 @@
  *
  * A flight is one checkout, what was built for one architecture is a build of
  * it, and each step, each case of a step and each measurement is a test. Its
- * ids are ORIGIN:FLIGHT/JOB/..., which no other flight of the lab has. */
+ * ids are ORIGIN:FLIGHT/JOB/..., which no other flight of the lab has. A known
+ * issue is an issue, and each failure of its signatures an incident of it. */
 #include <config.h>
 
 #include "results/report.h"
@@ -15,6 +16,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/json.h"
+#include "results/cause.h"
 #include "results/evidence.h"
 #include "results/measure.h"
 #include "results/plain.h"
@@ -23,6 +25,8 @@
 
 #define EXCERPT_BYTES 16000     /* the schema allows 16384 characters */
 #define TEXT_BYTES 2000
+#define ADDRESS_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+    "0123456789-._~:/?#[]@!$&'()*+,;=%"
 
 struct submission {
     const struct evidence *evidence;
@@ -30,7 +34,7 @@ struct submission {
     const struct report_options *options;
     const char *origin;
     struct arena arena;
-    json_t *builds, *tests;
+    json_t *builds, *tests, *issues, *incidents;
 };
 
 /* KCIDB's words: FAIL the tested code is faulty; ERROR the test broke; MISS it
@@ -365,6 +369,144 @@ add_measures(struct submission *sub)
     }
 }
 
+/* Known issues ------------------------------------------------------------- */
+
+static const char *
+issue_id(struct submission *sub, const struct cause_issue *issue)
+{
+    return arena_printf(&sub->arena, "%s:issue/%" PRId64, sub->origin,
+                        issue->issue);
+}
+
+/* The schema wants an address; other references are for people. */
+static bool
+is_address(const char *text)
+{
+    return (strncmp(text, "https://", 8) == 0
+            || strncmp(text, "http://", 7) == 0)
+        && strspn(text, ADDRESS_BYTES) == strlen(text);
+}
+
+static void
+put_culprit(json_t *object, enum lane lane)
+{
+    json_t *culprit;
+
+    if (lane == LANE_NONE || lane == LANE_UNKNOWN)
+        return;
+    culprit = json_object();
+    json_object_set_new(culprit, "code", json_boolean(lane == LANE_PRODUCT));
+    json_object_set_new(culprit, "tool", json_boolean(lane == LANE_TEST));
+    json_object_set_new(culprit, "harness", json_boolean(
+        lane == LANE_HOST || lane == LANE_HARNESS));
+    json_object_set_new(object, "culprit", culprit);
+}
+
+static void
+add_issue(struct submission *sub, const struct cause_issue *issue)
+{
+    const char *id = issue_id(sub, issue);
+    json_t *object, *misc, *old;
+    size_t i;
+
+    json_array_foreach(sub->issues, i, old) {
+        if (strcmp(json_text(old, "id"), id) == 0)
+            return;
+    }
+    object = json_object();
+    misc = json_object();
+    json_put_text(object, "id", id);
+    json_put_int(object, "version", issue->changed_s);
+    json_put_text(object, "origin", sub->origin);
+    if (is_address(issue->reference))
+        put(object, "report_url", issue->reference);
+    put(object, "report_subject", issue->title);
+    put_culprit(object, issue->lane);
+    json_put_int(misc, "issue", issue->issue);
+    json_put_text(misc, "state", issue->regressed ? "regressed"
+                  : issue->closed ? "closed" : "open");
+    put(misc, "owner", issue->owner);
+    put(misc, "reference", issue->reference);
+    json_object_set_new(object, "misc", misc);
+    json_array_append_new(sub->issues, object);
+}
+
+static const struct evidence_job *
+job_named(const struct evidence *evidence, const char *name)
+{
+    for (size_t i = 0; i < evidence->job_count; i++) {
+        if (strcmp(evidence->jobs[i].name, name) == 0)
+            return &evidence->jobs[i];
+    }
+    return NULL;
+}
+
+/* An incident is of a test; of the build when nothing was run that is one. */
+static void
+put_occurrence(struct submission *sub, json_t *incident,
+               const struct cause *cause, const struct evidence_job *job)
+{
+    const char *name = cause->testid[0] == '\0' ? "(job)" : cause->testid;
+    const char *id = arena_printf(&sub->arena, "%s:%" PRId64 "/%s/%s",
+                                  sub->origin, sub->evidence->flight,
+                                  cause->job, name);
+    json_t *test;
+    size_t i;
+
+    json_array_foreach(sub->tests, i, test) {
+        if (strcmp(json_text(test, "id"), id) == 0) {
+            json_put_text(incident, "test_id", id);
+            return;
+        }
+    }
+    json_put_text(incident, "build_id",
+                  build_id(sub, evidence_build_of(sub->evidence, job),
+                           job->arch));
+}
+
+static void
+add_incident(struct submission *sub, const struct cause *cause,
+             const struct cause_group *group)
+{
+    const struct evidence_job *job = job_named(sub->evidence, cause->job);
+    json_t *object, *misc;
+
+    if (job == NULL)
+        return;
+    add_issue(sub, group->issue);
+    object = json_object();
+    misc = json_object();
+    json_put_text(object, "id",
+                  arena_printf(&sub->arena, "%s:%" PRId64 "/%s/%s/issue/%"
+                               PRId64, sub->origin, sub->evidence->flight,
+                               cause->job, cause->testid,
+                               group->issue->issue));
+    json_put_text(object, "origin", sub->origin);
+    json_put_text(object, "issue_id", issue_id(sub, group->issue));
+    json_put_int(object, "issue_version", group->issue->changed_s);
+    put_occurrence(sub, object, cause, job);
+    json_object_set_new(object, "present", json_true());
+    put(object, "comment", group->title);
+    json_put_text(misc, "signature", group->signature);
+    put(misc, "file", cause->pointer.file);
+    if (cause->pointer.line > 0)
+        json_put_int(misc, "line", cause->pointer.line);
+    json_object_set_new(object, "misc", misc);
+    json_array_append_new(sub->incidents, object);
+}
+
+static void
+add_incidents(struct submission *sub, const struct causes *causes)
+{
+    for (size_t i = 0; causes != NULL && i < causes->count; i++) {
+        const struct cause_group *group
+            = &causes->groups[causes->list[i].group];
+
+        if (group->issue != NULL)
+            add_incident(sub, &causes->list[i], group);
+    }
+}
+
 json_t *
 report_kcidb(const struct report *report,
              const struct report_options *options)
@@ -374,6 +516,7 @@ report_kcidb(const struct report *report,
         .evidence = evidence, .verdict = report->verdict, .options = options,
         .origin = options->origin == NULL ? "assay" : options->origin,
         .arena = ARENA_INIT, .builds = json_array(), .tests = json_array(),
+        .issues = json_array(), .incidents = json_array(),
     };
     json_t *root = json_object(), *version = json_object();
     json_t *checkouts = json_array();
@@ -385,9 +528,12 @@ report_kcidb(const struct report *report,
     for (size_t i = 0; i < evidence->job_count; i++)
         add_job(&sub, i);
     add_measures(&sub);
+    add_incidents(&sub, report->causes);
     json_object_set_new(root, "checkouts", checkouts);
     json_object_set_new(root, "builds", sub.builds);
     json_object_set_new(root, "tests", sub.tests);
+    json_object_set_new(root, "issues", sub.issues);
+    json_object_set_new(root, "incidents", sub.incidents);
     arena_free(&sub.arena);
     return root;
 }

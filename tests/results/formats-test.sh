@@ -219,6 +219,44 @@ is 'null' "what runs has no status" \
     "$dir/2.kcidb"
 is '4084fee7a3d2c0f1b2a39485766554433221100f v6.1' "revisions" jq -r \
     '.checkouts[0] | "\(.git_commit_hash) \(.misc.trees.linux)"' "$dir/2.kcidb"
+is '0 0' "no issue is known" kcidb '"\(.issues | length) \(.incidents | length)"'
+# A known issue carries over to the failures of its signature.
+issue=$(assay issue add 'domctl "asserts" <x>' 1/pair/xen-boot --json \
+    --reference 'https://bugs.example/7?a=b' --owner eve | jq .issue)
+host=$(assay issue add 'power lost' 1/credit2/sched-weights --lane host \
+    --reference 'rack 7' --json | jq .issue)
+assay report 1 --format kcidb --origin lab_1 >"$dir/known.kcidb"
+jq -r -f "$here/kcidb.jq" "$dir/known.kcidb" >"$dir/why" 2>&1
+[ ! -s "$dir/why" ]
+result $? "known issues: a valid submission to KCIDB"
+jq '.issues[0].version = 1.5 | .issues[1].culprit.who = true
+    | .issues[1].categories = ["a b"] | del(.incidents[0].test_id)
+    | .incidents[1].issue_id = "lab_1:issue/99"' "$dir/known.kcidb" >"$dir/wrong"
+is 7 "(the rules refuse what is wrong with them)" \
+    sh -c "jq -r -f '$here/kcidb.jq' '$dir/wrong' | wc -l"
+known()
+{
+    jq -r "$1" "$dir/known.kcidb"
+}
+is 'domctl "asserts" <x>|https://bugs.example/7?a=b|true false false|open' \
+    "the issue" known ".issues[] | select(.id == \"lab_1:issue/$issue\")
+    | \"\\(.report_subject)|\\(.report_url)|\\(.culprit
+        | \"\\(.code) \\(.tool) \\(.harness)\")|\\(.misc.state)\""
+is 'null rack 7 false false true' "one of a host, known elsewhere by a word" \
+    known ".issues[] | select(.id == \"lab_1:issue/$host\")
+    | \"\\(.report_url) \\(.misc.reference) \\(.culprit
+        | \"\\(.code) \\(.tool) \\(.harness)\")\""
+# Read back: the incidents are what assay issue says.
+for number in "$issue" "$host"; do
+    assay issue show "$number" --json | jq -r '.details[]
+        | select(.kind == "seen" and (.name | startswith("1/"))) | .name' |
+        sort >"$dir/want"
+    known ".incidents[] | select(.issue_id == \"lab_1:issue/$number\"
+        and .present) | .test_id" | sed 's/^lab_1://; s|/(job)$||' | sort |
+        diff "$dir/want" - >"$dir/why" && [ -s "$dir/want" ]
+    result $? "issue $number: an incident each failure"
+done
+
 # Mail: what it does not carry is left out of both.
 carried()
 {

@@ -12,7 +12,8 @@ def path: "^([a-zA-Z0-9_-]+([.][a-zA-Z0-9_-]+)*)?$";
 def status: "^(FAIL|ERROR|MISS|PASS|DONE|SKIP)$";
 def excerpt: "^[^\u0000]{0,16384}$";
 
-# $rules: { key: pattern, or "boolean", "number", "object", "array" }
+# $rules: { key: pattern, or "boolean", "integer" (0 and more), "number",
+# "object", "array" }
 def check($at; $rules; $required):
     if type != "object" then "\($at): is no object"
     else
@@ -22,6 +23,9 @@ def check($at; $rules; $required):
            | .key as $key | .value as $value
            | if $rules[$key] == null then "\($at).\($key): is not known"
              elif $value == null then "\($at).\($key): is null"
+             elif $rules[$key] == "integer"
+             then select($value | type != "number" or . < 0 or floor != .)
+                  | "\($at).\($key): is no whole number"
              elif $rules[$key] | IN("boolean", "number", "object", "array")
              then select(($value | type) != $rules[$key])
                   | "\($at).\($key): is no \($rules[$key])"
@@ -58,19 +62,23 @@ def a_test($at):
      | check("\($at).number"; { value: "number", unit: line,
                                 prefix: "^(metric|binary)$" }; ["value"]));
 def issue($at):
-    check($at; { id: object_id, version: "number", origin: origin,
+    check($at; { id: object_id, version: "integer", origin: origin,
                  categories: "array", report_url: url, report_subject: line,
                  culprit: "object", comment: line, misc: "object" };
           ["id", "version", "origin"]),
     (.culprit // empty
      | check("\($at).culprit"; { code: "boolean", tool: "boolean",
-                                 harness: "boolean" }; []));
+                                 harness: "boolean" }; [])),
+    (.categories[]? | select(type != "string" or (test(path) | not))
+     | "\($at).categories: '\(.)' is no path");
 def incident($at):
     check($at; { id: object_id, origin: origin, issue_id: object_id,
-                 issue_version: "number", build_id: object_id,
+                 issue_version: "integer", build_id: object_id,
                  test_id: object_id, present: "boolean", comment: line,
                  misc: "object" };
-          ["id", "origin", "issue_id", "issue_version"]);
+          ["id", "origin", "issue_id", "issue_version"]),
+    (select(.build_id == null and .test_id == null)
+     | "\($at): is of no build and no test");
 
 def unique_ids($list):
     .[$list] // [] | group_by(.id)[] | select(length > 1)
@@ -95,4 +103,8 @@ unique_ids("checkouts", "builds", "tests", "issues", "incidents"),
 refers("builds"; "checkout_id"; "checkouts"),
 refers("tests"; "build_id"; "builds"),
 refers("incidents"; "issue_id"; "issues"),
-refers("incidents"; "test_id"; "tests")
+refers("incidents"; "test_id"; "tests"),
+refers("incidents"; "build_id"; "builds"),
+(([.issues[]? | { (.id): .version }] | add // {}) as $versions
+ | .incidents[]? | select($versions[.issue_id] != .issue_version)
+ | "incidents: \(.id) is of a version that its issue does not have")

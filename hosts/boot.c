@@ -24,6 +24,7 @@
 #include "hosts/boot_db.h"
 #include "hosts/boot_power.h"
 #include "hosts/console_watch.h"
+#include "hosts/firmware_db.h"
 #include "hosts/host_db.h"
 
 #define ROW_POLL_MS 500         /* notifications may be lost with a session */
@@ -324,6 +325,21 @@ up_by_console(struct watch *watch, const char *line)
     read_row(watch);
 }
 
+/* What the machine says before anything of ours runs. */
+static void
+banner(struct watch *watch, const char *line)
+{
+    struct run *run = watch->run;
+    struct buf text = BUF_INIT;
+
+    firmware_text(line, &text);
+    say(watch, "%s", buf_text(&text));
+    buf_free(&text);
+    if (!firmware_record(run->db, watch->armed.nonce, "console", line,
+                         &run->fault))
+        end_run(run);
+}
+
 static void
 on_console(void *owner, const struct pattern *pattern, const char *line)
 {
@@ -333,6 +349,10 @@ on_console(void *owner, const struct pattern *pattern, const char *line)
     /* Without its console a boot is still confirmed by its call. */
     if (pattern == NULL) {
         say(watch, "the console is not watched: %s", line);
+        return;
+    }
+    if (firmware_is_banner(pattern)) {
+        banner(watch, line);
         return;
     }
     switch (boot_sign_of(pattern)) {

@@ -15,6 +15,7 @@
 #include "harness/mem.h"
 #include "hosts/boot_db.h"
 #include "hosts/dhcp_conf.h"
+#include "hosts/firmware_db.h"
 #include "hosts/http_server.h"
 #include "hosts/netboot.h"
 #include "hosts/web_files.h"
@@ -411,6 +412,25 @@ explain_refused_call(struct netboot_web *web, struct db *db,
     boot_free(boot);
 }
 
+/* What its tables say of its firmware. That it is up counts more. */
+static void
+keep_firmware(struct db *db, const char *nonce,
+              const struct http_request *request)
+{
+    struct fault why = FAULT_INIT;
+    const char *said;
+    size_t bytes;
+    char *text;
+
+    if (!web_line_find(request->body, request->body_bytes, "smbios", &said,
+                       &bytes))
+        return;
+    text = xstrndup(said, bytes);
+    if (!firmware_record(db, nonce, "smbios", text, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "firmware of boot %s", nonce);
+    free(text);
+}
+
 static void
 handle_up(struct netboot_web *web, struct db *db,
           const struct web_route *route, const struct http_request *request,
@@ -439,6 +459,7 @@ handle_up(struct netboot_web *web, struct db *db,
     free(key);
     switch (call) {
     case BOOT_CALL_UP:
+        keep_firmware(db, route->nonce, request);
         reply->status = 200;
         buf_adds(&reply->text, "up\n");
         log_info("boot %s is up at %s", route->nonce, request->peer);

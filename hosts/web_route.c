@@ -359,22 +359,34 @@ web_hostkey_is_valid(const char *data, size_t bytes, size_t *bytes_out)
 }
 
 bool
-web_hostkey_find(const char *body, size_t bytes, const char **key_out,
-                 size_t *key_bytes_out)
+web_line_find(const char *body, size_t bytes, const char *name,
+              const char **out, size_t *bytes_out)
 {
-    static const char name[] = "hostkey=";
-    const size_t len = sizeof(name) - 1;
+    const size_t len = strlen(name);
 
     for (size_t at = 0; at < bytes;) {
         const char *end = memchr(body + at, '\n', bytes - at);
         size_t span = end == NULL ? bytes - at : (size_t)(end - body) - at;
 
-        if (span > len && memcmp(body + at, name, len) == 0) {
-            *key_out = body + at + len;
-            return web_hostkey_is_valid(*key_out, span - len, key_bytes_out);
+        if (span > len && memcmp(body + at, name, len) == 0
+            && body[at + len] == '=') {
+            *out = body + at + len + 1;
+            *bytes_out = span - len - 1;
+            return *bytes_out > 0;
         }
         at += span + 1;
     }
-    *key_out = body;
-    return web_hostkey_is_valid(body, bytes, key_bytes_out);
+    return false;
+}
+
+bool
+web_hostkey_find(const char *body, size_t bytes, const char **key_out,
+                 size_t *key_bytes_out)
+{
+    const char *line = body;
+    size_t span = bytes;
+
+    (void)web_line_find(body, bytes, "hostkey", &line, &span);
+    *key_out = line;
+    return web_hostkey_is_valid(line, span, key_bytes_out);
 }

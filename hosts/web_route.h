@@ -62,6 +62,10 @@ enum web_range web_range_parse(const char *value, int64_t total,
  * else; *bytes_out is their length without what is blank at the end. */
 bool web_hostkey_is_valid(const char *data, size_t bytes,
                           size_t *bytes_out);
+/* What follows "NAME=" in the first line of a body that begins so; false when
+ * there is none. Borrowed. */
+bool web_line_find(const char *body, size_t bytes, const char *name,
+                   const char **out, size_t *bytes_out);
 /* The key in the body of a call: all of it, or the line "hostkey=KEY" among
  * others of that form. False when there is none that is valid. Borrowed. */
 bool web_hostkey_find(const char *body, size_t bytes, const char **key_out,

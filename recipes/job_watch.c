@@ -12,6 +12,7 @@
 #include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "hosts/firmware_db.h"
 
 #define AGAIN_MS 2000
 
@@ -41,7 +42,7 @@ on_pattern(void *owner, const struct pattern *pattern, const char *line)
         host->told = true;
         return;
     }
-    if (pattern->kind == PATTERN_START)
+    if (pattern->kind == PATTERN_START && !firmware_is_banner(pattern))
         host->up = true;
     if (pattern->kind != PATTERN_FATAL || pattern->lane != LANE_PRODUCT
         || !host->up)

@@ -190,6 +190,41 @@ firmware_of(const struct evidence *evidence, const char *host)
     return "";
 }
 
+/* What the host said in its last boot of the job; NULL: nothing. */
+static const char *
+said_by(const struct evidence_job *job, const char *host, const char *source)
+{
+    const char *said = NULL;
+
+    for (size_t i = 0; i < job->firmware_count; i++) {
+        const struct evidence_firmware *row = &job->firmware[i];
+
+        if (strcmp(row->host, host) == 0 && strcmp(row->source, source) == 0)
+            said = row->said;
+    }
+    return said;
+}
+
+/* What is not known of both is no difference. */
+static void
+add_firmware(struct listing *listing, const struct evidence_job *old,
+             const char *was, const struct evidence_job *new, const char *is,
+             const char *role)
+{
+    static const char *const SOURCES[] = { "console", "smbios" };
+
+    for (size_t i = 0; i < ARRAY_LEN(SOURCES); i++) {
+        const char *before = said_by(old, was, SOURCES[i]);
+        const char *after = said_by(new, is, SOURCES[i]);
+        const char *what = strcmp(was, is) == 0 ? is : role;
+
+        if (before != NULL && after != NULL)
+            add_of_job(listing, CHANGE_FIRMWARE, new->name,
+                       arena_printf(listing->arena, "%s, by its %s", what,
+                                    SOURCES[i]), before, after);
+    }
+}
+
 static void
 add_job(struct listing *listing, const struct evidence *before,
         const struct evidence_job *old, const struct evidence *after,
@@ -204,6 +239,7 @@ add_job(struct listing *listing, const struct evidence *before,
         add_of_job(listing, CHANGE_HOST, new->name, what, was, is);
         add_of_job(listing, CHANGE_FIRMWARE, new->name, what,
                    firmware_of(before, was), firmware_of(after, is));
+        add_firmware(listing, old, was, new, is, what);
     }
     for (size_t i = 0; i < new->runvar_count; i++) {
         const struct evidence_runvar *runvar = &new->runvars[i];

@@ -70,6 +70,13 @@ struct evidence_boot {
     int64_t fetch_count, fetch_bytes;
 };
 
+/* What firmware and boot loaders said of themselves in one boot. */
+struct evidence_firmware {
+    const char *boot, *host;    /* its nonce */
+    const char *source;         /* "console", "smbios" */
+    const char *said;           /* "SeaBIOS (version 1.16.2); iPXE 1.21.1" */
+};
+
 struct evidence_need {
     int64_t flight;
     const char *job;
@@ -91,6 +98,8 @@ struct evidence_job {
     size_t runvar_count;
     const struct evidence_boot *boots;              /* by armed_ms */
     size_t boot_count;
+    const struct evidence_firmware *firmware;       /* in order of boots */
+    size_t firmware_count;
     const struct evidence_need *needs;
     size_t need_count;
 };

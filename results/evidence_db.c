@@ -91,6 +91,14 @@ static const struct query Q_BOOTS = {
     " from assay.boot where flight = $1::bigint and job is not null"
     BY_JOB ", armed_at, nonce", 1, 14
 };
+/* One row a boot and source. */
+static const struct query Q_FIRMWARE = {
+    "evidence_firmware",
+    "select job, boot, host, source, string_agg(said, '; ' order by firmware)"
+    " from assay.boot_firmware where flight = $1::bigint and job is not null"
+    " group by job, boot, host, source"
+    BY_JOB ", min(firmware)", 1, 5
+};
 static const struct query Q_NEEDS = {
     "evidence_needs",
     "select job, needs_flight, needs_job from assay.job_need"
@@ -464,6 +472,23 @@ add_boot(struct reading *reading, const struct db_rows *rows, int i,
 }
 
 static void
+add_firmware(struct reading *reading, const struct db_rows *rows, int i,
+             size_t *at, void *element)
+{
+    struct evidence_firmware *row = element;
+    struct evidence_job *job = job_of_row(reading, rows, i, at);
+
+    if (job == NULL)
+        return;
+    row->boot = cell(reading, rows, i, 1);
+    row->host = cell(reading, rows, i, 2);
+    row->source = cell(reading, rows, i, 3);
+    row->said = cell(reading, rows, i, 4);
+    if (job->firmware_count++ == 0)
+        job->firmware = row;
+}
+
+static void
 add_need(struct reading *reading, const struct db_rows *rows, int i,
          size_t *at, void *element)
 {
@@ -494,6 +519,7 @@ static const struct children {
     { &Q_ROLES, sizeof(struct evidence_role), true, add_role },
     { &Q_RUNVARS, sizeof(struct evidence_runvar), true, add_runvar },
     { &Q_BOOTS, sizeof(struct evidence_boot), false, add_boot },
+    { &Q_FIRMWARE, sizeof(struct evidence_firmware), true, add_firmware },
     { &Q_NEEDS, sizeof(struct evidence_need), false, add_need },
 };
 

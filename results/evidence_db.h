@@ -18,7 +18,8 @@ MUST_CHECK bool evidence_read(struct db *db, int64_t flight,
                               struct arena *arena, struct evidence *out,
                               struct fault *why);
 
-/* The same without steps, boots and what belongs to them. */
+/* The same without steps, boots and what belongs to them, but with what
+ * firmware said. */
 MUST_CHECK bool evidence_read_frame(struct db *db, int64_t flight,
                                     struct arena *arena,
                                     struct evidence *out, struct fault *why);

@@ -62,7 +62,7 @@ feed_begin(struct history_reader *reader, json_t *record, struct fault *why)
         { "assay", JSON_TAKE_NAME, false, offsetof(struct words, assay),
           0, 0 },
         { "format", JSON_TAKE_INT, false, offsetof(struct words, format),
-          HISTORY_FORMAT, HISTORY_FORMAT },
+          1, HISTORY_FORMAT },
         { .type = JSON_TAKE_END },
     };
 

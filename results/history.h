@@ -17,7 +17,7 @@
 struct buf;
 struct fault;
 
-#define HISTORY_FORMAT 1
+#define HISTORY_FORMAT 2         /* written; all from 1 on are read */
 #define HISTORY_LINE_MAX (64 << 20)     /* bytes */
 
 /* Called for each flight that is whole and sound; 'line' is that of its

@@ -13,6 +13,7 @@
 #include "harness/outcome.h"
 
 #define NAME_MAX_BYTES 100
+#define FIRMWARE_MAX_BYTES 800
 
 /* Rows of a table of members. */
 #define NEED(member, type) \
@@ -265,6 +266,27 @@ check_role(json_t *role, const json_t *last UNUSED, struct fault *why)
 }
 
 static bool
+check_firmware(json_t *row, const json_t *last UNUSED, struct fault *why)
+{
+    struct words {
+        const char *boot, *host, *source, *said;
+    } words = { .source = "" };
+    static const struct json_member MEMBERS[] = {
+        NEED(boot, NAME), NEED(host, NAME), NEED(source, NAME),
+        NEED(said, NAME), END,
+    };
+
+    return json_take(row, MEMBERS, &words, why)
+        && (strcmp(words.source, "console") == 0
+            || strcmp(words.source, "smbios") == 0
+            || fault_set(why, FAULT_DATA, "'source' is '%s', neither console "
+                         "nor smbios", words.source))
+        && (strlen(words.said) <= FIRMWARE_MAX_BYTES
+            || fault_set(why, FAULT_DATA, "'said' is longer than %d bytes",
+                         FIRMWARE_MAX_BYTES));
+}
+
+static bool
 check_runvar(json_t *runvar, const json_t *last, struct fault *why)
 {
     struct words {
@@ -384,7 +406,7 @@ history_check_job(json_t *job, const json_t *last, struct fault *why)
     struct words {
         const char *job, *recipe, *status, *lane, *reason, *arch, *candidate;
         const char *harness, *created_at, *started_at, *finished_at;
-        const json_t *evidence, *needs, *roles, *runvars;
+        const json_t *evidence, *needs, *roles, *runvars, *firmware;
     } words = { .lane = NULL };
     static const struct json_member MEMBERS[] = {
         NEED(job, NAME), NEED(recipe, TEXT), NEED(status, NAME),
@@ -392,7 +414,7 @@ history_check_job(json_t *job, const json_t *last, struct fault *why)
         NEED(arch, TEXT), MAY(candidate, NAME), MAY(harness, TEXT),
         NEED(created_at, NAME), MAY(started_at, NAME),
         NEED(finished_at, NAME), MAY(needs, LIST), MAY(roles, LIST),
-        MAY(runvars, LIST), END,
+        MAY(runvars, LIST), MAY(firmware, LIST), END,
     };
 
     if (!json_take(job, MEMBERS, &words, why)
@@ -406,6 +428,7 @@ history_check_job(json_t *job, const json_t *last, struct fault *why)
         || !check_list(job, "needs", check_need, why)
         || !check_list(job, "roles", check_role, why)
         || !check_list(job, "runvars", check_runvar, why)
+        || !check_list(job, "firmware", check_firmware, why)
         || !check_order(job, last, "job", why))
         return false;
     return words.started_at != NULL || strcmp(words.status, "pass") != 0

@@ -90,7 +90,11 @@ static const struct query Q_JOBS = {
     " 'runvars', (select json_agg(json_build_object('name', v.name,"
     "   'value', v.value, 'result', v.origin = 'result', 'synth', v.synth)"
     "   order by v.name collate \"C\")"
-    "   from assay.runvar v where v.flight = j.flight and v.job = j.job)))"
+    "   from assay.runvar v where v.flight = j.flight and v.job = j.job),"
+    " 'firmware', (select json_agg(json_build_object('boot', w.boot,"
+    "   'host', w.host, 'source', w.source, 'said', w.said)"
+    "   order by w.firmware) from assay.boot_firmware w"
+    "   where w.flight = j.flight and w.job = j.job)))"
     " from assay.job j"
     " left join assay.flight_origin o on o.flight = j.flight"
     " where j.flight = $1::bigint order by j.job collate \"C\"", 1, 2
@@ -229,6 +233,15 @@ static const struct query Q_ADD_RUNVARS = {
     " case when (v->>'result')::boolean then 'result' else 'definition' end,"
     " (v->>'synth')::boolean"
     " from " JOBS " cross join json_array_elements(j->'runvars') as v", 2, 0
+};
+/* What a boot said is known when another flight of the file had it. */
+static const struct query Q_ADD_FIRMWARE = {
+    "history_add_firmware",
+    "insert into assay.boot_firmware (boot, flight, job, host, source, said)"
+    " select w->>'boot', $2::bigint, j->>'job', w->>'host', w->>'source',"
+    " w->>'said' from " JOBS " cross join"
+    " json_array_elements(j->'firmware') with ordinality as x(w, n)"
+    " order by j->>'job', n on conflict do nothing", 2, 0
 };
 static const struct query Q_ADD_STEPS = {
     "history_add_steps",
@@ -491,7 +504,7 @@ add(struct db *db, void *arg, struct fault *why)
 {
     static const struct query *const STATEMENTS[] = {
         &Q_ADD_FLIGHT, &Q_ADD_TREES, &Q_ADD_CANDIDATES, &Q_ADD_JOBS,
-        &Q_ADD_NEEDS, &Q_ADD_ROLES, &Q_ADD_RUNVARS, &Q_ADD_STEPS,
+        &Q_ADD_NEEDS, &Q_ADD_ROLES, &Q_ADD_RUNVARS, &Q_ADD_FIRMWARE, &Q_ADD_STEPS,
         &Q_ADD_CASES, &Q_ADD_MEASUREMENTS, &Q_ADD_ARTEFACTS,
         &Q_ADD_ATTACHMENTS, &Q_ADD_ORIGIN, &Q_ADD_END,
     };

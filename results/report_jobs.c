@@ -301,6 +301,30 @@ add_step(struct jobs *jobs, const struct evidence_job *job,
 }
 
 static void
+add_firmware(struct jobs *jobs, const struct evidence_job *job)
+{
+    struct buf *out = jobs->out;
+
+    if (job->firmware_count == 0)
+        return;
+    buf_adds(out, "<details class=\"more\"><summary>what firmware said"
+             "</summary><table class=\"list\"><tbody>\n");
+    for (size_t i = 0; i < job->firmware_count; i++) {
+        buf_adds(out, "<tr><td class=\"keep\">");
+        html_text(out, job->firmware[i].host);
+        buf_adds(out, "<td class=\"soft\">");
+        html_text(out, job->firmware[i].source);
+        buf_adds(out, "<td>");
+        html_text(out, job->firmware[i].said);
+        buf_adds(out, "<td class=\"soft\">boot ");
+        html_text(out, arena_printf(jobs->arena, "%.8s",
+                                    job->firmware[i].boot));
+        buf_adds(out, "</tr>\n");
+    }
+    buf_adds(out, "</tbody></table></details>\n");
+}
+
+static void
 add_runvars(struct jobs *jobs, const struct evidence_job *job)
 {
     struct buf *out = jobs->out;
@@ -374,6 +398,7 @@ add_job(struct jobs *jobs, const struct evidence_job *job,
         buf_adds(out, "<p class=\"soft\">No step was run.</p>\n");
     buf_adds(out, "</div>\n");
     add_phases(jobs, job, NULL);
+    add_firmware(jobs, job);
     add_runvars(jobs, job);
     buf_adds(out, "</div></details>\n");
 }

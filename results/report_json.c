@@ -151,6 +151,23 @@ json_steps(const struct evidence_job *job)
 }
 
 static json_t *
+json_firmware(const struct evidence_job *job)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < job->firmware_count; i++) {
+        json_t *item = json_object();
+
+        json_put_text(item, "boot", job->firmware[i].boot);
+        json_put_text(item, "host", job->firmware[i].host);
+        json_put_text(item, "source", job->firmware[i].source);
+        json_put_text(item, "said", job->firmware[i].said);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *
 json_boots(const struct evidence_job *job)
 {
     json_t *list = json_array();
@@ -224,6 +241,7 @@ json_job_parts(const struct evidence_job *job, json_t *item)
     json_object_set_new(item, "runvars", runvars);
     json_object_set_new(item, "needs", needs);
     json_object_set_new(item, "boots", json_boots(job));
+    json_object_set_new(item, "firmware", json_firmware(job));
     json_object_set_new(item, "steps", json_steps(job));
     return item;
 }

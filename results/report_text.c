@@ -320,6 +320,44 @@ part_measures(struct text *text)
         buf_addf(text->out, "  ... and %zu more\n", count - MEASURES_SHOWN);
 }
 
+/* Once, however many boots and jobs said the same. */
+static bool
+is_told(const struct evidence *evidence, size_t job, size_t row)
+{
+    const struct evidence_firmware *this = &evidence->jobs[job].firmware[row];
+
+    for (size_t i = 0; i <= job; i++) {
+        const struct evidence_job *other = &evidence->jobs[i];
+
+        for (size_t j = 0; j < (i == job ? row : other->firmware_count); j++)
+            if (strcmp(other->firmware[j].host, this->host) == 0
+                && strcmp(other->firmware[j].source, this->source) == 0
+                && strcmp(other->firmware[j].said, this->said) == 0)
+                return true;
+    }
+    return false;
+}
+
+static void
+put_firmware(struct text *text)
+{
+    const struct evidence *evidence = text->evidence;
+
+    for (size_t i = 0; i < evidence->job_count; i++) {
+        for (size_t j = 0; j < evidence->jobs[i].firmware_count; j++) {
+            const struct evidence_firmware *row
+                = &evidence->jobs[i].firmware[j];
+
+            if (is_told(evidence, i, j))
+                continue;
+            buf_adds(text->out, "  ");
+            put_wrapped(text, arena_printf(&text->arena, "firmware of %s, by "
+                                           "its %s: %s", row->host,
+                                           row->source, row->said), 2, 4);
+        }
+    }
+}
+
 static void
 part_versions(struct text *text)
 {
@@ -351,6 +389,7 @@ part_versions(struct text *text)
                                        host->class, host->firmware,
                                        host->state), 2, 4);
     }
+    put_firmware(text);
 }
 
 void

@@ -98,6 +98,10 @@ sql "insert into assay.flight_tree values ($1, 'xen', 'aaaa'),
         ($1, 'test', 1, 'm', -0.0, 's', 'lower'),
         ($1, 'test', 1, 'm', 5, 's', 'lower'),
         ($1, 'test', 1, 'm', 0.1, 's', 'higher');
+    insert into assay.boot_firmware (boot, flight, job, host, source, said)
+        values ('n1', $1, 'test', 'h', 'console', 'SeaBIOS (version 1)'),
+        ('n1', $1, 'test', 'h', 'console', 'iPXE 1.21'),
+        ('n1', $1, 'test', 'h', 'smbios', 'SeaBIOS 1 2014');
     update assay.flight set blessing = intended, outcome = case flight
         when $2 then 'fail' else 'pass' end, finished_at = now()
         where flight in ($1, $2)"
@@ -109,8 +113,11 @@ origin=$(sql 'select origin from assay.origin')
 
 assay history export one 2>err
 ok "a history is exported"
-is "$(head -n 1 one)" '{"assay":"history","format":1}'
+is "$(head -n 1 one)" '{"assay":"history","format":2}'
 ok "it says what it is"
+is "$(jq -r 'select(.firmware) | [.firmware[].said] | join("|")' one)" \
+    'SeaBIOS (version 1)|iPXE 1.21|SeaBIOS 1 2014'
+ok "and what firmware said"
 is "$(grep -c '"end":' one)" 3
 ok "three flights; the fourth has not ended"
 assay history export "only" "$second" && is "$(grep -c '"end":' only)" 2

@@ -59,6 +59,17 @@ update assay.flight_version set revision = '$new'
     where tree = 'xen' and flight > 26;
 SQL
 
+# Firmware was replaced on the way.
+assay db psql -- -qX -v ON_ERROR_STOP=1 >/dev/null <<'SQL' || exit 1
+insert into assay.boot_firmware (boot, flight, job, host, source, said) values
+    ('a1', 26, 'guest', 'bench-2', 'console', 'SeaBIOS (version 1.16.2)'),
+    ('a1', 26, 'guest', 'bench-2', 'console', 'iPXE 1.21.1'),
+    ('a1', 26, 'guest', 'bench-2', 'smbios', 'SeaBIOS 1.16.2 04/01/2014'),
+    ('b1', 31, 'guest', 'bench-1', 'console', 'SeaBIOS (version 1.16.0)'),
+    ('b2', 31, 'guest', 'bench-1', 'console', E'SeaBIOS (version <1.16.3>)'),
+    ('b2', 31, 'guest', 'bench-1', 'console', 'iPXE 1.21.1');
+SQL
+
 assay report 31 --format mail >"$dir/mail"
 has "$dir/mail" 'Subject: [xen-unstable test] 31: regressions - FAIL' subject
 has "$dir/mail" 'Do not release this: 2 tests regressed.' 'the advice'
@@ -78,6 +89,8 @@ has "$dir/mail" '  package xen-utils (amd64): 4.17.5-1 -> 4.18.0-1' 'packages'
 has "$dir/mail" '  runvar memory (of build-amd64, guest, migrate, perf): 128' \
     'one line for the same of four jobs'
 has "$dir/mail" " A. Uthor: domctl: <script>alert(1)</script>" 'commits'
+has "$dir/mail" '  firmware host, by its console (of guest): SeaBIOS (version' \
+    'firmware'
 has "$dir/mail" 'Content-Transfer-Encoding: 8bit' 'names as they are'
 assay report parse "$dir/mail" --format tap | grep -q '^not ok 2 - guest$'
 result $? 'and its results can be read'
@@ -96,6 +109,18 @@ jq -e --arg new "$new" '.changes.since == 26 and .changes.since_good
            and .commits[0].author == "Jürgen Groß"
            and .commits[0].email == "a@b")' "$dir/json" >/dev/null
 result $? 'as JSON, with the log'
+jq -e '[.changes.list[] | select(.kind == "firmware"
+    and (.what | endswith("console")))] | length == 1
+    and (.[0] | .from == "SeaBIOS (version 1.16.2); iPXE 1.21.1"
+         and .to == "SeaBIOS (version <1.16.3>); iPXE 1.21.1"
+         and .jobs == "guest")' "$dir/json" >/dev/null
+result $? 'firmware of the last boots'
+jq -e '[.changes.list[] | select(.what | endswith("smbios"))] == []
+    and (.jobs[] | select(.job == "guest") | .firmware | length) == 2' \
+    "$dir/json" >/dev/null
+result $? 'what is not known of both did not change'
+has "$dir/text" 'firmware of bench-1, by its console: SeaBIOS (version 1.16.0)' \
+    'what it said, as text'
 git init -q --bare "$dir/trees/0123456789abcdef.git"
 git --git-dir="$dir/trees/0123456789abcdef.git" fetch -q "$dir/mirrors/xen.git" \
     master
@@ -143,6 +168,7 @@ has "$dir/page" '<tr><td>this version<td><b class="chip fail">1 failed alike' \
     'the four cells'
 has "$dir/page" '<s class="fail" style="width:97.3%"></s>' 'the split'
 has "$dir/page" '2 commits of xen' 'commits of the tree'
+has "$dir/page" 'SeaBIOS (version &lt;1.16.3&gt;); iPXE 1.21.1' 'firmware'
 has "$dir/page" 'domctl: &lt;script&gt;alert(1)&lt;/script&gt;' 'harmless'
 ! grep -q '<script' "$dir/page"
 result $? 'no script'

@@ -43,9 +43,9 @@ static const struct query Q_GROUPS = {
 };
 static const struct query Q_LIST = {
     "cause_list",
-    "select job, testid, lane, file, line, text, signature"
+    "select job, testid, lane, file, line, text, signature, line_byte"
     " from assay.failure where flight = $1::bigint"
-    " order by job collate \"C\", testid collate \"C\"", 1, 7
+    " order by job collate \"C\", testid collate \"C\"", 1, 8
 };
 static const struct query Q_BLAME = {
     "cause_blame",
@@ -150,6 +150,7 @@ read_list(struct db *db, const char *const params[], struct arena *arena,
         to->pointer.file = cell(arena, rows, i, 3);
         to->pointer.line = db_int(rows, i, 4, 0);
         to->pointer.text = cell(arena, rows, i, 5);
+        to->byte = db_int(rows, i, 7, -1);
         to->group = group_of(out->groups, out->group_count,
                              db_text(rows, i, 6));
         /* One that came between the two questions is of the next reading. */

@@ -136,6 +136,7 @@ read_span(const char *root, const char *path, int64_t begin, int64_t end,
     if (ok) {
         out->file = path;
         out->line = before + 1;
+        out->offset = begin;
         out->data = data;
         out->bytes = (size_t)(end - begin);
     }

@@ -19,6 +19,7 @@ struct fault;
 struct console_slice {
     const char *file;           /* below 'root', that 'data' starts in */
     int64_t line;               /* number of the first line of 'data' in it */
+    int64_t offset;             /* of 'data' in it */
     const char *data;           /* the arena's */
     size_t bytes;
 };

@@ -177,6 +177,7 @@ excerpt_around(const char *data, size_t bytes, int64_t number, size_t at,
             continue;
         plain_add(&text, line, line_bytes, EXCERPT_LINE_MAX);
         to->number = line_number;
+        to->byte = (int64_t)here;
         to->text = arena_strdup(arena, buf_text(&text));
         to->marked = marked && here == at;
         buf_free(&text);
@@ -254,6 +255,24 @@ excerpt_data(struct pattern_code *code, const char *data, size_t bytes,
     }
 }
 
+/* The data was a piece of a file, from 'base' on. */
+static void
+shift(struct excerpt *excerpt, int64_t base)
+{
+    for (int i = 0; i < excerpt->count; i++)
+        excerpt->lines[i].byte += base;
+}
+
+const struct excerpt_line *
+excerpt_mark(const struct excerpt *excerpt)
+{
+    for (int i = 0; i < excerpt->count; i++) {
+        if (excerpt->lines[i].marked)
+            return &excerpt->lines[i];
+    }
+    return NULL;
+}
+
 /* Offset of line 'want' in a file of any length; -1: it has fewer lines. */
 static bool
 line_find_file(int fd, int64_t bytes, int64_t want, char *piece,
@@ -305,6 +324,7 @@ excerpt_file_wanted(struct pattern_code *code, int fd, int64_t bytes,
         number -= piece[i] == '\n';
     excerpt_wanted(code, piece, (size_t)(to - from), number,
                    (size_t)(offset - from), arena, out);
+    shift(out, from);
     return true;
 }
 
@@ -349,10 +369,12 @@ excerpt_read(struct pattern_code *code, int fd, int64_t bytes, int64_t want,
         goto out;
     if (best_find(code, tail, piece_bytes, &best)) {
         excerpt_best(tail, piece_bytes, 0, &best, arena, out);
+        shift(out, bytes - (int64_t)piece_bytes);
     } else if (head_best.sign != NULL) {
         excerpt_best(piece, head, 1, &head_best, arena, out);
     } else {
         excerpt_last(tail, piece_bytes, 0, arena, out);
+        shift(out, bytes - (int64_t)piece_bytes);
     }
 out:
     free(piece);

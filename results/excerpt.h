@@ -17,6 +17,7 @@ struct pattern_code;
 
 struct excerpt_line {
     int64_t number;             /* 1-based; 0 when it is not known */
+    int64_t byte;               /* where it begins in the file, or the data */
     const char *text;           /* plain (results/plain.h) */
     bool marked;                /* the line that says it */
 };
@@ -29,6 +30,9 @@ struct excerpt {
     const char *sign;
     int weight;                 /* of the sign; 0 without one */
 };
+
+/* The marked line; NULL when there is none. */
+const struct excerpt_line *excerpt_mark(const struct excerpt *excerpt);
 
 /* Signs from here on say what happened; weaker ones occur in good runs too. */
 #define EXCERPT_STRONG 50

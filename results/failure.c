@@ -30,6 +30,7 @@ struct crash {
     const char *data, *file;
     size_t bytes, at;
     int64_t first;              /* number of the first line; 0: unknown */
+    int64_t base;               /* of 'data' in the file */
 };
 
 struct taking {
@@ -43,7 +44,7 @@ struct taking {
 
 static void
 consider(struct taking *taking, const char *file, const char *data,
-         size_t bytes, int64_t first, struct crash *crash)
+         size_t bytes, int64_t first, int64_t base, struct crash *crash)
 {
     const struct pattern *pattern;
     size_t at = 0;
@@ -55,7 +56,7 @@ consider(struct taking *taking, const char *file, const char *data,
         return;
     *crash = (struct crash){ .pattern = pattern, .data = data,
                              .bytes = bytes, .at = at, .file = file,
-                             .first = first };
+                             .first = first, .base = base };
 }
 
 static void
@@ -75,7 +76,7 @@ look_at_consoles(struct taking *taking, const struct evidence_job *job,
                                   &none)
             && slice.bytes > 0)
             consider(taking, slice.file, slice.data, slice.bytes, slice.line,
-                     crash);
+                     slice.offset, crash);
     }
 }
 
@@ -96,7 +97,7 @@ look_at_log(struct taking *taking, const struct evidence_step *step,
     data = arena_alloc(&taking->arena, (size_t)(bytes - from) + 1);
     if (logfile_read_at(fd, data, (size_t)(bytes - from), from, &none))
         consider(taking, step->log_path, data, (size_t)(bytes - from),
-                 from == 0 ? 1 : 0, crash);
+                 from == 0 ? 1 : 0, from, crash);
     fd_close(&fd);
 }
 
@@ -147,6 +148,7 @@ keep_crash(struct taking *taking, const struct evidence_job *job,
 
     row->file = crash->file;
     row->line = line_number(crash);
+    row->byte = crash->base + (int64_t)crash->at;
     row->text = plain(taking, line, end == NULL ? crash->bytes - crash->at
                       : (size_t)(end - line));
     /* Who says nothing of the lane is told by the pattern. */
@@ -197,6 +199,7 @@ take_step(struct taking *taking, const struct evidence_job *job,
     struct failure_row row = {
         .flight = taking->evidence->flight, .job = job->name,
         .testid = step->testid, .lane = step->lane, .file = "", .text = "",
+        .byte = -1,
     };
     struct crash crash = { .pattern = NULL };
     bool known = false;
@@ -222,7 +225,7 @@ take_job(struct taking *taking, const struct evidence_job *job,
 {
     struct failure_row row = {
         .flight = taking->evidence->flight, .job = job->name, .testid = "",
-        .lane = job->lane, .file = "", .text = "",
+        .lane = job->lane, .file = "", .text = "", .byte = -1,
     };
     bool spoken = false, known = false;
 

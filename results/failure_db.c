@@ -24,10 +24,11 @@ static const struct query Q_ADD = {
     "  on conflict (signature) do update set signature = excluded.signature"
     "  returning signature)"
     " insert into assay.failure"
-    "  (flight, job, testid, signature, lane, file, line, text)"
+    "  (flight, job, testid, signature, lane, file, line, text, line_byte)"
     " select $1::bigint, $2::text, $3::text, s.signature, $9::assay.lane,"
-    "  $10::text, nullif($11::bigint, 0), $12::text from s"
-    " on conflict (flight, job, testid) do nothing", 12, 0
+    "  $10::text, nullif($11::bigint, 0), $12::text,"
+    "  nullif($13::bigint, -1) from s"
+    " on conflict (flight, job, testid) do nothing", 13, 0
 };
 
 bool
@@ -52,16 +53,17 @@ failure_db_add(struct db *db, const struct failure_row *row,
                const struct signature *signature,
                const struct pattern *pattern, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], line[INT_TEXT_BYTES];
+    char flight[INT_TEXT_BYTES], line[INT_TEXT_BYTES], byte[INT_TEXT_BYTES];
     const char *params[] = {
         flight, row->job, row->testid, signature->id, signature->title,
         signature->body, pattern == NULL ? "" : pattern->component,
         pattern == NULL ? "" : pattern->name,
         lane_name(row->lane == LANE_NONE ? LANE_UNKNOWN : row->lane),
-        row->file, line, row->text,
+        row->file, line, row->text, byte,
     };
 
     (void)snprintf(flight, sizeof(flight), "%" PRId64, row->flight);
     (void)snprintf(line, sizeof(line), "%" PRId64, row->line);
+    (void)snprintf(byte, sizeof(byte), "%" PRId64, row->byte);
     return db_run(db, &Q_ADD, params, NULL, why);
 }

@@ -18,6 +18,7 @@ struct failure_row {
     enum lane lane;
     const char *file, *text;    /* "" when there is none */
     int64_t line;               /* 0: unknown */
+    int64_t byte;               /* where it begins in the file; -1: unknown */
 };
 
 /* '*known_out': it is kept already. */

@@ -10,6 +10,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "results/evidence.h"
+#include "results/excerpt.h"
 #include "results/html.h"
 #include "results/logfile.h"
 #include "results/phases.h"
@@ -20,6 +21,7 @@
 /* With more jobs than this only those with trouble stand open. */
 #define JOBS_OPEN 6
 #define CASES_SHOWN 300
+#define FRAGMENT_BYTES 60
 #define HEAD_LINES 25
 #define TAIL_LINES 40
 /* Logs of good steps are left out once the page has grown to this: those of
@@ -50,6 +52,47 @@ report_file_link(const struct report_options *options, const char *path,
     html_text(out, path);
     if (link)
         buf_adds(out, "</a>");
+}
+
+/* Browsers scroll to a text that stands behind "#:~:text=" (WICG, Scroll to
+ * Text Fragment); others ignore it. */
+static void
+add_fragment(const char *line, struct buf *out)
+{
+    size_t bytes = 0;
+
+    while (bytes < FRAGMENT_BYTES && line[bytes] >= ' ' && line[bytes] <= '~')
+        bytes++;
+    if (bytes > 0)
+        buf_adds(out, "#:~:text=");
+    for (size_t i = 0; i < bytes; i++)
+        buf_addf(out, "%%%02X", (unsigned)line[i]);
+}
+
+void
+report_line_link(const struct report_options *options, const char *path,
+                 const struct excerpt_line *mark, struct buf *out)
+{
+    bool link = options->links == REPORT_LINKS_FILES && path[0] != '/';
+
+    if (mark == NULL || mark->number == 0) {
+        report_file_link(options, path, out);
+        return;
+    }
+    if (link) {
+        buf_adds(out, "<a href=\"");
+        html_path(out, options->base);
+        html_path(out, path);
+        add_fragment(mark->text, out);
+        buf_adds(out, "\">");
+    }
+    html_text(out, path);
+    buf_addf(out, ":%" PRId64, mark->number);
+    if (link)
+        buf_adds(out, "</a>");
+    if (mark->byte >= 0)
+        buf_addf(out, " <span class=\"soft\">byte %" PRId64 "</span>",
+                 mark->byte);
 }
 
 /* A bar of the job's time line. */

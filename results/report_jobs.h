@@ -6,6 +6,7 @@
 struct arena;
 struct buf;
 struct evidence;
+struct excerpt_line;
 struct report_options;
 struct verdict;
 
@@ -17,5 +18,8 @@ void report_jobs(const struct evidence *evidence,
 /* The name of a file below ASSAY_HOME, as a link when there can be one. */
 void report_file_link(const struct report_options *options, const char *path,
                       struct buf *out);
+/* The same, at the line 'mark' of it when there is one: "FILE:LINE". */
+void report_line_link(const struct report_options *options, const char *path,
+                      const struct excerpt_line *mark, struct buf *out);
 
 #endif

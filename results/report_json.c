@@ -9,6 +9,7 @@
 #include "harness/arena.h"
 #include "harness/clock.h"
 #include "harness/json.h"
+#include "results/cause.h"
 #include "results/evidence.h"
 #include "results/measure.h"
 #include "results/phases.h"
@@ -289,6 +290,43 @@ json_pairs(const struct evidence_pair *pairs, size_t count)
     return object;
 }
 
+/* Failures by signature, with the very line that each of them is known by. */
+static json_t *
+json_causes(const struct causes *causes)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; causes != NULL && i < causes->group_count; i++) {
+        const struct cause_group *group = &causes->groups[i];
+        json_t *item = json_object(), *failures = json_array();
+
+        json_put_text(item, "signature", group->signature);
+        json_put_text(item, "title", group->title);
+        put_lane(item, group->lane);
+        put_count(item, "issue", group->issue == NULL ? -1
+                                                      : group->issue->issue);
+        for (size_t j = 0; j < causes->count; j++) {
+            const struct cause *cause = &causes->list[j];
+            json_t *failure;
+
+            if (cause->group != i)
+                continue;
+            failure = json_object();
+            json_put_text(failure, "job", cause->job);
+            put_outside(failure, "testid", cause->testid);
+            put_outside(failure, "file", cause->pointer.file);
+            put_count(failure, "line", cause->pointer.line > 0
+                                       ? cause->pointer.line : -1);
+            put_count(failure, "byte", cause->byte);
+            put_outside(failure, "text", cause->pointer.text);
+            json_array_append_new(failures, failure);
+        }
+        json_object_set_new(item, "failures", failures);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 static json_t *
 json_verdict(const struct verdict *verdict)
 {
@@ -319,6 +357,7 @@ json_verdict(const struct verdict *verdict)
         json_put_text(item, "status", outcome_name(trouble->status));
         put_lane(item, trouble->lane);
         json_put_text(item, "reason", trouble->reason);
+        put_pointer(item, &trouble->pointer);
         json_array_append_new(troubles, item);
     }
     json_object_set_new(object, "not_covered", gaps);
@@ -421,6 +460,7 @@ report_json(const struct report *report)
     json_object_set_new(object, "jobs", json_jobs(evidence, verdict));
     json_object_set_new(object, "measurements", json_measures(evidence));
     put_versions(object, evidence);
+    json_object_set_new(object, "causes", json_causes(report->causes));
     json_object_set_new(object, "changes",
                         report_changes_json(report->changes));
     return object;

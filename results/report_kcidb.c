@@ -491,6 +491,8 @@ add_incident(struct submission *sub, const struct cause *cause,
     put(misc, "file", cause->pointer.file);
     if (cause->pointer.line > 0)
         json_put_int(misc, "line", cause->pointer.line);
+    if (cause->byte >= 0)
+        json_put_int(misc, "byte", cause->byte);
     json_object_set_new(object, "misc", misc);
     json_array_append_new(sub->incidents, object);
 }

@@ -77,6 +77,8 @@ lines_from_consoles(const struct verdict_trouble *trouble,
                      0, arena, &excerpt);
         if (excerpt.weight >= EXCERPT_STRONG
             && excerpt.weight > out->excerpt.weight) {
+            for (int j = 0; j < excerpt.count; j++)
+                excerpt.lines[j].byte += slice.offset;
             out->excerpt = excerpt;
             out->file = slice.file;
         }
@@ -112,7 +114,8 @@ report_lines_of(const struct verdict_trouble *trouble,
         out->excerpt.count = 1;
         out->excerpt.sign = "evidence";
         out->excerpt.lines[0] = (struct excerpt_line){
-            .number = pointer->line, .text = pointer->text, .marked = true,
+            .number = pointer->line, .byte = -1, .text = pointer->text,
+            .marked = true,
         };
     }
     if (why.kind != FAULT_NONE)

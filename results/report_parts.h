@@ -13,7 +13,7 @@ struct report_options;
  * evidence points to, else the step's log. count 0 when nothing can be read;
  * 'note' then says why, else it is "". */
 struct report_lines {
-    struct excerpt excerpt;
+    struct excerpt excerpt;     /* 'byte' -1: not known */
     const char *file, *note;
 };
 void report_lines_of(const struct verdict_trouble *trouble,

@@ -135,6 +135,17 @@ part_verdict(struct text *text)
     put_fact(text, "harness", evidence->harness);
 }
 
+/* Of the line that says it, for editors and pagers. */
+static void
+put_place(struct text *text, const struct excerpt_line *mark)
+{
+    if (mark == NULL || mark->number == 0)
+        return;
+    buf_addf(text->out, ":%" PRId64, mark->number);
+    if (mark->byte >= 0)
+        buf_addf(text->out, " (byte %" PRId64 ")", mark->byte);
+}
+
 static void
 part_troubles(struct text *text)
 {
@@ -168,6 +179,7 @@ part_troubles(struct text *text)
         if (lines.file[0] != '\0') {
             buf_adds(out, "    ");
             put(text, lines.file);
+            put_place(text, excerpt_mark(&lines.excerpt));
             buf_adds(out, ":\n");
         }
         for (int j = 0; j < lines.excerpt.count; j++) {

@@ -143,7 +143,8 @@ add_lines(const struct verdict_trouble *trouble,
         if (lines.excerpt.count > 0)
             buf_addf(out, "%s, from ", lines.excerpt.sign[0] != '\0'
                      ? lines.excerpt.sign : "the last lines");
-        report_file_link(options, lines.file, out);
+        report_line_link(options, lines.file, excerpt_mark(&lines.excerpt),
+                         out);
         buf_adds(out, "</p>\n");
     }
     if (lines.note[0] != '\0') {

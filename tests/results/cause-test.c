@@ -194,6 +194,7 @@ test_record(const struct pgfix *fix, struct db *db)
 
         is_str(cause->pointer.file, "flights/5/a/1.log", "is in the log");
         is_int(cause->pointer.line, 1, "with its line");
+        is_int(cause->byte, 0, "and where that begins");
         is_str(cause->pointer.text, "[ 2.75] BUG: kernel NULL pointer",
                "and its text");
         is_str(lane_name(cause->lane), "product", "the pattern says the lane");
@@ -201,6 +202,8 @@ test_record(const struct pgfix *fix, struct db *db)
                "the title");
         is_int(group->seen_flights, 2, "the same in both flights");
     }
+    is_int(pgfix_int("select line_byte from assay.failure where flight = 4"
+                     " and job = 'a'"), 2, "in the other log it is later");
     cause = causes_find(&causes, "b", "stop");
     ok(cause != NULL && causes.groups[cause->group].seen_flights == 2
        && cause->lane == LANE_HOST, "a reason, whatever its numbers");

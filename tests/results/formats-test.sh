@@ -257,10 +257,15 @@ for number in "$issue" "$host"; do
     result $? "issue $number: an incident each failure"
 done
 
+assay report 1 --json | jq -e '.causes[] | select(.failures[0]
+    | .job == "pair" and .testid == "xen-boot") | .issue == '"$issue"'
+    and .lane == "product" and (.failures[0].text | length) > 0' >/dev/null
+result $? "the JSON has the cause, its issue and its line"
+
 # Mail: what it does not carry is left out of both.
 carried()
 {
-    jq 'del(.verdict.decision, .hosts[].properties, .builds[]?.properties.packages,
+    jq 'del(.verdict.decision, .causes, .hosts[].properties, .builds[]?.properties.packages,
             .candidates[]?.properties.packages)
         | .jobs[] |= (del(.boots)
             | .runvars |= map(select(.origin == "result")))

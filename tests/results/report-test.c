@@ -203,7 +203,10 @@ the_page(const struct evidence *evidence, const struct verdict *verdict)
     has_str(text, "class=\"mark\"><i>47</i>(XEN) Panic on CPU 0:</span>",
             "the console's line that matters, marked and numbered");
     has_str(text, "hypervisor panic, from <a href=\"../../consoles/"
-            "lab-x86-2/000001.log\">", "... and where it stands");
+            "lab-x86-2/000001.log#:~:text=%28%58%45%4E%29%20%50%61%6E%69%63",
+            "... and where it stands, to the text");
+    has_str(text, "consoles/lab-x86-2/000001.log:47</a> <span class=\"soft\">"
+            "byte 757</span>", "... by line and byte");
     has_str(text, "fault: product", "whose fault");
     has_str(text, "fault: host", "... and of the other");
     has_str(text, "Xen does not implement migration on arm64",

@@ -307,6 +307,7 @@ consoles_by_time(void)
                                 &why), &why, "a span of time");
     is_str(slice.file, "consoles/h/000002.log", "... its file");
     is_int(slice.line, 2, "... its first line");
+    is_int(slice.offset, 4, "... and where that begins");
     is_int((int64_t)slice.bytes, 11, "... its length");
     ok(memcmp(slice.data, "boot\npanic\n", 11) == 0, "... its bytes");
     ok_fault(console_slice_read(root, "h", 2000, 3500, 6, &arena, &slice,

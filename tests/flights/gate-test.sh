@@ -312,6 +312,71 @@ ok 'what fails by chance, and passes when run again, is pushed'
 gate verify "$(ruling)"
 echo "$out" | grep -q 'excused  migrate one  fail, pass in [0-9]'
 ok 'and the decision says so'
+
+# What nobody believes does not hold a push, and is named ----------------------
+assay flake quarantine migrate one --owner ann --reason 'races' >/dev/null
+commit doubt
+echo migrate/one >"$ASSAY_HOME/bad-$rev"
+gate run sim
+is $? 0 && is "$(output)" "$rev"
+ok 'what is in quarantine does not hold a push'
+gate verify "$(ruling)"
+echo "$out" | grep -q \
+    'excused  migrate one  fail, REGR. vs. .*allowed by quarantine 1 (ann)'
+ok 'the decision says whose quarantine it is'
+assay report "$(sql 'select max(flight) from assay.gate_run')" |
+    grep -q 'quarantine 1 (ann)'
+ok 'so does the report'
+assay flake quarantine migrate one --end >/dev/null
+
+# Waivers that end by themselves -----------------------------------------------
+# waived OPTION...: a regression is held, a waiver lets it through, a good
+# version follows; then the next regression is held again.
+waived()
+{
+    commit bad
+    echo migrate/one >"$ASSAY_HOME/bad-$rev"
+    gate run sim
+    is $? 1
+    ok "$*: held"
+    gate waive sim migrate one --reason 'we know' "$@"
+    gate run sim
+    is $? 0 && is "$(output)" "$rev"
+    ok "$*: waived"
+    gate status
+    echo "$out" | grep -q '^waiver debt: 1'
+    ok "$*: it is owed"
+}
+commit good
+gate run sim
+is $? 0
+ok 'a good version'
+waived --passes 1
+commit good
+gate run sim
+is "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
+    'it has passed often enough'
+ok 'a waiver for one pass ended with it'
+commit bad
+echo migrate/one >"$ASSAY_HOME/bad-$rev"
+gate run sim
+is $? 1
+ok 'then it counts again'
+issue=$(assay issue add 'races' "$(sql 'select max(flight) from assay.gate_run
+    ')/migrate/one" --json | jq .issue)
+commit good
+gate run sim
+waived --issue "$issue"
+assay issue close "$issue" --branch sim --fix "$rev" >/dev/null
+commit good
+gate run sim
+is "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
+    'its issue is closed'
+ok 'a waiver for an issue ended when each branch had the fix'
+gate status
+! echo "$out" | grep -q '^waiver debt: [1-9]'
+ok 'nothing is owed'
+
 pushed=$rev
 git -C "$work" checkout -q "$base"
 commit elsewhere

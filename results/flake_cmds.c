@@ -221,7 +221,7 @@ run_quarantine(struct cmd_call *call, struct fault *why)
 static const struct cmd_opt rate_opts[] = { RATE_OPTS };
 static const struct cmd_opt quarantine_opts[] = {
     { "end", CMD_OPT_FLAG, NULL, NULL, 0, 0, "take it back" },
-    { "for", CMD_OPT_DURATION, "TIME", "14d", 1, 0, "how long" },
+    { "for", CMD_OPT_DURATION, "TIME", "14d", 1, INT64_MAX, "how long" },
     { "owner", CMD_OPT_TEXT, "NAME", NULL, 0, 0, "who mends the test" },
     { "reason", CMD_OPT_TEXT, "TEXT", NULL, 0, 0, "why" },
     { 0 },

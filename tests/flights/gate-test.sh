@@ -314,6 +314,10 @@ echo "$out" | grep -q 'excused  migrate one  fail, pass in [0-9]'
 ok 'and the decision says so'
 
 # What nobody believes does not hold a push, and is named ----------------------
+commit sound
+gate run sim
+is $? 0
+ok 'a sound version'
 assay flake quarantine migrate one --owner ann --reason 'races' >/dev/null
 commit doubt
 echo migrate/one >"$ASSAY_HOME/bad-$rev"

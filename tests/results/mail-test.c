@@ -455,7 +455,9 @@ subjects(const struct report *known)
 int
 main(void)
 {
-    static const struct cause_issue issue = { 4, "it panics", "", "", false };
+    static const struct cause_issue issue = {
+        .issue = 4, .title = "it panics", .reference = "", .owner = "",
+    };
     static const struct cause_blame blame = {
         .job = "job-a", .cause = BLAME_PRODUCT, .good_flight = 5,
         .split = { [BLAME_PRODUCT] = .97, [BLAME_HOST] = .01,

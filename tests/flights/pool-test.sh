@@ -67,7 +67,7 @@ same_plan()
 pgfix_start
 pgfix_at_end 'assay service stop >/dev/null 2>&1'
 add_hosts sim a b c
-# What a quick job takes is known: it fits into a gap.
+# What some take is known: a minute, which fits into a gap of ten.
 sql "insert into assay.flight (branch, blessing, intended, harness)
     values ('past', 'play', 'play', 'h')"
 sql "insert into assay.task (kind, refkey, harness, node, node_key, pid,
@@ -77,9 +77,13 @@ sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
     finished_at) select 1, j, '$sim/quick.yaml', 'amd64', 'pass',
     now() - interval '1 hour', now() - interval '59 minutes'
     from unnest('{short,short2}'::text[]) j"
+sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
+    finished_at) select 1, j, '$sim/gated.yaml', 'amd64', 'pass',
+    now() - interval '1 hour', now() - interval '50 minutes'
+    from unnest('{one,two}'::text[]) j"
 sql "insert into assay.allocation (host, task, flight, job, role, begun_at,
     ended_at) select 'a', 1, 1, j, 'host', now(), now()
-    from unnest('{short,short2}'::text[]) j"
+    from unnest('{short,short2,one,two}'::text[]) j"
 sql "update assay.flight set outcome = 'pass', finished_at = now()
     where flight = 1"
 start_assayd

@@ -79,7 +79,8 @@ sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
     from unnest('{short,short2}'::text[]) j"
 sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
     finished_at) select 1, j, '$sim/gated.yaml', 'amd64', 'pass',
-    now() - interval '1 hour', now() - interval '50 minutes'
+    now() - interval '2 hours', now() - case j when 'one'
+    then interval '110 minutes' else interval '1 hour' end
     from unnest('{one,two}'::text[]) j"
 sql "insert into assay.allocation (host, task, flight, job, role, begun_at,
     ended_at) select 'a', 1, 1, j, 'host', now(), now()

@@ -504,7 +504,8 @@ add(struct db *db, void *arg, struct fault *why)
 {
     static const struct query *const STATEMENTS[] = {
         &Q_ADD_FLIGHT, &Q_ADD_TREES, &Q_ADD_CANDIDATES, &Q_ADD_JOBS,
-        &Q_ADD_NEEDS, &Q_ADD_ROLES, &Q_ADD_RUNVARS, &Q_ADD_FIRMWARE, &Q_ADD_STEPS,
+        &Q_ADD_NEEDS, &Q_ADD_ROLES, &Q_ADD_RUNVARS, &Q_ADD_FIRMWARE,
+        &Q_ADD_STEPS,
         &Q_ADD_CASES, &Q_ADD_MEASUREMENTS, &Q_ADD_ARTEFACTS,
         &Q_ADD_ATTACHMENTS, &Q_ADD_ORIGIN, &Q_ADD_END,
     };

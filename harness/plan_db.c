@@ -77,6 +77,9 @@ static const struct query Q_NEEDS = { "plan-needs",
     " join assay.job d on d.flight = n.needs_flight and d.job = n.needs_job"
     "  and d.status in ('queued', 'preparing', 'running')", 0, 4 };
 
+static const struct query Q_SNAPSHOT = { "plan-snapshot",
+    "set transaction isolation level repeatable read, read only", 0, 0
+};
 static const struct query Q_HOLDS = { "plan-holds",
     "select a.host, coalesce(a.flight, 0), a.job, j.recipe, f.branch,"
     " t.kind || ' ' || t.refkey,"
@@ -474,15 +477,28 @@ load_windows(struct db *db, struct arena *arena, struct plan_facts *facts,
     return true;
 }
 
-bool
-plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
-             struct plan_facts *out, struct fault *why)
+struct load {
+    struct arena *arena;
+    const struct plan_past *past;
+    struct plan_facts *out;
+    bool joined;                /* somebody else's transaction */
+};
+
+static bool
+load_all(struct db *db, void *arg, struct fault *why)
 {
+    const struct load *load = arg;
+    struct arena *arena = load->arena;
+    struct plan_facts *out = load->out;
     struct db_rows *rows = NULL;
     struct plan_past *read = arena_alloc(arena, sizeof *read);
 
-    *out = (struct plan_facts){ .past = past != NULL ? past : read };
-    if (past == NULL && !plan_past_db_read(db, arena, read, why))
+    if (!load->joined && !db_run(db, &Q_SNAPSHOT, NULL, NULL, why))
+        return false;
+    *out = (struct plan_facts){
+        .past = load->past != NULL ? load->past : read
+    };
+    if (load->past == NULL && !plan_past_db_read(db, arena, read, why))
         return false;
     if (!db_run(db, &Q_NOW, NULL, &rows, why))
         return false;
@@ -495,6 +511,18 @@ plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
         && load_windows(db, arena, out, why)
         && load_bookings(db, arena, out, why)
         && load_needs(db, arena, out, why);
+}
+
+/* One picture: a job that starts between two queries would wait in one and
+ * have its hosts in the other. */
+bool
+plan_db_load(struct db *db, struct arena *arena, const struct plan_past *past,
+             struct plan_facts *out, struct fault *why)
+{
+    struct load load = { .arena = arena, .past = past, .out = out,
+                         .joined = db_in_transaction(db) };
+
+    return db_transact(db, load_all, &load, why);
 }
 
 bool

@@ -12,7 +12,7 @@
 
 #define ATTEMPTS_MAX 8          /* to keep every promise */
 #define FAIR_FACTOR_MAX 4.0
-#define WAITED_MS 60000.0       /* that anybody has, to tell short from long */
+#define AGING 10.0
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
@@ -102,7 +102,7 @@ struct sort_key {
     bool promoted;
     int64_t due_ms;
     int priority;
-    double first, work;
+    double first;
     int64_t second;
     double third;
     int64_t id;
@@ -129,8 +129,6 @@ compare_keys(const void *left, const void *right)
         return a->priority < b->priority ? -1 : 1;
     if ((order = compare_doubles(a->first, b->first)) != 0)
         return order;
-    if ((order = compare_doubles(a->work, b->work)) != 0)
-        return order;
     if (a->second != b->second)
         return a->second < b->second ? -1 : 1;
     if ((order = compare_doubles(b->third, a->third)) != 0)
@@ -138,6 +136,18 @@ compare_keys(const void *left, const void *right)
     if (a->id != b->id)
         return a->id < b->id ? -1 : 1;
     return a->j - b->j;
+}
+
+/* What has waited seems smaller, a tenth of its size in the end: a promise
+ * is for those whom that did not help. */
+static double
+youth(const struct planner_in *in, const struct planner_job *job)
+{
+    double waited = (double)(in->now_ms - job->queued_ms);
+
+    if (in->policy.patience_ms <= 0 || waited <= 0)
+        return 1;
+    return 1 / (1 + AGING * waited / (double)in->policy.patience_ms);
 }
 
 static void
@@ -154,8 +164,7 @@ sort_jobs(struct planner_work *work, struct sort_key *keys)
             .promoted = known->promoted, .due_ms = known->due_ms,
             .priority = job->priority,
             .first = fcfs ? (double)job->queued_ms
-                : -known->flight_ratio,
-            .work = fcfs ? 0 : known->flight_work,
+                : known->flight_work * youth(in, job),
             .second = fcfs ? 0 : job->flight,
             .third = fcfs ? 0 : known->rank,
             .id = job->id, .j = j,
@@ -178,11 +187,10 @@ set_size(const struct planner_in *in, int set)
     return size;
 }
 
-/* A flight's waiting work, its longest job, and since when it waits. */
+/* A flight's waiting work. */
 struct flight_sum {
     int flight;
-    double work, longest;
-    int64_t queued_ms;
+    double work;
 };
 
 static int
@@ -193,18 +201,6 @@ compare_flights(const void *left, const void *right)
     return a->flight < b->flight ? -1 : a->flight > b->flight;
 }
 
-/* How many times its own length the flight will have been here when it is
- * over, at best. */
-static double
-response_ratio(const struct planner_in *in, const struct flight_sum *flight,
-               double hosts)
-{
-    double length = fmax(fmax(flight->longest, flight->work / hosts), 1);
-
-    return 1 + (WAITED_MS + (double)(in->now_ms - flight->queued_ms))
-        / length;
-}
-
 static void
 know_flights(struct planner_work *work)
 {
@@ -212,15 +208,10 @@ know_flights(struct planner_work *work)
     struct flight_sum *sums = arena_alloc(work->arena,
         ((size_t)in->job_count + 1) * sizeof *sums);
     struct flight_sum *found, key = { 0 };
-    double hosts = 0;
     int count = 0;
 
-    for (int h = 0; h < in->host_count; h++)
-        hosts += in->hosts[h].retired ? 0 : in->hosts[h].count;
-    hosts = fmax(hosts, 1);
     for (int j = 0; j < in->job_count; j++)
-        sums[j] = (struct flight_sum){ .flight = in->jobs[j].flight,
-                                       .queued_ms = in->now_ms };
+        sums[j].flight = in->jobs[j].flight;
     qsort(sums, (size_t)in->job_count, sizeof *sums, compare_flights);
     for (int j = 0; j < in->job_count; j++)
         if (count == 0 || sums[j].flight != sums[count - 1].flight)
@@ -232,16 +223,11 @@ know_flights(struct planner_work *work)
             key.flight = in->jobs[j].flight;
             found = bsearch(&key, sums, (size_t)count, sizeof *sums,
                             compare_flights);
-            if (pass == 0 && !in->jobs[j].superseded) {
+            if (pass == 0 && !in->jobs[j].superseded)
                 found->work += known->length * known->units;
-                found->longest = fmax(found->longest, known->length);
-                if (in->jobs[j].queued_ms < found->queued_ms)
-                    found->queued_ms = in->jobs[j].queued_ms;
-            } else if (pass == 1) {
-                known->flight_ratio = response_ratio(in, found, hosts)
-                    / fair_factor(in, in->jobs[j].account);
-                known->flight_work = found->work;
-            }
+            else if (pass == 1)
+                known->flight_work = found->work
+                    * fair_factor(in, in->jobs[j].account);
         }
     }
 }
@@ -259,6 +245,19 @@ order_by_flight(struct planner_work *work)
     qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
     for (int j = 0; j < in->job_count; j++)
         work->by_flight[j] = keys[j].j;
+}
+
+/* How long the job may be put off. One that needs most of the hosts that fit
+ * it gets its promise at once: they have to drain for it, and the more the
+ * later that begins. */
+static int64_t
+patience(const struct planner_in *in, const struct planner_known *known)
+{
+    double part = known->choice > 0 ? (double)known->units / known->choice
+                                    : 1;
+
+    return part >= 1 ? 0 : (int64_t)((double)in->policy.patience_ms
+                                     * (1 - part));
 }
 
 static void
@@ -285,11 +284,8 @@ know_jobs(struct planner_work *work)
             + (double)job->prepare_ms;
         known->rank = known->length * known->units;
         known->latest_ms = PLANNER_NO_TIME;
-        known->due_ms = job->queued_ms + in->policy.patience_ms;
-        known->promoted = in->policy.order == PLANNER_ORDER_ASSAY
-            && in->policy.patience_ms > 0 && known->due_ms <= in->now_ms;
         if (job->booked_ms > 0) {
-            known->latest_ms = job->queued_ms + in->policy.patience_ms;
+            known->latest_ms = job->queued_ms + patience(in, known);
             if (known->latest_ms < job->booked_ms)
                 known->latest_ms = job->booked_ms;
             if (known->latest_ms < in->now_ms)
@@ -477,63 +473,14 @@ place(struct planner_work *work, int j)
     planner_fit_place(work, j);
 }
 
-/* Places the jobs order[from..to), which are of one priority: on to the first
- * that has to wait; then whoever can start now and leaves those before him
- * their places (Lifka, JSSPP 1995); then books the others. */
-static void
-place_some(struct planner_work *work, int from, int to)
-{
-    const struct planner_in *in = work->in;
-    bool waits = false;
-    int i;
-
-    for (i = from; i < to && !waits; i++) {
-        place(work, work->order[i]);
-        waits = work->slots[work->order[i]].verdict == PLANNER_LATER;
-    }
-    if (in->policy.order == PLANNER_ORDER_ASSAY && planner_fit_idle(work))
-        for (int k = i; k < to; k++) {
-            int j = work->order[k];
-
-            if (!work->placed[j] && planner_fit_now(work, j)) {
-                work->placed[j] = true;
-                memmove(&work->order[i + 1], &work->order[i],
-                        (size_t)(k - i) * sizeof *work->order);
-                work->order[i++] = j;
-            }
-        }
-    for (; i < to; i++)
-        place(work, work->order[i]);
-}
-
-static void
-place_others(struct planner_work *work, int from)
-{
-    const struct planner_in *in = work->in;
-    int to;
-
-    for (; from < in->job_count; from = to) {
-        int priority = in->jobs[work->order[from]].priority;
-
-        to = from + 1;
-        while (to < in->job_count
-               && in->jobs[work->order[to]].priority == priority)
-            to++;
-        place_some(work, from, to);
-    }
-}
-
 static void
 place_all(struct planner_work *work)
 {
-    const struct planner_in *in = work->in;
-    int from = 0;
-
     planner_fit_reset(work);
-    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
-    while (from < in->job_count && work->known[work->order[from]].promoted)
-        place(work, work->order[from++]);
-    place_others(work, from);
+    memset(work->placed, 0, (size_t)work->in->job_count
+                            * sizeof *work->placed);
+    for (int i = 0; i < work->in->job_count; i++)
+        place(work, work->order[i]);
 }
 
 static bool
@@ -604,40 +551,38 @@ forward(struct planner_work *work, int j)
         planner_fit_place(work, j);     /* what it needs ends later now */
 }
 
-/* The bookings that are promises, as in the last plan, moved forward where
- * that is possible: none moves back unless the world has changed. */
+/* The bookings of the last plan, moved forward where that is possible: no
+ * promise breaks unless the world has changed. */
 static void
 keep(struct planner_work *work, struct sort_key *keys)
 {
     const struct planner_in *in = work->in;
-    int promised = 0;
 
-    for (int j = 0; j < in->job_count; j++) {
-        const struct planner_job *job = &in->jobs[j];
-        struct planner_known *known = &work->known[j];
-
-        known->promoted = job->booked_ms > 0 && job->booked_hosts != NULL
-            && job->booked_ms >= job->queued_ms + in->policy.patience_ms;
-        known->due_ms = job->booked_ms;
-        promised += known->promoted;
-    }
     sort_jobs(work, keys);
+    for (int i = 0; i < in->job_count; i++) {
+        const struct planner_job *job = &in->jobs[keys[i].j];
+
+        keys[i].promoted = job->booked_ms > 0;
+        keys[i].due_ms = job->booked_ms;
+    }
+    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
     planner_fit_reset(work);
     work->keeping = true;
-    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
     for (int j = 0; j < in->job_count; j++)
         work->slots[j] = (struct planner_slot){ 0 };
-    for (int i = 0; i < promised; i++) {
-        int j = work->order[i];
-        int64_t at = in->jobs[j].booked_ms > in->now_ms
-            ? in->jobs[j].booked_ms : in->now_ms;
+    for (int i = 0; i < in->job_count; i++) {
+        const struct planner_job *job = &in->jobs[keys[i].j];
+        int64_t at = job->booked_ms > in->now_ms ? job->booked_ms
+                                                 : in->now_ms;
 
-        if (!planner_fit_again(work, j, at, in->jobs[j].booked_hosts))
-            work->slots[j].verdict = PLANNER_NONE;
+        work->order[i] = keys[i].j;
+        if (job->booked_ms > 0 && job->booked_hosts != NULL
+            && !planner_fit_again(work, keys[i].j, at, job->booked_hosts))
+            work->slots[keys[i].j].verdict = PLANNER_NONE;
     }
-    for (int i = 0; i < promised; i++)
+    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
+    for (int i = 0; i < in->job_count; i++)
         forward(work, work->order[i]);
-    place_others(work, promised);
 }
 
 /* The work is over when the last job of each flight is. */

@@ -8,22 +8,17 @@
  *
  * Jobs are placed one after the other, each at the earliest time at which all
  * its hosts are free together: so nobody ever holds one host while he waits
- * for the other. The order is: priority; the flight with the highest response
- * ratio, (waited + length) / length (HRRN: Brinch Hansen, 1971), which puts
- * the short before the long, but not for ever, and has no constant to tune;
- * of equals the one with less work; its longest job first (LPT: Graham, 1969).
- * Among those of one priority the first that has to wait has its place; then
- * whoever can start now without delaying it does (EASY: Lifka, JSSPP 1995;
- * here, as Gaussier et al., SC 2015, found best, in the order of need and not
- * of arrival); then the others are booked in the gaps that are left, and none
- * delays what was placed before it.
- *
- * A booking may so move back when others arrive, but only as long as its job
- * has waited less than 'patience_ms' (cf. slack-based backfilling: Talby and
- * Feitelson, IPPS 1999). Jobs whose patience is over come first, in the order
- * in which it ended, and their bookings are promises. Jobs whose promise, or
- * deadline, a plan would break go first in the next attempt; when attempts run
- * out, what was promised in the last plan is kept and only moved forward.
+ * for the other, and a job that fills a gap never moves one that was placed
+ * before it (conservative backfilling: Mu'alem and Feitelson, IEEE TPDS 12(6),
+ * 2001). The order is: priority; the flight with the least work left (smallest
+ * area first: Carastan-Santos et al., CCGrid 2019), growing smaller with age;
+ * its longest job first (LPT: Graham, 1969). That order alone would starve big
+ * jobs, hence the promise: a booking may move back only as long as its job has
+ * waited less than 'patience_ms' (cf. slack-based backfilling: Talby and
+ * Feitelson, IPPS 1999), less the part of the fitting hosts that it needs.
+ * Jobs whose promise a plan would break go first in the next attempt; when
+ * attempts run out, the bookings of the last plan are kept and only moved
+ * forward.
  *
  * All times are in ms on one clock of the caller's choice, all lists are
  * borrowed, indices count from 0. */

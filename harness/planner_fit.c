@@ -613,49 +613,6 @@ planner_fit_place(struct planner_work *work, int j)
 }
 
 bool
-planner_fit_idle(const struct planner_work *work)
-{
-    for (int h = 0; h < work->in->host_count; h++)
-        if (work->hosts[h].steps[0].free > 0)
-            return true;
-    return false;
-}
-
-/* Whether a host that its first role takes is free now: what is cheap to ask
- * of many jobs. */
-static bool
-may_start(const struct planner_work *work, const struct planner_job *job)
-{
-    for (int h = 0; h < work->in->host_count; h++)
-        if (work->hosts[h].steps[0].free > 0
-            && role_takes(work, &job->roles[0], h))
-            return true;
-    return false;
-}
-
-bool
-planner_fit_now(struct planner_work *work, int j)
-{
-    const struct planner_job *job = &work->in->jobs[j];
-    int units = work->known[j].units;
-    struct spot spot;
-    bool now;
-
-    if (job->superseded || job->preempts || job->need_count > 0
-        || job->not_before_ms > work->in->now_ms || units == 0
-        || !may_start(work, job))
-        return false;
-    work->slots[j] = (struct planner_slot){ 0 };
-    set_leans(work, job, true);
-    now = search(work, job, units, &spot)
-        && spot.start_ms <= work->in->now_ms;
-    if (now)
-        fill_slot(work, job, j, &spot, units);
-    set_leans(work, job, false);
-    return now;
-}
-
-bool
 planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
                   const int *hosts)
 {

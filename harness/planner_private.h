@@ -22,8 +22,7 @@ struct planner_known {
     int units;                  /* hosts it needs */
     int choice;                 /* hosts that its narrowest role may take */
     double length;              /* expected */
-    double flight_ratio;        /* of its flight, with its fair share */
-    double flight_work;         /* of its flight */
+    double flight_work;         /* of its flight, with its fair share */
     double rank;                /* in its flight, this round: highest first */
     bool promoted;              /* goes first, or its promise breaks */
     int64_t due_ms;             /* by when it has to start, if promoted */
@@ -64,10 +63,6 @@ struct planner_work {
 void planner_fit_reset(struct planner_work *work);
 /* Finds the first place for job 'j', books it, fills its slot. */
 void planner_fit_place(struct planner_work *work, int j);
-/* Whether any host is free now. */
-MUST_CHECK bool planner_fit_idle(const struct planner_work *work);
-/* Books job 'j' if its first place is now; else nothing happens. */
-MUST_CHECK bool planner_fit_now(struct planner_work *work, int j);
 /* Books job 'j' at this time on these hosts if they are free then. */
 MUST_CHECK bool planner_fit_again(struct planner_work *work, int j,
                                   int64_t start_ms, const int *hosts);

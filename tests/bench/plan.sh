@@ -12,9 +12,9 @@
 #
 # Variables: TRACES, files in the Standard Workload Format (default: one by a
 # Lublin-Feitelson model, which has no users and so no history); PATIENCE, one
-# or more (120h).
+# or more (72h).
 set -eu
-PATIENCE=${PATIENCE:-120h}
+PATIENCE=${PATIENCE:-72h}
 
 top=${ASSAY_TOP_BUILDDIR:-$PWD}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/assay-bench.XXXXXX")

@@ -21,7 +21,9 @@
 #include "harness/plan_past_db.h"
 #include "harness/task_db.h"
 
-/* Ninety days do not change by the minute. */
+/* Ninety days do not change by the minute. But only the past of what was open
+ * was asked for: whoever came since then and seems to have none makes us ask
+ * again. */
 #define PAST_KEPT_MS 30000
 /* What a job says has to be kept: with less than this free, its evidence would
  * have holes, which is broken whatever the product does. */
@@ -34,6 +36,7 @@ struct assayd_plan {
     struct plan_past past;
     bool past_known;
     int64_t past_ms;            /* when it was read */
+    int strangers;              /* jobs that have none */
     bool idle;                  /* nothing is open and nothing is booked */
     bool disk_full;
 };
@@ -85,6 +88,33 @@ load_past(struct assayd_plan *plan, struct db *db, struct fault *why)
     plan->past_known = true;
     plan->past_ms = now;
     return true;
+}
+
+static int
+count_strangers(const struct plan_facts *facts)
+{
+    int count = 0;
+
+    for (int w = 0; w < facts->wait_count; w++)
+        count += plan_length_find(facts->past, 'j', facts->waits[w].job, "")
+            == NULL;
+    return count;
+}
+
+static bool
+load(struct assayd_plan *plan, struct db *db, struct arena *arena,
+     struct plan_facts *facts, struct fault *why)
+{
+    bool ok = load_past(plan, db, why)
+        && plan_db_load(db, arena, &plan->past, facts, why);
+
+    if (ok && count_strangers(facts) > plan->strangers) {
+        plan->past_known = false;
+        ok = load_past(plan, db, why);
+    }
+    if (ok)
+        plan->strangers = count_strangers(facts);
+    return ok;
 }
 
 /* Both lists are by flight and job. An order lives as long as its runner; of
@@ -282,8 +312,7 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
     if (jobs->count == 0 && plan->idle)
         return true;
     plan->idle = false;
-    if (!load_past(plan, db, why)
-        || !plan_db_load(db, arena, &plan->past, &round.facts, why))
+    if (!load(plan, db, arena, &round.facts, why))
         return false;
     count = round.facts.wait_count;
     round.job_of = ROOM(count, const struct assayd_job *);

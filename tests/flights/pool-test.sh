@@ -59,6 +59,18 @@ printed()
         order by (x->>'flight')::int, x->>'job'"
 }
 
+nothing_booked()
+{
+    [ "$(sql 'select count(*) from assay.booking')" = 0 ]
+}
+
+# verdicts FLIGHT WORDS: those of its bookings.
+verdicts()
+{
+    [ "$(sql "select string_agg(verdict, ' ' order by verdict)
+        from assay.booking where flight = $1")" = "$2" ]
+}
+
 same_plan()
 {
     [ -n "$(in_force)" ] && [ "$(in_force)" = "$(printed)" ]
@@ -133,7 +145,7 @@ for f in "$one" "$two" "$pair" "$long"; do
     await 30 ended "$f" || break
 done
 ok 'all end'
-await 10 is "$(sql 'select count(*) from assay.booking')" 0
+await 10 nothing_booked
 ok 'nothing is booked when nothing is open'
 rm "$ASSAY_HOME"/gate-*
 
@@ -245,8 +257,7 @@ start_assayd
 { printf 'flight: few\nintended: play\njobs:\n'
     any q1 gated; any q2 gated; } >"$ASSAY_HOME/few.yaml"
 f=$(run few)
-await 20 is "$(sleep 2; sql "select string_agg(verdict, ' ' order by verdict)
-    from assay.booking where flight = $f")" 'later runs'
+await 20 verdicts "$f" 'later runs'
 ok 'a group has no more hosts than its quota'
 touch "$ASSAY_HOME/gate-q1" "$ASSAY_HOME/gate-q2"
 await 30 ended "$f"

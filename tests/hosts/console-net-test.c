@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,15 +41,17 @@ struct line {
     const char *name;           /* of the driver and of the host */
     int in, out;                /* from the machine's side; -1: not here */
     bool keeps;                 /* what is said while nobody is connected */
+    const char *lock;           /* held by who reads it for us; NULL: the
+                                 * server itself does */
     struct buf said;            /* all that the log must have */
 };
 
 enum { TELNET, CONSERVER, SSH, SOL, LINE_COUNT };
 static struct line lines[LINE_COUNT] = {
-    [TELNET] = { "telnet", -1, -1, true, BUF_INIT },
-    [CONSERVER] = { "conserver", -1, -1, true, BUF_INIT },
-    [SSH] = { "ssh", -1, -1, true, BUF_INIT },
-    [SOL] = { "ipmi-sol", -1, -1, false, BUF_INIT },
+    [TELNET] = { "telnet", -1, -1, true, NULL, BUF_INIT },
+    [CONSERVER] = { "conserver", -1, -1, true, NULL, BUF_INIT },
+    [SSH] = { "ssh", -1, -1, true, NULL, BUF_INIT },
+    [SOL] = { "ipmi-sol", -1, -1, false, NULL, BUF_INIT },
 };
 
 static struct console_fix fix;
@@ -192,13 +195,14 @@ start_ssh(void)
     in = arena_printf(&arena, "%s/fifo-in", fix.dir);
     if (mkfifo(out, 0600) != 0 || mkfifo(in, 0600) != 0)
         tap_bail("mkfifo");
+    lines[SSH].lock = arena_printf(&arena, "%s/reader", fix.dir);
     lines[SSH].out = open(out, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     lines[SSH].in = open(in, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     buf_addf(&list, "  ssh: { driver: ssh, address: \"127.0.0.1:%d\","
              " user: %s, key_file: %s, host_key: \"%s\", command:"
-             " \"stty raw -echo; cat %s & exec cat >%s\" }\n",
+             " \"stty raw -echo; flock %s cat %s & exec cat >%s\" }\n",
              ssh.target.port, ssh.target.user, ssh.target.key,
-             ssh.target.hostkey, out, in);
+             ssh.target.hostkey, lines[SSH].lock, out, in);
     /* Wrong key of the host: a stranger in its place. */
     buf_addf(&list, "  ssh-stranger: { driver: ssh, address:"
              " \"127.0.0.1:%d\", user: %s, key_file: %s, host_key:"
@@ -446,6 +450,23 @@ check_readers(struct line *line)
     console_client_close(b);
 }
 
+/* A command on the far side may outlive its connection for a while, and would
+ * take with it what is said meanwhile. */
+static void
+await_nobody_reads(const struct line *line)
+{
+    int fd, left = CONSOLE_FIX_WAIT_MS;
+
+    if (line->lock == NULL)
+        return;
+    fd = open(line->lock, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        tap_bail("open %s", line->lock);
+    for (; flock(fd, LOCK_EX | LOCK_NB) != 0 && left > 0; left -= 10)
+        signals_pause_ms(10);
+    close(fd);
+}
+
 static void
 check_again(struct line *line)
 {
@@ -459,6 +480,7 @@ check_again(struct line *line)
         (void)kill((pid_t)pid, SIGTERM);
     (void)kill(console_fix_held_pid(&fix, 0), SIGSTOP);
     signals_pause_ms(NOTICE_MS);
+    await_nobody_reads(line);
     if (line->keeps)
         machine_says(line, away, strlen(away));
     (void)kill(console_fix_held_pid(&fix, 0), SIGCONT);

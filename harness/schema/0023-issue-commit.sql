@@ -35,10 +35,11 @@ create view assay.issue_asks as
     join shown s using (issue)
     cross join lateral (
         (select f.flight, false as showed
-         from assay.flight_version n join assay.flight f using (flight)
-         where n.branch = s.branch and n.tree = c.tree
-         and f.finished_at is not null
+         from assay.flight f
+         where f.branch = s.branch and f.finished_at is not null
          and f.intended !~ '-(bisect|retest)$'
+         and exists (select from assay.flight_version n
+                     where n.flight = f.flight and n.tree = c.tree)
          order by f.flight desc limit 1)
         union all
         select distinct f.flight, true

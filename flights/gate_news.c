@@ -18,6 +18,7 @@
 #include "harness/notice.h"
 #include "harness/pattern_scan.h"
 #include "results/cause.h"
+#include "results/failure.h"
 #include "results/mail.h"
 #include "results/report.h"
 
@@ -131,6 +132,20 @@ make_notice(struct db *db, const struct gate_run *run, int64_t flight,
     return true;
 }
 
+/* A failure that nobody has looked at yet would be known by its test's name
+ * now, by its signature the next time, and be told twice. */
+static bool
+read_known_causes(struct db *db, int64_t flight, struct arena *arena,
+                  struct causes *out, struct fault *why)
+{
+    struct pattern_code *code = pattern_code_try();
+    bool ok = failure_record(db, flight, NULL, code, NULL, why) &&
+              causes_read(db, flight, arena, out, why);
+
+    pattern_code_free(code);
+    return ok;
+}
+
 bool
 gate_news_decided(struct db *db, const struct gate_run *run, int64_t flight,
                   const struct policy_answer *answer, struct arena *arena,
@@ -145,7 +160,7 @@ gate_news_decided(struct db *db, const struct gate_run *run, int64_t flight,
     *out = (struct gate_news){ .causes = none };
     if (run->purpose != POLICY_CANDIDATE)
         return true;
-    if (!causes_read(db, flight, arena, &causes, why) ||
+    if (!read_known_causes(db, flight, arena, &causes, why) ||
         !gate_news_db_told(db, run, arena, &good, &told, why))
         return false;
     out->causes = causes_of(answer, &causes, arena);

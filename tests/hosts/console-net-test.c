@@ -50,9 +50,7 @@ enum { TELNET, CONSERVER, SSH, SOL, LINE_COUNT };
 static struct line lines[LINE_COUNT] = {
     [TELNET] = { "telnet", -1, -1, true, NULL, BUF_INIT },
     [CONSERVER] = { "conserver", -1, -1, true, NULL, BUF_INIT },
-    /* What is said while nobody is connected was lost here in whole runs of
-     * the tests, not in runs of this one alone; by whom is not known yet. */
-    [SSH] = { "ssh", -1, -1, false, NULL, BUF_INIT },
+    [SSH] = { "ssh", -1, -1, true, NULL, BUF_INIT },
     [SOL] = { "ipmi-sol", -1, -1, false, NULL, BUF_INIT },
 };
 

@@ -123,6 +123,9 @@ sshfix_server(const struct sshfix *fix, const char *home, int report)
     char port[40], key[400], log[400];
     int fd;
 
+    /* A caller that ignores it (nohup) would have commands outlive their
+     * terminals, and read what is meant for the next ones. */
+    (void)signal(SIGHUP, SIG_DFL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(port, sizeof(port), "127.0.0.1:%d", fix->target.port);
     snprintf(key, sizeof(key), "%s/hostkey", fix->dir);

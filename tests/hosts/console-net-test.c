@@ -462,8 +462,11 @@ await_nobody_reads(const struct line *line)
     fd = open(line->lock, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         tap_bail("open %s", line->lock);
-    for (; flock(fd, LOCK_EX | LOCK_NB) != 0 && left > 0; left -= 10)
+    for (; flock(fd, LOCK_EX | LOCK_NB) != 0; left -= 10) {
+        if (left <= 0)
+            tap_bail("%s: its last reader goes on", line->name);
         signals_pause_ms(10);
+    }
     close(fd);
 }
 

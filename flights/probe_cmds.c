@@ -21,6 +21,8 @@
 #define EXIT_GOOD 0
 #define EXIT_BAD 1
 #define EXIT_CANNOT 125
+#define EXIT_TROUBLE 200
+#define EXIT_STOPPED 130
 #define TREES_MAX 16
 
 static bool
@@ -110,9 +112,16 @@ flight_probe(struct cmd_call *call, struct fault *why)
         ok = ok && fly(&db, &probe.plan, &flight, why)
             && judge(call, db, &order, flight, &arena, why);
     }
+    /* What kept us from an answer must not read as bad under "bisect run":
+     * 130 and above stop it, and it goes on later. */
+    if (!ok) {
+        fault_print(why);
+        cmd_exit_status(call, why->kind == FAULT_CANCELLED ? EXIT_STOPPED
+                        : EXIT_TROUBLE);
+    }
     db_close(db);
     arena_free(&arena);
-    return ok;
+    return true;
 }
 
 static const struct cmd_opt probe_opts[] = {
@@ -134,6 +143,6 @@ const struct cmd probe_cmds[] = {
       "\n"
       "Exit status 0: the step passed; 1: it failed as it did in FLIGHT; 125: "
       "cannot tell: it does not build, failed in another way or before, or "
-      "broke; 75 and 130: it could not be tried." },
+      "broke; 130 and more: it could not be tried." },
     { NULL, NULL, 0, 0, CMD_READS, NULL, NULL, NULL, NULL },
 };

@@ -455,9 +455,8 @@ run_token_revoke(struct cmd_call *call, struct fault *why)
     int64_t number;
     bool ok;
 
-    if (!parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &number))
-        return fault_set(why, FAULT_USAGE, "'%s' is no number of a token",
-                         cmd_arg(call, 0));
+    if (!cmd_number(call, 0, "a token", &number, why))
+        return false;
     ok = db_open("assay", &db, why)
         && agent_db_token_revoke(db, number, why);
     db_close(db);

@@ -43,15 +43,6 @@ print_line(void *owner UNUSED, const char *text)
 
 static const struct lab_opts plain = { .say = print_line };
 
-static bool
-take_number(struct cmd_call *call, int i, const char *what, int64_t *out,
-            struct fault *why)
-{
-    return parse_int64(cmd_arg(call, i), 1, INT64_MAX, out)
-        || fault_set(why, FAULT_USAGE, "'%s' is no number of a %s",
-                     cmd_arg(call, i), what);
-}
-
 static void
 wait_for_news(struct db *db)
 {
@@ -198,7 +189,7 @@ take_start(struct cmd_call *call, struct lab_start *start, char ***people,
         || start->confidence < .51 || start->confidence > .999999)
         return fault_set(why, FAULT_USAGE, "--confidence '%s' is not a number "
                          "from 0.51 to 0.999999", confidence);
-    return take_number(call, 0, "flight", &start->flight, why);
+    return cmd_number(call, 0, "a flight", &start->flight, why);
 }
 
 static bool
@@ -273,7 +264,7 @@ bisect_resume(struct cmd_call *call, struct fault *why)
     bool ok;
 
     signals_catch();
-    ok = take_number(call, 0, "bisection", &number, why)
+    ok = cmd_number(call, 0, "a bisection", &number, why)
         && db_open("assay", &db, why)
         && bisection_db_read(db, number, &arena, &it, why);
     if (ok && strcmp(it.state, "stopped") == 0)
@@ -297,7 +288,7 @@ bisect_stop(struct cmd_call *call, struct fault *why)
     int64_t number;
     bool ok;
 
-    ok = take_number(call, 0, "bisection", &number, why)
+    ok = cmd_number(call, 0, "a bisection", &number, why)
         && operator_name(&arena, &name, why) && db_open("assay", &db, why)
         && bisection_db_set_state(db, number, "stopped",
                                   arena_printf(&arena, "by %s", name), why)

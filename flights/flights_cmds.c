@@ -30,15 +30,6 @@ is_number(const char *text, int64_t *flight_out)
     return parse_int64(text, 1, INT64_MAX, flight_out);
 }
 
-static bool
-flight_number(struct cmd_call *call, int64_t *flight_out, struct fault *why)
-{
-    if (is_number(cmd_arg(call, 0), flight_out))
-        return true;
-    return fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                     cmd_arg(call, 0));
-}
-
 /* Create ------------------------------------------------------------------ */
 
 /* A file, or the name of a shipped flight ("xen-smoke"). */
@@ -210,7 +201,8 @@ flight_abort(struct cmd_call *call, struct fault *why)
     bool ok;
 
     signals_catch();
-    ok = flight_number(call, &flight, why) && db_open("assay", &db, why) &&
+    ok = cmd_number(call, 0, "a flight", &flight, why) &&
+         db_open("assay", &db, why) &&
          flight_db_abort(db, flight, cmd_text(call, "reason"), why) &&
          service_ensure_assayd(NULL, why);
     if (ok)

@@ -145,9 +145,8 @@ withdraw_cmd(struct cmd_call *call, struct fault *why)
     int64_t lever = 0;
     bool ok;
 
-    if (!parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &lever))
-        return fault_set(why, FAULT_USAGE, "'%s' is no number of a lever",
-                         cmd_arg(call, 0));
+    if (!cmd_number(call, 0, "a lever", &lever, why))
+        return false;
     ok = author_of(call, &arena, &author, why) &&
          db_open("assay", &db, why) &&
          lever_db_end(db, lever, 0, author, cmd_text(call, "reason"), why);

@@ -98,10 +98,8 @@ flight_probe(struct cmd_call *call, struct fault *why)
     bool ok;
 
     signals_catch();
-    ok = parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &order.flight)
-        || fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                     cmd_arg(call, 0));
-    ok = ok && take_revisions(call, &arena, trees, &order.tree_count, why)
+    ok = cmd_number(call, 0, "a flight", &order.flight, why)
+        && take_revisions(call, &arena, trees, &order.tree_count, why)
         && db_open("assay", &db, why)
         && probe_check(db, &order, &arena, why)
         && probe_make(db, &order, &arena, &probe, why);

@@ -104,9 +104,7 @@ run_retest(struct cmd_call *call, struct fault *why)
     bool ok;
 
     signals_catch();
-    ok = parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &flight)
-        || fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                     cmd_arg(call, 0));
+    ok = cmd_number(call, 0, "a flight", &flight, why);
     while (cmd_list(call, "job", count) != NULL)
         count++;
     jobs = arena_alloc(&arena, ((size_t)count + 1) * sizeof *jobs);

@@ -26,15 +26,6 @@
 
 #define FOLLOW_PAUSE_MS 200
 
-static bool
-flight_number(struct cmd_call *call, int64_t *flight_out, struct fault *why)
-{
-    if (parse_int64(cmd_arg(call, 0), 1, INT64_MAX, flight_out))
-        return true;
-    return fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                     cmd_arg(call, 0));
-}
-
 /* "2026-11-23 05:16:48" in UTC, or "-". */
 static const char *
 time_text(struct arena *arena, int64_t ms)
@@ -388,7 +379,8 @@ show(struct cmd_call *call, const char *job, struct fault *why)
     int64_t flight = 0;
     bool ok;
 
-    ok = flight_number(call, &flight, why) && db_open("assay", &db, why) &&
+    ok = cmd_number(call, 0, "a flight", &flight, why) &&
+         db_open("assay", &db, why) &&
          evidence_read(db, flight, &arena, &e, why);
     if (!ok)
         goto out;
@@ -439,7 +431,8 @@ log_find(struct cmd_call *call, struct arena *arena, struct log *log,
 {
     const char *step = cmd_arg(call, 2), *home, *rel = NULL;
 
-    if (!flight_number(call, &log->flight, why) || !home_get(&home, why) ||
+    if (!cmd_number(call, 0, "a flight", &log->flight, why) ||
+        !home_get(&home, why) ||
         !db_open("assay", &log->db, why))
         return false;
     log->job = cmd_arg(call, 1);

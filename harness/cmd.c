@@ -522,6 +522,19 @@ cmd_arg(const struct cmd_call *call, int i)
     return i >= 0 && (size_t)i < call->arg_count ? call->args[i] : NULL;
 }
 
+bool
+cmd_number(const struct cmd_call *call, int i, const char *what, int64_t *out,
+           struct fault *why)
+{
+    const char *text = cmd_arg(call, i);
+
+    if (text == NULL)
+        return fault_set(why, FAULT_USAGE, "the number of %s is wanted",
+                         what);
+    return parse_int64(text, 1, INT64_MAX, out)
+        || fault_set(why, FAULT_USAGE, "'%s' is no number of %s", text, what);
+}
+
 const char *const *
 cmd_argv(const struct cmd_call *call)
 {

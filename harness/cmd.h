@@ -76,6 +76,11 @@ int cmd_main(const struct cmd_program *program, int argc, char **argv);
 int cmd_argc(const struct cmd_call *call);
 const char *cmd_arg(const struct cmd_call *call, int i);   /* NULL past end */
 const char *const *cmd_argv(const struct cmd_call *call);  /* NULL-ended */
+/* The argument as the number (1 and up) of 'what' ("a flight"): FAULT_USAGE
+ * when it is none, or is not there. */
+MUST_CHECK bool cmd_number(const struct cmd_call *call, int i,
+                           const char *what, int64_t *out,
+                           struct fault *why);
 bool cmd_json(const struct cmd_call *call);                /* --json given */
 bool cmd_flag(const struct cmd_call *call, const char *name);
 /* As typed, or the default, or NULL; also for INT and DURATION. */

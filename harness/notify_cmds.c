@@ -48,13 +48,6 @@ put_time(json_t *object, const char *key, int64_t ms)
     json_put_text(object, key, ms < 0 ? NULL : text);
 }
 
-static bool
-number(const char *text, int64_t *out, struct fault *why)
-{
-    return parse_int64(text, 1, INT64_MAX, out)
-        || fault_set(why, FAULT_USAGE, "'%s' is no number of a notice", text);
-}
-
 /* Rules -------------------------------------------------------------------- */
 
 static const char *
@@ -372,7 +365,7 @@ run_show(struct cmd_call *call, struct fault *why)
     struct notice_row row;
     struct db *db = NULL;
     int64_t notice = 0;
-    bool ok = number(cmd_arg(call, 0), &notice, why)
+    bool ok = cmd_number(call, 0, "a notice", &notice, why)
         && db_open("assay", &db, why)
         && notice_db_read(db, notice, &arena, &row, why)
         && show(call, &row, &arena, &out, why);
@@ -421,12 +414,11 @@ static bool
 ask_again(struct cmd_call *call, struct db *db, struct fault *why)
 {
     const char *text = cmd_text(call, "again");
-    int64_t notice = 0, count = 0;
+    int64_t count = 0;
 
     if (text == NULL)
         return true;
-    if (!number(text, &notice, why)
-        || !notice_db_again(db, notice, &count, why))
+    if (!notice_db_again(db, cmd_int(call, "again"), &count, why))
         return false;
     return count > 0
         || fault_set(why, FAULT_CONFLICT, "of notice %s no mail is failed or "
@@ -509,7 +501,7 @@ static const struct cmd_opt list_opts[] = {
 };
 
 static const struct cmd_opt send_opts[] = {
-    { "again", CMD_OPT_TEXT, "NOTICE", NULL, 0, 0,
+    { "again", CMD_OPT_INT, "NOTICE", NULL, 1, INT64_MAX,
       "also what of this notice failed for good, or may have gone" },
     { "limit", CMD_OPT_DURATION, "TIME", "4m", 1, DAY_MS,
       "begin no mail after so long" },

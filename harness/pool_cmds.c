@@ -81,9 +81,8 @@ run_priority(struct cmd_call *call, struct fault *why)
     struct db *db = NULL;
     bool ok;
 
-    if (!parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &flight))
-        return fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                         cmd_arg(call, 0));
+    if (!cmd_number(call, 0, "a flight", &flight, why))
+        return false;
     if (cmd_text(call, "to") == NULL
         || !parse_int64(cmd_text(call, "to"), -1000000, 1000000, &priority))
         return fault_set(why, FAULT_USAGE, "say --to N: lower goes first, 0 "

@@ -570,9 +570,8 @@ get_build(struct cmd_call *call, struct arena *arena, struct build *out,
     int64_t number;
     bool ok;
 
-    if (!parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &number))
-        return fault_set(why, FAULT_USAGE, "'%s' is no number of a build",
-                         cmd_arg(call, 0));
+    if (!cmd_number(call, 0, "a build", &number, why))
+        return false;
     ok = db_open("assay", &db, why)
         && build_db_get(db, number, arena, out, why);
     db_close(db);

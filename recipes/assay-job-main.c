@@ -378,9 +378,8 @@ main_cmd(struct cmd_call *call, struct fault *why)
     int64_t flight;
     bool ok, mine = false;
 
-    if (!parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &flight))
-        return fault_set(why, FAULT_USAGE, "\"%s\" is no number of a flight",
-                         cmd_arg(call, 0));
+    if (!cmd_number(call, 0, "a flight", &flight, why))
+        return false;
     log_init(PROGRAM);
     log_set_context(&(struct log_fields){.flight = cmd_arg(call, 0),
                                          .job = name});

@@ -101,13 +101,8 @@ run_export(struct cmd_call *call, struct fault *why)
     struct db *db = NULL;
     bool ok = true;
 
-    for (size_t i = 0; ok && i < wanted; i++) {
-        const char *text = cmd_arg(call, (int)i + 1);
-
-        ok = parse_int64(text, 1, INT64_MAX, &numbers[i])
-            || fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                         text);
-    }
+    for (size_t i = 0; ok && i < wanted; i++)
+        ok = cmd_number(call, (int)i + 1, "a flight", &numbers[i], why);
     if (ok && wanted > 0 && cmd_text(call, "branch") != NULL)
         ok = fault_set(why, FAULT_USAGE, "--branch and numbers of flights "
                        "both say what to export");

@@ -164,14 +164,6 @@ run_list(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
-static bool
-issue_number(struct cmd_call *call, int64_t *out, struct fault *why)
-{
-    return parse_int64(cmd_arg(call, 0), 1, INT64_MAX, out)
-        || fault_set(why, FAULT_USAGE, "'%s' is no number of an issue",
-                     cmd_arg(call, 0));
-}
-
 static void
 print_issue(const struct issue *issue, const struct issue_line *lines,
             size_t count)
@@ -237,7 +229,8 @@ run_show(struct cmd_call *call, struct fault *why)
     int64_t number;
     bool ok;
 
-    ok = issue_number(call, &number, why) && db_open("assay", &db, why)
+    ok = cmd_number(call, 0, "an issue", &number, why)
+        && db_open("assay", &db, why)
         && issue_list(db, number, true, &arena, &issue, &count, why)
         && issue_details(db, number, SEEN_LIMIT, &arena, &lines, &line_count,
                          why);
@@ -285,7 +278,7 @@ run_close(struct cmd_call *call, struct fault *why)
     int64_t number;
     bool ok;
 
-    ok = issue_number(call, &number, why);
+    ok = cmd_number(call, 0, "an issue", &number, why);
     if (ok && (fix == NULL) == (reason == NULL))
         ok = fault_set(why, FAULT_USAGE, "either --fix and --branch, or "
                        "--reason");
@@ -356,7 +349,7 @@ run_fix(struct cmd_call *call, struct fault *why)
     int64_t number;
     bool ok;
 
-    ok = issue_number(call, &number, why)
+    ok = cmd_number(call, 0, "an issue", &number, why)
         && (cmd_list(call, "commit", 0) != NULL
             || fault_set(why, FAULT_USAGE, "which --commit fixes it?"))
         && db_open("assay", &db, why);
@@ -376,7 +369,7 @@ run_check(struct cmd_call *call, struct fault *why)
     bool ok = true;
 
     if (cmd_argc(call) > 0)
-        ok = issue_number(call, &number, why);
+        ok = cmd_number(call, 0, "an issue", &number, why);
     ok = ok && db_open("assay", &db, why)
         && ask_git(db, number, cmd_flag(call, "quiet"), why);
     db_close(db);

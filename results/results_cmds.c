@@ -262,20 +262,14 @@ run_report(struct cmd_call *call, struct fault *why)
     int64_t flight;
     bool got_turn = false, ok;
 
-    ok = parse_int64(cmd_arg(call, 0), 1, INT64_MAX, &flight);
-    if (!ok) {
-        fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                  cmd_arg(call, 0));
-        goto out;
-    }
-    ok = format_find(call, &format, why)
+    ok = cmd_number(call, 0, "a flight", &flight, why)
+        && format_find(call, &format, why)
         && request_take(call, &request, why)
         && decide_opts_take(call, &arena, &asked, why)
         && db_open("assay", &db, why)
         && turn_db_wait(db, turn_count(), TURN_LIMIT_MS, &got_turn, why)
         && make_report(db, flight, format, &asked, &request, file, &out, why)
         && put_out(file, &out, why);
-out:
     db_close(db);
     buf_free(&out);
     arena_free(&arena);

@@ -125,7 +125,7 @@ verdict_of_file(struct cmd_call *call, const char *file, struct fault *why)
 static bool
 run_verdict(struct cmd_call *call, struct fault *why)
 {
-    const char *file = cmd_text(call, "from"), *text = cmd_arg(call, 0);
+    const char *file = cmd_text(call, "from");
     struct decide_request request = { .baseline = 0 };
     struct arena arena = ARENA_INIT;
     struct evidence evidence;
@@ -136,9 +136,8 @@ run_verdict(struct cmd_call *call, struct fault *why)
 
     if (file != NULL)
         return verdict_of_file(call, file, why);
-    if (text == NULL || !parse_int64(text, 1, INT64_MAX, &flight))
-        return fault_set(why, FAULT_USAGE, "'%s' is no number of a flight",
-                         text == NULL ? "" : text);
+    if (!cmd_number(call, 0, "a flight", &flight, why))
+        return false;
     ok = decide_opts_take(call, &arena, &request, why)
         && db_open("assay", &db, why)
         && verdict_read(db, flight, &request, &arena, &evidence, &verdict,

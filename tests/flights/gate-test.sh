@@ -3,45 +3,10 @@
 # repositories, a real server, assayd and assay-jobs, decisions signed by a key
 # of the test's own. Each revision is as good as a file says.
 set -u
-sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$ASSAY_HOME/err" 2>/dev/null
-    fi
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
-# A new commit on the input; $rev is it.
-commit()
-{
-    git -C "$work" -c user.name=a -c user.email=a@b commit -q --allow-empty \
-        -m "$1"
-    rev=$(git -C "$work" rev-parse HEAD)
-    git -C "$work" push -q --force "$bare" HEAD:refs/heads/staging
-}
+# shellcheck source=tests/flights/sim.sh
+. "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
 output()
 {

@@ -3,37 +3,10 @@
 # and jobs on simulated hosts: a bad version and a bad host are told apart, and
 # what is known of a cause carries over.
 set -u
-sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-
-# ok NAME: judges the command before it by $?.
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$ASSAY_HOME/err" 2>/dev/null
-    fi
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
+# shellcheck source=tests/flights/sim.sh
+. "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
 # fly CANDIDATE FAULT: a flight of it, ended; its number in $f.
 fly()

@@ -18,6 +18,7 @@ ok()
     else
         bad=$((bad + 1))
         echo "not ok $n - $1"
+        sed 's/^/# /' "$ASSAY_HOME/err" 2>/dev/null
     fi
 }
 
@@ -152,4 +153,13 @@ add_hosts()
             source) values ('$add_host', 'amd64', 'bios', '$add_class',
             '{}', 'sim')"
     done
+}
+
+# commit TEXT: a new commit of $work on the input of $bare; $rev is it.
+commit()
+{
+    git -C "$work" -c user.name=a -c user.email=a@b commit -q --allow-empty \
+        -m "$1"
+    rev=$(git -C "$work" rev-parse HEAD)
+    git -C "$work" push -q --force "$bare" HEAD:refs/heads/staging
 }

@@ -15,17 +15,10 @@
 #include "harness/fs.h"
 #include "harness/json.h"
 
-#define INT_TEXT_BYTES 24
 /* A test is asked as long as the session that asks holds (LOCK, test). */
 #define LOCK "16724"
 #define UTC(column) \
     "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-
-static void
-int_text(int64_t value, char out[static INT_TEXT_BYTES])
-{
-    (void)snprintf(out, INT_TEXT_BYTES, "%" PRId64, value);
-}
 
 static void
 random_hex(char *out, size_t digits)
@@ -82,14 +75,14 @@ agent_db_token_add(struct db *db, const char *bisection, const char *note,
                    int64_t *number_out, struct fault *why)
 {
     size_t prefix = strlen(AGENT_TOKEN_PREFIX);
-    char hash[SHA256_HEX_BYTES], life[INT_TEXT_BYTES];
+    char hash[SHA256_HEX_BYTES], life[DB_INT_BYTES];
     const char *params[] = { bisection, hash, note, who, life };
     struct db_rows *rows = NULL;
 
     memcpy(token_out, AGENT_TOKEN_PREFIX, prefix);
     random_hex(token_out + prefix, AGENT_TOKEN_BYTES - 1 - prefix);
     sha256_hex(token_out, strlen(token_out), hash);
-    int_text(life_ms, life);
+    db_int_text(life, life_ms);
     if (!db_run(db, &Q_TOKEN_ADD, params, &rows, why))
         return false;
     *number_out = db_int(rows, 0, 0, 0);
@@ -133,12 +126,12 @@ agent_db_token_list(struct db *db, const char *bisection, json_t **list_out,
 bool
 agent_db_token_revoke(struct db *db, int64_t number, struct fault *why)
 {
-    char text[INT_TEXT_BYTES];
+    char text[DB_INT_BYTES];
     const char *params[] = { text };
     struct db_rows *rows = NULL;
     bool done, known;
 
-    int_text(number, text);
+    db_int_text(text, number);
     if (!db_run(db, &Q_TOKEN_REVOKE, params, &rows, why))
         return false;
     done = db_int(rows, 0, 0, 0) > 0;
@@ -215,13 +208,13 @@ bool
 agent_db_standing(struct db *db, int64_t test, struct arena *arena,
                   struct agent_standing *out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number }, *answer;
     struct db_rows *rows = NULL;
     bool ok;
 
     memset(out, 0, sizeof(*out));
-    int_text(test, number);
+    db_int_text(number, test);
     if (!db_run(db, &Q_LOSE, params, NULL, why)
         || !db_run(db, &Q_STANDING, params, &rows, why))
         return false;
@@ -343,7 +336,7 @@ agent_db_take(struct db *db, const struct agent_holder *holder,
               char lease_out[static AGENT_LEASE_BYTES], int64_t *test_out,
               json_t **spec_out, struct fault *why)
 {
-    char token[INT_TEXT_BYTES], ms[INT_TEXT_BYTES];
+    char token[DB_INT_BYTES], ms[DB_INT_BYTES];
     const char *params[] = { lease_out, holder->bisection, token, host, peer,
                              ms }, *text;
     struct db_rows *rows = NULL;
@@ -351,8 +344,8 @@ agent_db_take(struct db *db, const struct agent_holder *holder,
 
     *test_out = 0;
     random_hex(lease_out, AGENT_LEASE_BYTES - 1);
-    int_text(holder->token, token);
-    int_text(lease_ms, ms);
+    db_int_text(token, holder->token);
+    db_int_text(ms, lease_ms);
     ok = db_run(db, &Q_LOSE_ALL, NULL, NULL, why)
         && db_run(db, &Q_TAKE, params, &rows, why);
     if (ok && db_rows_count(rows) == 1) {
@@ -370,11 +363,11 @@ change(struct db *db, const struct query *query,
        const struct agent_holder *holder, const char *lease,
        const char *third, bool *held_out, struct fault *why)
 {
-    char token[INT_TEXT_BYTES];
+    char token[DB_INT_BYTES];
     const char *params[] = { lease, token, third };
     struct db_rows *rows = NULL;
 
-    int_text(holder->token, token);
+    db_int_text(token, holder->token);
     if (!db_run(db, query, params, &rows, why))
         return false;
     *held_out = db_rows_affected(rows) > 0;
@@ -387,9 +380,9 @@ agent_db_renew(struct db *db, const struct agent_holder *holder,
                const char *lease, int64_t lease_ms, bool *held_out,
                struct fault *why)
 {
-    char ms[INT_TEXT_BYTES];
+    char ms[DB_INT_BYTES];
 
-    int_text(lease_ms, ms);
+    db_int_text(ms, lease_ms);
     return change(db, &Q_RENEW, holder, lease, ms, held_out, why);
 }
 
@@ -406,14 +399,14 @@ agent_db_lease_spec(struct db *db, const struct agent_holder *holder,
                     const char *lease, json_t **spec_out, bool *open_out,
                     struct fault *why)
 {
-    char token[INT_TEXT_BYTES];
+    char token[DB_INT_BYTES];
     const char *params[] = { lease, token }, *text;
     struct db_rows *rows = NULL;
     bool ok = true;
 
     *spec_out = NULL;
     *open_out = false;
-    int_text(holder->token, token);
+    db_int_text(token, holder->token);
     if (!db_run(db, &Q_SPEC, params, &rows, why))
         return false;
     if (db_rows_count(rows) == 1) {
@@ -437,7 +430,7 @@ static bool
 answer_in_tx(struct db *db, void *arg, struct fault *why)
 {
     struct answer_call *call = arg;
-    char token[INT_TEXT_BYTES], test[INT_TEXT_BYTES];
+    char token[DB_INT_BYTES], test[DB_INT_BYTES];
     const char *look[] = { call->answer->lease, token, call->text };
     const char *set[] = { test, call->answer->lease,
                           search_result_name(call->answer->result),
@@ -445,14 +438,14 @@ answer_in_tx(struct db *db, void *arg, struct fault *why)
     struct db_rows *rows = NULL;
     bool same, answered, asked;
 
-    int_text(call->holder->token, token);
+    db_int_text(token, call->holder->token);
     if (!db_run(db, &Q_LOOK, look, &rows, why))
         return false;
     if (db_rows_count(rows) == 0) {
         db_rows_free(rows);
         return fault_set(why, FAULT_NOT_FOUND, "there is no such lease");
     }
-    int_text(db_int(rows, 0, 0, 0), test);
+    db_int_text(test, db_int(rows, 0, 0, 0));
     same = db_bool(rows, 0, 1) && db_bool(rows, 0, 2);
     answered = db_bool(rows, 0, 3);
     asked = db_bool(rows, 0, 4);

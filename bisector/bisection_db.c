@@ -11,7 +11,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 #define REAL_TEXT_BYTES 32
 #define LOCK_CLASS "16962"      /* 'BB' */
 
@@ -29,41 +28,27 @@
     "  from assay.bisection_run x where x.bisection = b.bisection) r"
 #define BISECTION_COLUMN_COUNT 24
 
-static const char *
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-    return text;
-}
-
-static const char *
-text_of(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 static struct bisection
 take_row(struct arena *arena, const struct db_rows *rows, int i)
 {
     return (struct bisection){
         .bisection = db_int(rows, i, 0, 0), .flight = db_int(rows, i, 1, 0),
-        .basis = db_int(rows, i, 2, 0), .branch = text_of(arena, rows, i, 3),
-        .job = text_of(arena, rows, i, 4),
-        .testid = text_of(arena, rows, i, 5),
-        .signature = text_of(arena, rows, i, 6),
-        .definition = text_of(arena, rows, i, 7),
-        .setup = text_of(arena, rows, i, 8),
-        .recipe = text_of(arena, rows, i, 9),
-        .author = text_of(arena, rows, i, 10),
-        .people = text_of(arena, rows, i, 11),
+        .basis = db_int(rows, i, 2, 0),
+        .branch = db_copy_text(arena, rows, i, 3),
+        .job = db_copy_text(arena, rows, i, 4),
+        .testid = db_copy_text(arena, rows, i, 5),
+        .signature = db_copy_text(arena, rows, i, 6),
+        .definition = db_copy_text(arena, rows, i, 7),
+        .setup = db_copy_text(arena, rows, i, 8),
+        .recipe = db_copy_text(arena, rows, i, 9),
+        .author = db_copy_text(arena, rows, i, 10),
+        .people = db_copy_text(arena, rows, i, 11),
         .parallel = (int)db_int(rows, i, 12, 1),
-        .state = text_of(arena, rows, i, 13),
-        .reason = text_of(arena, rows, i, 14),
-        .verdict = text_of(arena, rows, i, 15),
-        .component = text_of(arena, rows, i, 16),
-        .culprit = text_of(arena, rows, i, 17),
+        .state = db_copy_text(arena, rows, i, 13),
+        .reason = db_copy_text(arena, rows, i, 14),
+        .verdict = db_copy_text(arena, rows, i, 15),
+        .component = db_copy_text(arena, rows, i, 16),
+        .culprit = db_copy_text(arena, rows, i, 17),
         .chance = db_double(rows, i, 18, 0),
         .begun_ms = db_int(rows, i, 19, -1),
         .ended_ms = db_int(rows, i, 20, -1),
@@ -85,14 +70,15 @@ bisection_db_begin(struct db *db, const struct bisection *it,
         " array(select jsonb_array_elements_text($11::jsonb)), $12::int"
         " returning bisection", 12, 1
     };
-    char flight[INT_TEXT_BYTES], basis[INT_TEXT_BYTES],
-        parallel[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], basis[DB_INT_BYTES],
+        parallel[DB_INT_BYTES];
     const char *params[] = {
-        int_text(flight, it->flight), int_text(basis, it->basis), it->branch,
-        it->job, it->testid, it->signature[0] == '\0' ? NULL : it->signature,
+        db_int_text(flight, it->flight), db_int_text(basis, it->basis),
+        it->branch, it->job, it->testid,
+        it->signature[0] == '\0' ? NULL : it->signature,
         it->definition, it->setup,
         it->recipe[0] == '\0' ? NULL : it->recipe, it->author, it->people,
-        int_text(parallel, it->parallel),
+        db_int_text(parallel, it->parallel),
     };
     struct db_rows *rows = NULL;
 
@@ -119,8 +105,8 @@ bisection_db_read(struct db *db, int64_t bisection, struct arena *arena,
         "select" BISECTION_COLUMNS " where b.bisection = $1::bigint",
         1, BISECTION_COLUMN_COUNT
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection) };
     struct db_rows *rows = NULL;
     bool found;
 
@@ -149,8 +135,9 @@ bisection_db_list(struct db *db, bool open, int limit, struct arena *arena,
         " where not $1::boolean or b.ended_at is null"
         " order by b.bisection desc limit $2::int", 2, BISECTION_COLUMN_COUNT
     };
-    char most[INT_TEXT_BYTES];
-    const char *params[] = { open ? "true" : "false", int_text(most, limit) };
+    char most[DB_INT_BYTES];
+    const char *params[] = { open ? "true" : "false",
+                             db_int_text(most, limit) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_LIST, params, &rows, why))
@@ -171,8 +158,8 @@ bisection_db_lock(struct db *db, int64_t bisection, bool *got_out,
         "bisection-lock",
         "select pg_try_advisory_lock(" LOCK_CLASS ", $1::int)", 1, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_LOCK, params, &rows, why))
@@ -208,8 +195,8 @@ bisection_db_set_state(struct db *db, int64_t bisection, const char *state,
         "update assay.bisection set state = $2::text, reason = $3::text"
         " where bisection = $1::bigint and ended_at is null", 3, 0
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection), state, reason };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection), state, reason };
 
     return change(db, &Q_BISECTION_STATE, params, bisection, why);
 }
@@ -223,9 +210,9 @@ bisection_db_set_setup(struct db *db, int64_t bisection, int64_t flight,
         "update assay.bisection set flight = $2::bigint, setup = $3::jsonb"
         " where bisection = $1::bigint and ended_at is null", 3, 0
     };
-    char number[INT_TEXT_BYTES], bad[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection),
-                             int_text(bad, flight), setup };
+    char number[DB_INT_BYTES], bad[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection),
+                             db_int_text(bad, flight), setup };
 
     return change(db, &Q_BISECTION_SETUP, params, bisection, why);
 }
@@ -242,8 +229,8 @@ bisection_db_end(struct db *db, int64_t bisection,
         " chance = $6::float8"
         " where bisection = $1::bigint and ended_at is null", 6, 0
     };
-    char number[INT_TEXT_BYTES], chance[REAL_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection), end->reason,
+    char number[DB_INT_BYTES], chance[REAL_TEXT_BYTES];
+    const char *params[] = { db_int_text(number, bisection), end->reason,
                              end->verdict, end->component, end->culprit,
                              chance };
 
@@ -269,8 +256,8 @@ bisection_db_runs(struct db *db, int64_t bisection, struct arena *arena,
         " left join assay.flight f on f.flight = r.flight"
         " where r.bisection = $1::bigint order by r.number", 1, 18
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_RUNS, params, &rows, why))
@@ -280,16 +267,16 @@ bisection_db_runs(struct db *db, int64_t bisection, struct arena *arena,
     for (int i = 0; i < db_rows_count(rows); i++)
         (*out)[i] = (struct bisection_run){
             .number = (int)db_int(rows, i, 0, 0),
-            .at = text_of(arena, rows, i, 1),
-            .about = text_of(arena, rows, i, 2),
-            .oracle = text_of(arena, rows, i, 3),
-            .hosts = text_of(arena, rows, i, 4),
-            .state = text_of(arena, rows, i, 5),
-            .definition = text_of(arena, rows, i, 6),
-            .result = text_of(arena, rows, i, 7),
-            .reason = text_of(arena, rows, i, 8),
-            .output = text_of(arena, rows, i, 9),
-            .host = text_of(arena, rows, i, 10),
+            .at = db_copy_text(arena, rows, i, 1),
+            .about = db_copy_text(arena, rows, i, 2),
+            .oracle = db_copy_text(arena, rows, i, 3),
+            .hosts = db_copy_text(arena, rows, i, 4),
+            .state = db_copy_text(arena, rows, i, 5),
+            .definition = db_copy_text(arena, rows, i, 6),
+            .result = db_copy_text(arena, rows, i, 7),
+            .reason = db_copy_text(arena, rows, i, 8),
+            .output = db_copy_text(arena, rows, i, 9),
+            .host = db_copy_text(arena, rows, i, 10),
             .build = db_int(rows, i, 11, 0),
             .flight = db_int(rows, i, 12, 0),
             .host_ms = db_int(rows, i, 13, 0),
@@ -316,9 +303,9 @@ bisection_db_run_add(struct db *db, int64_t bisection,
         " from assay.bisection_run where bisection = $1::bigint"
         " returning number", 5, 1
     };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = {
-        int_text(number, bisection), run->at,
+        db_int_text(number, bisection), run->at,
         run->about == NULL || run->about[0] == '\0' ? NULL : run->about,
         run->oracle, run->hosts == NULL ? "[]" : run->hosts,
     };
@@ -343,11 +330,12 @@ bisection_db_run_fly(struct db *db, int64_t bisection, int number,
         " flight = $5::bigint, oracle = $6::text"
         " where bisection = $1::bigint and number = $2::int", 6, 0
     };
-    char id[INT_TEXT_BYTES], run[INT_TEXT_BYTES], made[INT_TEXT_BYTES],
-        in[INT_TEXT_BYTES];
-    const char *params[] = { int_text(id, bisection), int_text(run, number),
-                             definition, int_text(made, build),
-                             int_text(in, flight), oracle };
+    char id[DB_INT_BYTES], run[DB_INT_BYTES], made[DB_INT_BYTES],
+        in[DB_INT_BYTES];
+    const char *params[] = { db_int_text(id, bisection),
+                             db_int_text(run, number), definition,
+                             db_int_text(made, build),
+                             db_int_text(in, flight), oracle };
 
     return db_run(db, &Q_BISECTION_RUN_FLY, params, NULL, why);
 }
@@ -375,9 +363,10 @@ bisection_db_run_end(struct db *db, int64_t bisection, int number,
         " where r.bisection = $1::bigint and r.number = $2::int"
         " and r.ended_at is null", 6, 0
     };
-    char id[INT_TEXT_BYTES], run[INT_TEXT_BYTES];
-    const char *params[] = { int_text(id, bisection), int_text(run, number),
-                             job, result, reason, output };
+    char id[DB_INT_BYTES], run[DB_INT_BYTES];
+    const char *params[] = { db_int_text(id, bisection),
+                             db_int_text(run, number), job, result,
+                             reason, output };
 
     return db_run(db, &Q_BISECTION_RUN_END, params, NULL, why);
 }
@@ -409,8 +398,8 @@ bisection_db_same(struct db *db, int64_t bisection, const char *definition,
         " and not exists (select from assay.bisection_run o"
         "  where o.bisection = $1::bigint and o.flight = r.flight)", 2, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection), definition };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection), definition };
 
     return one_number(db, &Q_BISECTION_SAME, params, flight_out, why);
 }
@@ -429,8 +418,8 @@ bisection_db_alone(struct db *db, int64_t bisection, struct arena *arena,
         "  where o.flight = r.flight and o.bisection <> r.bisection"
         "  and o.state = 'running')", 1, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_ALONE, params, &rows, why))
@@ -452,8 +441,8 @@ bisection_db_abandon(struct db *db, int64_t bisection, struct fault *why)
         " reason = '" BISECTION_ABANDONED "', ended_at = clock_timestamp()"
         " where bisection = $1::bigint and state <> 'ended'", 1, 0
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, bisection) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, bisection) };
 
     return db_run(db, &Q_BISECTION_ABANDON, params, NULL, why);
 }
@@ -487,11 +476,11 @@ bisection_db_others(struct db *db, const struct bisection *it,
         " and x.flight not in (select flight from mine)"
         " order by x.flight", 6, 3
     };
-    char number[INT_TEXT_BYTES], flight[INT_TEXT_BYTES],
-        basis[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, it->bisection), it->definition,
-                             it->branch, int_text(flight, it->flight),
-                             int_text(basis, it->basis), it->job };
+    char number[DB_INT_BYTES], flight[DB_INT_BYTES],
+        basis[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, it->bisection), it->definition,
+                             it->branch, db_int_text(flight, it->flight),
+                             db_int_text(basis, it->basis), it->job };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_OTHERS, params, &rows, why))
@@ -501,8 +490,8 @@ bisection_db_others(struct db *db, const struct bisection *it,
     for (int i = 0; i < db_rows_count(rows); i++)
         (*out)[i] = (struct bisection_run){
             .flight = db_int(rows, i, 0, 0),
-            .at = text_of(arena, rows, i, 1),
-            .oracle = text_of(arena, rows, i, 2),
+            .at = db_copy_text(arena, rows, i, 1),
+            .oracle = db_copy_text(arena, rows, i, 2),
         };
     db_rows_free(rows);
     return true;

@@ -2,14 +2,11 @@
  * branch; see bisection_db.h. */
 #include <config.h>
 
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "bisector/bisection_db.h"
 #include "harness/arena.h"
 #include "harness/db.h"
 
-#define INT_TEXT_BYTES 24
 /* Flights of a branch that the history of a cell is taken from. */
 #define HISTORY "200"
 /* What ended so many flights ago is not looked at any more. */
@@ -22,21 +19,6 @@
     "  on s.flight = k.flight and s.job = k.job and s.step = k.step" \
     "  where k.flight = " f " and k.job = " j \
     "  and s.testid || '/' || k.id = " t " and k.status = '" s "'))"
-
-static const char *
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-    return text;
-}
-
-static const char *
-text_of(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
 
 bool
 bisection_db_trees(struct db *db, int64_t good, int64_t bad, const char *job,
@@ -53,8 +35,9 @@ bisection_db_trees(struct db *db, int64_t good, int64_t bad, const char *job,
         "  and g.flight = $1::bigint and g.revision <> b.revision"
         " where b.flight = $2::bigint order by b.tree collate \"C\"", 3, 4
     };
-    char from[INT_TEXT_BYTES], to[INT_TEXT_BYTES];
-    const char *params[] = { int_text(from, good), int_text(to, bad), job };
+    char from[DB_INT_BYTES], to[DB_INT_BYTES];
+    const char *params[] = { db_int_text(from, good), db_int_text(to, bad),
+                             job };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_TREES, params, &rows, why))
@@ -63,8 +46,8 @@ bisection_db_trees(struct db *db, int64_t good, int64_t bad, const char *job,
     *out = arena_alloc(arena, (size_t)*count_out * sizeof(**out) + 1);
     for (int i = 0; i < *count_out; i++)
         (*out)[i] = (struct bisection_tree){
-            text_of(arena, rows, i, 0), text_of(arena, rows, i, 1),
-            text_of(arena, rows, i, 2), text_of(arena, rows, i, 3),
+            db_copy_text(arena, rows, i, 0), db_copy_text(arena, rows, i, 1),
+            db_copy_text(arena, rows, i, 2), db_copy_text(arena, rows, i, 3),
         };
     db_rows_free(rows);
     return true;
@@ -79,13 +62,13 @@ bisection_db_flight_trees(struct db *db, int64_t flight, struct arena *arena,
         "select coalesce(jsonb_object_agg(tree, revision), '{}')::text"
         " from assay.flight_tree where flight = $1::bigint", 1, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_FLIGHT_TREES, params, &rows, why))
         return false;
-    *out = text_of(arena, rows, 0, 0);
+    *out = db_copy_text(arena, rows, 0, 0);
     db_rows_free(rows);
     return true;
 }
@@ -102,8 +85,8 @@ bisection_db_basis(struct db *db, int64_t flight, const char *job,
         " where f.flight < $1::bigint and f.finished_at is not null and "
         CELL_IS("f.flight", "$2::text", "$3::text", "pass"), 3, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job, testid };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job, testid };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_BASIS, params, &rows, why))
@@ -134,8 +117,8 @@ bisection_db_past(struct db *db, int64_t basis, const char *job,
         "  from f) select count(*) filter (where bad),"
         " count(*) filter (where good or bad) from was", 4, 2
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, basis), job, testid, harness };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, basis), job, testid, harness };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_PAST, params, &rows, why))
@@ -166,8 +149,8 @@ bisection_db_known(struct db *db, int64_t flight, const char *job,
         CELL_IS("p.flight", "$2::text", "$3::text", "pass") ")))"
         " order by x.bisection desc limit 1", 4, 2
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job, testid,
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job, testid,
                              signature };
     struct db_rows *rows = NULL;
     bool found;
@@ -197,8 +180,8 @@ bisection_db_open_of(struct db *db, int64_t flight, const char *job,
         "   where l.flight = $1::bigint and l.job = $2::text"
         "   and l.testid = $3::text), '')", 3, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job, testid };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job, testid };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_OPEN_OF, params, &rows, why))
@@ -250,8 +233,8 @@ bisection_db_seen(struct db *db, int64_t flight, struct fault *why)
         "insert into assay.bisection_look (flight) values ($1::bigint)"
         " on conflict do nothing", 1, 0
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight) };
 
     return db_run(db, &Q_BISECTION_SEEN, params, NULL, why);
 }
@@ -266,13 +249,13 @@ bisection_db_cause(struct db *db, int64_t flight, const char *job,
         "select max(cause) from assay.blame"
         " where flight = $1::bigint and job = $2::text", 2, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_CAUSE, params, &rows, why))
         return false;
-    *cause_out = text_of(arena, rows, 0, 0);
+    *cause_out = db_copy_text(arena, rows, 0, 0);
     db_rows_free(rows);
     return true;
 }
@@ -290,8 +273,8 @@ bisection_db_room(struct db *db, int64_t flight, const char *job,
         " / greatest((select count(*) from assay.job_role r"
         "  where r.flight = $1::bigint and r.job = $2::text), 1)", 2, 1
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_ROOM, params, &rows, why))
@@ -330,20 +313,20 @@ bisection_db_surround(struct db *db, int64_t flight, const char *job,
         " from assay.job j join assay.flight f on f.flight = j.flight"
         " where j.flight = $1::bigint and j.job = $2::text", 2, 5
     };
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), job };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight), job };
     struct db_rows *rows = NULL;
 
     *out = (struct bisection_surround){ "", "[]", "", "", "" };
     if (!db_run(db, &Q_BISECTION_SURROUND, params, &rows, why))
         return false;
     if (db_rows_count(rows) > 0) {
-        out->host = text_of(arena, rows, 0, 0);
+        out->host = db_copy_text(arena, rows, 0, 0);
         if (db_text(rows, 0, 1) != NULL)
-            out->hosts = text_of(arena, rows, 0, 1);
-        out->image = text_of(arena, rows, 0, 2);
-        out->firmware = text_of(arena, rows, 0, 3);
-        out->harness = text_of(arena, rows, 0, 4);
+            out->hosts = db_copy_text(arena, rows, 0, 1);
+        out->image = db_copy_text(arena, rows, 0, 2);
+        out->firmware = db_copy_text(arena, rows, 0, 3);
+        out->harness = db_copy_text(arena, rows, 0, 4);
     }
     db_rows_free(rows);
     return true;

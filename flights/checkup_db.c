@@ -129,14 +129,6 @@ static const struct query Q_END = {
     2, 0
 };
 
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
 bool
 checkup_db_hosts(struct db *db, const char *site, const char *host,
                  struct arena *arena, struct checkup_row **out,
@@ -154,9 +146,9 @@ checkup_db_hosts(struct db *db, const char *site, const char *host,
     for (int i = 0; i < count; i++)
         list[i] = (struct checkup_row){
             .facts = {
-                .host = text_in(arena, rows, i, 0),
-                .arch = text_in(arena, rows, i, 2),
-                .state = text_in(arena, rows, i, 3),
+                .host = db_copy(arena, rows, i, 0),
+                .arch = db_copy(arena, rows, i, 2),
+                .state = db_copy(arena, rows, i, 3),
                 .open = db_bool(rows, i, 4),
                 .last = checkup_verdict_parse(db_text(rows, i, 5)),
                 .last_ms = db_int(rows, i, 6, -1),
@@ -164,9 +156,9 @@ checkup_db_hosts(struct db *db, const char *site, const char *host,
                 .said_ms = db_int(rows, i, 8, -1),
                 .bad_in_row = (int)db_int(rows, i, 9, 0),
                 .jobs = db_int(rows, i, 10, 0),
-                .failed = text_in(arena, rows, i, 11),
+                .failed = db_copy(arena, rows, i, 11),
             },
-            .site = text_in(arena, rows, i, 1),
+            .site = db_copy(arena, rows, i, 1),
             .last_check = db_int(rows, i, 12, 0),
         };
     db_rows_free(rows);
@@ -188,7 +180,7 @@ checkup_db_sites(struct db *db, struct arena *arena, const char ***out,
     count = db_rows_count(rows);
     list = arena_alloc(arena, ((size_t)count + 1) * sizeof *list);
     for (int i = 0; i < count; i++)
-        list[i] = text_in(arena, rows, i, 0);
+        list[i] = db_copy(arena, rows, i, 0);
     db_rows_free(rows);
     *out = list;
     return true;
@@ -210,10 +202,10 @@ read_ended(struct db *db, const struct query *query, struct arena *arena,
         list[i] = (struct checkup_ended){
             .check = db_int(rows, i, 0, 0),
             .flight = db_int(rows, i, 1, 0),
-            .host = text_in(arena, rows, i, 2),
+            .host = db_copy(arena, rows, i, 2),
             .status = outcome_parse(db_text(rows, i, 3)),
             .lane = lane_parse(db_text(rows, i, 4)),
-            .reason = text_in(arena, rows, i, 5),
+            .reason = db_copy(arena, rows, i, 5),
             .proved = db_bool(rows, i, 6),
         };
     db_rows_free(rows);
@@ -248,7 +240,7 @@ checkup_db_pushed(struct db *db, const char *branch, struct arena *arena,
     if (!db_run(db, &Q_PUSHED, params, &rows, why))
         return false;
     *candidate_out = db_rows_count(rows) == 0 ? NULL
-                                              : text_in(arena, rows, 0, 0);
+                                              : db_copy(arena, rows, 0, 0);
     db_rows_free(rows);
     return true;
 }
@@ -280,11 +272,11 @@ checkup_db_begin(struct db *db, const char *host, int64_t flight,
                  enum checkup_cause cause, const char *reason,
                  struct fault *why)
 {
-    char number[24];
+    char number[DB_INT_BYTES];
     const char *params[] = { host, number, checkup_cause_name(cause),
                              reason };
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     return db_run(db, &Q_BEGIN, params, NULL, why);
 }
 
@@ -292,11 +284,11 @@ bool
 checkup_db_end(struct db *db, int64_t check, enum checkup_verdict verdict,
                bool *mine_out, struct fault *why)
 {
-    char number[24];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, checkup_verdict_name(verdict) };
     struct db_rows *rows = NULL;
 
-    snprintf(number, sizeof number, "%" PRId64, check);
+    db_int_text(number, check);
     if (!db_run(db, &Q_END, params, &rows, why))
         return false;
     *mine_out = db_rows_affected(rows) == 1;

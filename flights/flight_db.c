@@ -12,13 +12,6 @@
 #include "harness/home.h"
 #include "harness/json.h"
 
-#define INT_TEXT_BYTES 24
-
-static void
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-}
 
 static bool
 no_flight(struct fault *why, int64_t flight)
@@ -119,7 +112,7 @@ static bool
 check_needs(struct db *db, const struct plan *plan,
             const struct plan_job *job, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
 
     for (size_t i = 0; i < job->need_count; i++) {
         const char *params[] = { number, job->needs[i].job };
@@ -127,7 +120,7 @@ check_needs(struct db *db, const struct plan *plan,
 
         if (job->needs[i].flight == 0)
             continue;
-        int_text(number, job->needs[i].flight);
+        db_int_text(number, job->needs[i].flight);
         if (!exists(db, &Q_JOB, params, &there, why))
             return false;
         if (!there)
@@ -300,8 +293,8 @@ create(struct db *db, void *arg, struct fault *why)
         &Q_INSERT_JOBS, &Q_INSERT_NEEDS, &Q_INSERT_ROLES, &Q_INSERT_RUNVARS,
     };
     struct creation *c = arg;
-    char number[INT_TEXT_BYTES], priority[INT_TEXT_BYTES];
-    char deadline[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], priority[DB_INT_BYTES];
+    char deadline[DB_INT_BYTES];
     const char *params[] = { c->plan->branch, c->plan->intended,
                              harness_revision(), c->plan->definition,
                              c->plan->source, priority, deadline,
@@ -310,13 +303,13 @@ create(struct db *db, void *arg, struct fault *why)
     const char *tree_params[] = { number, c->trees };
     struct db_rows *rows = NULL;
 
-    int_text(priority, c->plan->priority);
-    int_text(deadline, c->plan->deadline_ms);
+    db_int_text(priority, c->plan->priority);
+    db_int_text(deadline, c->plan->deadline_ms);
     if (!db_run(db, &Q_INSERT_FLIGHT, params, &rows, why))
         return false;
     c->flight = db_int(rows, 0, 0, 0);
     db_rows_free(rows);
-    int_text(number, c->flight);
+    db_int_text(number, c->flight);
     for (size_t i = 0; i < ARRAY_LEN(inserts); i++)
         if (!db_run(db, inserts[i], job_params, NULL, why))
             return false;
@@ -400,12 +393,12 @@ static bool
 change(struct db *db, const struct query *query, int64_t flight,
        const char *text, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, text };
     struct db_rows *rows = NULL;
     bool changed, there, open;
 
-    int_text(number, flight);
+    db_int_text(number, flight);
     if (!db_run(db, query, params, &rows, why))
         return false;
     changed = db_rows_affected(rows) > 0;
@@ -451,14 +444,14 @@ bool
 flight_db_find_step(struct db *db, int64_t flight, const char *job,
                     const char *step, int *number_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, job };
     struct db_rows *rows = NULL;
     struct buf known = BUF_INIT;
     int64_t wanted = 0;
     bool found = false, job_there = true;
 
-    int_text(number, flight);
+    db_int_text(number, flight);
     if (!db_run(db, &Q_STEP, params, &rows, why))
         return false;
     if (!parse_int64(step, 1, INT32_MAX, &wanted))
@@ -496,10 +489,10 @@ bool
 flight_db_step_ended(struct db *db, int64_t flight, const char *job,
                      int step, bool *ended_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES], text[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], text[DB_INT_BYTES];
     const char *params[] = { number, job, text };
 
-    int_text(number, flight);
-    int_text(text, step);
+    db_int_text(number, flight);
+    db_int_text(text, step);
     return exists(db, &Q_STEP_ENDED, params, ended_out, why);
 }

@@ -11,26 +11,9 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 #define AGE_MS(from, to) \
     "(extract(epoch from coalesce(" to ", clock_timestamp()) - " from \
     ") * 1000)::bigint"
-
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
-static const char *
-text_or_null(struct arena *arena, const struct db_rows *rows, int row,
-             int col)
-{
-    return db_text(rows, row, col) == NULL ? NULL
-                                           : text_in(arena, rows, row, col);
-}
 
 static bool
 no_flight(struct fault *why, const char *number)
@@ -79,13 +62,13 @@ static void
 read_job_state(struct arena *arena, const struct db_rows *rows, int row,
                struct flight_job_state *job)
 {
-    job->job = text_in(arena, rows, row, 0);
+    job->job = db_copy_text(arena, rows, row, 0);
     job->status = outcome_parse(db_text(rows, row, 1));
     job->lane = lane_parse(db_text(rows, row, 2));
-    job->reason = text_in(arena, rows, row, 3);
-    job->waits_for = text_in(arena, rows, row, 4);
-    job->testid = text_in(arena, rows, row, 5);
-    job->progress = text_in(arena, rows, row, 6);
+    job->reason = db_copy_text(arena, rows, row, 3);
+    job->waits_for = db_copy_text(arena, rows, row, 4);
+    job->testid = db_copy_text(arena, rows, row, 5);
+    job->progress = db_copy_text(arena, rows, row, 6);
     job->running = (int)db_int(rows, row, 7, 0);
     job->passed = (int)db_int(rows, row, 8, 0);
     job->failed = (int)db_int(rows, row, 9, 0);
@@ -99,22 +82,22 @@ bool
 flight_state_read(struct db *db, int64_t flight, struct arena *arena,
                   struct flight_state *out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct flight_job_state *jobs;
     struct db_rows *rows = NULL;
     bool there;
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     if (!db_run(db, &Q_FLIGHT_STATE, params, &rows, why))
         return false;
     there = db_rows_count(rows) > 0;
     if (there) {
         *out = (struct flight_state){
             .flight = flight,
-            .branch = text_in(arena, rows, 0, 0),
-            .blessing = text_in(arena, rows, 0, 1),
-            .abort_reason = text_in(arena, rows, 0, 2),
+            .branch = db_copy_text(arena, rows, 0, 0),
+            .blessing = db_copy_text(arena, rows, 0, 1),
+            .abort_reason = db_copy_text(arena, rows, 0, 2),
             .outcome = outcome_parse(db_text(rows, 0, 3)),
             .finished = db_bool(rows, 0, 4),
             .elapsed_ms = db_int(rows, 0, 5, -1),
@@ -150,12 +133,12 @@ flight_steps_ended(struct db *db, int64_t flight, const char *job, int skip,
                    struct flight_step_end **out, size_t *count_out,
                    struct fault *why)
 {
-    char number[INT_TEXT_BYTES], offset[INT_TEXT_BYTES];
-    char count[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], offset[DB_INT_BYTES];
+    char count[DB_INT_BYTES];
     const char *params[] = { number, job, offset, count };
     struct db_rows *rows = NULL;
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     snprintf(offset, sizeof offset, "%d", skip);
     snprintf(count, sizeof count, "%d", limit);
     if (!db_run(db, &Q_STEPS_ENDED, params, &rows, why))
@@ -165,10 +148,10 @@ flight_steps_ended(struct db *db, int64_t flight, const char *job, int skip,
     for (size_t i = 0; i < *count_out; i++) {
         (*out)[i] = (struct flight_step_end){
             .step = (int)db_int(rows, (int)i, 0, 0),
-            .testid = text_in(arena, rows, (int)i, 1),
+            .testid = db_copy_text(arena, rows, (int)i, 1),
             .status = outcome_parse(db_text(rows, (int)i, 2)),
             .lane = lane_parse(db_text(rows, (int)i, 3)),
-            .reason = text_in(arena, rows, (int)i, 4),
+            .reason = db_copy_text(arena, rows, (int)i, 4),
             .elapsed_ms = db_int(rows, (int)i, 5, -1),
         };
     }
@@ -258,7 +241,7 @@ read_needs(struct arena *arena, const struct db_rows *rows, int64_t flight,
         needs[i].flight = db_int(rows, row, 1, 0);
         if (needs[i].flight == flight)
             needs[i].flight = 0;
-        needs[i].job = text_in(arena, rows, row, 2);
+        needs[i].job = db_copy_text(arena, rows, row, 2);
     }
     job->needs = needs;
     job->need_count = count;
@@ -291,12 +274,13 @@ read_roles(struct arena *arena, const struct db_rows *rows,
 
     for (size_t i = 0; i < count; i++) {
         row = row_of(rows, row + 1, job->job);
-        roles[i].role = text_in(arena, rows, row, 1);
-        roles[i].arch = text_in(arena, rows, row, 2);
-        roles[i].flags = split(arena, text_in(arena, rows, row, 3), ",");
-        roles[i].wants = split(arena, text_in(arena, rows, row, 6), "\037");
+        roles[i].role = db_copy_text(arena, rows, row, 1);
+        roles[i].arch = db_copy_text(arena, rows, row, 2);
+        roles[i].flags = split(arena, db_copy_text(arena, rows, row, 3), ",");
+        roles[i].wants = split(arena,
+        db_copy_text(arena, rows, row, 6), "\037");
         roles[i].same_class = (int)db_int(rows, row, 4, 0);
-        roles[i].preset = text_or_null(arena, rows, row, 5);
+        roles[i].preset = db_copy(arena, rows, row, 5);
     }
     job->roles = roles;
     job->role_count = count;
@@ -312,8 +296,8 @@ read_runvars(struct arena *arena, const struct db_rows *rows,
 
     for (size_t i = 0; i < count; i++) {
         row = row_of(rows, row + 1, job->job);
-        vars[i].name = text_in(arena, rows, row, 1);
-        vars[i].value = text_in(arena, rows, row, 2);
+        vars[i].name = db_copy_text(arena, rows, row, 1);
+        vars[i].value = db_copy_text(arena, rows, row, 2);
         vars[i].result = db_bool(rows, row, 3);
     }
     job->runvars = vars;
@@ -329,7 +313,8 @@ read_trees(struct arena *arena, const struct db_rows *rows, struct plan *out)
     trees = arena_alloc(arena, out->tree_count * sizeof *trees + 1);
     for (size_t i = 0; i < out->tree_count; i++)
         trees[i] = (struct plan_tree){
-            text_in(arena, rows, (int)i, 0), text_in(arena, rows, (int)i, 1),
+            db_copy_text(arena, rows, (int)i, 0),
+            db_copy_text(arena, rows, (int)i, 1),
         };
     out->trees = trees;
 }
@@ -340,11 +325,11 @@ read_plan(struct arena *arena, const struct db_rows *rows, struct plan *out)
     if (db_rows_count(rows) == 0)
         return false;
     *out = (struct plan){
-        .branch = text_in(arena, rows, 0, 0),
-        .intended = text_in(arena, rows, 0, 1),
-        .source = text_in(arena, rows, 0, 2),
+        .branch = db_copy_text(arena, rows, 0, 0),
+        .intended = db_copy_text(arena, rows, 0, 1),
+        .source = db_copy_text(arena, rows, 0, 2),
         .priority = db_int(rows, 0, 3, 0),
-        .definition = text_in(arena, rows, 0, 4),
+        .definition = db_copy_text(arena, rows, 0, 4),
         .deadline_ms = db_int(rows, 0, 5, 0),
         .supersede = db_bool(rows, 0, 6),
     };
@@ -362,11 +347,11 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
         &Q_PLAN_RUNVARS, &Q_PLAN_TREES,
     };
     struct db_rows *rows[ARRAY_LEN(queries)] = { NULL };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     bool ok = true;
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     for (size_t i = 0; i < ARRAY_LEN(queries) && ok; i++)
         ok = db_run(db, queries[i], params, &rows[i], why);
     if (!ok)
@@ -381,11 +366,11 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
     for (size_t i = 0; i < out->job_count; i++) {
         struct plan_job *job = &out->jobs[i];
 
-        job->job = text_in(arena, rows[1], (int)i, 0);
-        job->recipe = text_in(arena, rows[1], (int)i, 1);
-        job->arch = text_in(arena, rows[1], (int)i, 2);
-        job->candidate = text_or_null(arena, rows[1], (int)i, 3);
-        job->diverse = text_or_null(arena, rows[1], (int)i, 4);
+        job->job = db_copy_text(arena, rows[1], (int)i, 0);
+        job->recipe = db_copy_text(arena, rows[1], (int)i, 1);
+        job->arch = db_copy_text(arena, rows[1], (int)i, 2);
+        job->candidate = db_copy(arena, rows[1], (int)i, 3);
+        job->diverse = db_copy(arena, rows[1], (int)i, 4);
         read_needs(arena, rows[2], flight, job);
         read_roles(arena, rows[3], job);
         read_runvars(arena, rows[4], job);

@@ -13,7 +13,6 @@
 #include "harness/home.h"
 #include "results/decide.h"
 
-#define INT_TEXT_BYTES 24
 #define AT_MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 
 static const char *const state_names[] = {
@@ -37,6 +36,12 @@ gate_state_name(enum gate_state state)
     return state < GATE_STATE_COUNT ? state_names[state] : "none";
 }
 
+static const char *
+int_or_null(char text[static DB_INT_BYTES], int64_t value)
+{
+    return value == 0 ? NULL : db_int_text(text, value);
+}
+
 bool
 gate_state_is_end(enum gate_state state)
 {
@@ -51,21 +56,6 @@ index_of(const char *const words[], size_t count, const char *word)
         if (strcmp(words[i], word) == 0)
             return (int)i;
     return 0;
-}
-
-static const char *
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-    return value == 0 ? NULL : text;
-}
-
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
 }
 
 /* Begin ------------------------------------------------------------------- */
@@ -84,15 +74,15 @@ bool
 gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
               struct fault *why)
 {
-    char candidate[INT_TEXT_BYTES], smoke[INT_TEXT_BYTES];
-    char flight[INT_TEXT_BYTES], retest[INT_TEXT_BYTES];
-    char again[INT_TEXT_BYTES];
+    char candidate[DB_INT_BYTES], smoke[DB_INT_BYTES];
+    char flight[DB_INT_BYTES], retest[DB_INT_BYTES];
+    char again[DB_INT_BYTES];
     const char *params[] = {
         run->branch, purpose_names[run->purpose], state_names[run->state],
         run->source, run->definition, run->tree, run->revision, run->old,
-        run->baseline, run->trees, int_text(candidate, run->candidate),
-        int_text(smoke, run->smoke_flight), int_text(flight, run->flight),
-        int_text(retest, run->retest_flight), int_text(again, run->again),
+        run->baseline, run->trees, int_or_null(candidate, run->candidate),
+        int_or_null(smoke, run->smoke_flight), int_or_null(flight, run->flight),
+        int_or_null(retest, run->retest_flight), int_or_null(again, run->again),
         run->author, harness_revision(),
     };
     struct db_rows *rows = NULL;
@@ -134,28 +124,28 @@ read_run(struct arena *arena, const struct db_rows *rows, int i,
 {
     *out = (struct gate_run){
         .run = db_int(rows, i, 0, 0),
-        .branch = text_in(arena, rows, i, 1),
+        .branch = db_copy_text(arena, rows, i, 1),
         .purpose = (enum policy_purpose)index_of(
             purpose_names, ARRAY_LEN(purpose_names), db_text(rows, i, 2)),
         .state = (enum gate_state)index_of(
             state_names, ARRAY_LEN(state_names), db_text(rows, i, 3)),
-        .source = text_in(arena, rows, i, 4),
-        .definition = text_in(arena, rows, i, 5),
-        .tree = text_in(arena, rows, i, 6),
-        .revision = text_in(arena, rows, i, 7),
-        .old = text_in(arena, rows, i, 8),
-        .baseline = text_in(arena, rows, i, 9),
-        .trees = text_in(arena, rows, i, 10),
+        .source = db_copy_text(arena, rows, i, 4),
+        .definition = db_copy_text(arena, rows, i, 5),
+        .tree = db_copy_text(arena, rows, i, 6),
+        .revision = db_copy_text(arena, rows, i, 7),
+        .old = db_copy_text(arena, rows, i, 8),
+        .baseline = db_copy_text(arena, rows, i, 9),
+        .trees = db_copy_text(arena, rows, i, 10),
         .candidate = db_int(rows, i, 11, 0),
         .smoke_flight = db_int(rows, i, 12, 0),
         .flight = db_int(rows, i, 13, 0),
         .retest_flight = db_int(rows, i, 14, 0),
         .again = db_int(rows, i, 15, 0),
-        .result = text_in(arena, rows, i, 16),
-        .summary = text_in(arena, rows, i, 17),
-        .ruling = text_in(arena, rows, i, 18),
-        .ruling_sha256 = text_in(arena, rows, i, 19),
-        .author = text_in(arena, rows, i, 20),
+        .result = db_copy_text(arena, rows, i, 16),
+        .summary = db_copy_text(arena, rows, i, 17),
+        .ruling = db_copy_text(arena, rows, i, 18),
+        .ruling_sha256 = db_copy_text(arena, rows, i, 19),
+        .author = db_copy_text(arena, rows, i, 20),
         .begun_ms = db_int(rows, i, 21, -1),
         .decided_ms = db_int(rows, i, 22, -1),
         .finished_ms = db_int(rows, i, 23, -1),
@@ -185,12 +175,12 @@ bool
 gate_db_read(struct db *db, int64_t run, struct arena *arena,
              struct gate_run *out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct gate_run *list;
     size_t count = 0;
 
-    (void)int_text(number, run);
+    (void)int_or_null(number, run);
     if (!read_runs(db, &Q_READ, params, arena, &list, &count, why))
         return false;
     if (count == 0)
@@ -212,8 +202,8 @@ gate_db_runs(struct db *db, const char *branch, int limit,
              struct arena *arena, struct gate_run **out, size_t *count_out,
              struct fault *why)
 {
-    char text[INT_TEXT_BYTES];
-    const char *params[] = { branch, int_text(text, limit) };
+    char text[DB_INT_BYTES];
+    const char *params[] = { branch, int_or_null(text, limit) };
 
     return read_runs(db, &Q_RUNS, params, arena, out, count_out, why);
 }
@@ -243,9 +233,9 @@ bool
 gate_db_set_candidate(struct db *db, int64_t run, int64_t candidate,
                       struct fault *why)
 {
-    char number[INT_TEXT_BYTES], text[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, run),
-                             int_text(text, candidate) };
+    char number[DB_INT_BYTES], text[DB_INT_BYTES];
+    const char *params[] = { int_or_null(number, run),
+                             int_or_null(text, candidate) };
 
     return step(db, &Q_CANDIDATE_SET, params, why);
 }
@@ -264,9 +254,9 @@ bool
 gate_db_set_flight(struct db *db, int64_t run, enum gate_state from,
                    enum gate_state to, int64_t flight, struct fault *why)
 {
-    char number[INT_TEXT_BYTES], text[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, run), state_names[from],
-                             state_names[to], int_text(text, flight) };
+    char number[DB_INT_BYTES], text[DB_INT_BYTES];
+    const char *params[] = { int_or_null(number, run), state_names[from],
+                             state_names[to], int_or_null(text, flight) };
 
     must(to == GATE_SMOKE || to == GATE_FULL || to == GATE_RETEST);
     return step(db, &Q_FLIGHT_SET, params, why);
@@ -285,9 +275,9 @@ bool
 gate_db_decide(struct db *db, int64_t run, enum gate_state from,
                const struct gate_decided *decided, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = {
-        int_text(number, run), state_names[from],
+        int_or_null(number, run), state_names[from],
         state_names[decided->state], decided->result, decided->summary,
         decided->ruling, decided->ruling_sha256,
     };
@@ -305,8 +295,8 @@ bool
 gate_db_finish(struct db *db, int64_t run, enum gate_state from,
                enum gate_state to, const char *summary, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, run), state_names[from],
+    char number[DB_INT_BYTES];
+    const char *params[] = { int_or_null(number, run), state_names[from],
                              state_names[to], summary };
 
     must(gate_state_is_end(to));
@@ -392,8 +382,8 @@ bool
 gate_db_intended(struct db *db, int64_t flight, struct arena *arena,
                  const char **intended_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { int_or_null(number, flight) };
     struct db_rows *rows = NULL;
     bool there;
 
@@ -401,7 +391,7 @@ gate_db_intended(struct db *db, int64_t flight, struct arena *arena,
         return false;
     there = db_rows_count(rows) > 0;
     if (there)
-        *intended_out = text_in(arena, rows, 0, 0);
+        *intended_out = db_copy_text(arena, rows, 0, 0);
     db_rows_free(rows);
     return there || fault_set(why, FAULT_NOT_FOUND, "there is no flight %s",
                               number);
@@ -431,8 +421,8 @@ gate_db_expected(struct db *db, int64_t flight, const char *tree,
                  struct decide_cell **out, size_t *count_out,
                  struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, flight), tree, baseline };
+    char number[DB_INT_BYTES];
+    const char *params[] = { int_or_null(number, flight), tree, baseline };
     struct db_rows *rows = NULL;
     struct decide_cell *cells;
     int count;
@@ -442,8 +432,8 @@ gate_db_expected(struct db *db, int64_t flight, const char *tree,
     count = db_rows_count(rows);
     cells = arena_alloc(arena, (size_t)count * sizeof *cells + 1);
     for (int i = 0; i < count; i++)
-        cells[i] = (struct decide_cell){ text_in(arena, rows, i, 0),
-                                         text_in(arena, rows, i, 1) };
+        cells[i] = (struct decide_cell){ db_copy_text(arena, rows, i, 0),
+                                         db_copy_text(arena, rows, i, 1) };
     db_rows_free(rows);
     *out = cells;
     *count_out = (size_t)count;
@@ -461,8 +451,8 @@ bool
 gate_db_levers_since(struct db *db, const char *branch, int64_t run,
                      bool *any_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { branch, int_text(number, run) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { branch, int_or_null(number, run) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_LEVERS_SINCE, params, &rows, why))

@@ -3,21 +3,11 @@
 
 #include "flights/gate_news_db.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "flights/gate_db.h"
 #include "harness/arena.h"
 #include "harness/db.h"
 
-#define INT_TEXT_BYTES 24
-
-static const char *
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-    return text;
-}
 
 /* The causes in column 1; a row without one has none. */
 static const char *const *
@@ -55,8 +45,8 @@ gate_news_db_told(struct db *db, const struct gate_run *run,
                   struct arena *arena, int64_t *good_out,
                   const char *const **out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { run->branch, int_text(number, run->run) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { run->branch, db_int_text(number, run->run) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_TOLD, params, &rows, why))
@@ -74,8 +64,8 @@ bool
 gate_news_db_causes(struct db *db, int64_t run, struct arena *arena,
                     const char *const **out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, run) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, run) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_CAUSES, params, &rows, why))
@@ -93,8 +83,8 @@ bool
 gate_news_db_add(struct db *db, int64_t run, const char *cause,
                  struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, run), cause };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, run), cause };
 
     return db_run(db, &Q_ADD, params, NULL, why);
 }

@@ -13,7 +13,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 #define AT_MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 
 static const char *
@@ -26,14 +25,6 @@ static const char *
 text_or_null(const char *text)
 {
     return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
 }
 
 /* Add --------------------------------------------------------------------- */
@@ -133,14 +124,14 @@ bool
 lever_db_end(struct db *db, int64_t lever, int64_t run, const char *author,
              const char *reason, struct fault *why)
 {
-    char number[INT_TEXT_BYTES], run_text[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], run_text[DB_INT_BYTES];
     const char *params[] = { number, run != 0 ? run_text : NULL, author,
                              reason };
     struct db_rows *rows = NULL;
     bool done, there;
 
-    snprintf(number, sizeof number, "%" PRId64, lever);
-    snprintf(run_text, sizeof run_text, "%" PRId64, run);
+    db_int_text(number, lever);
+    db_int_text(run_text, run);
     if (!check_words(author, reason, why) ||
         !db_run(db, &Q_END, params, &rows, why))
         return false;
@@ -264,13 +255,13 @@ lever_db_active(struct db *db, const char *branch, struct arena *arena,
         levers[i] = (struct policy_lever){
             .id = db_int(rows, i, 0, 0),
             .kind = kind_of(db_text(rows, i, 1)),
-            .author = text_in(arena, rows, i, 2),
-            .reason = text_in(arena, rows, i, 3),
+            .author = db_copy_text(arena, rows, i, 2),
+            .reason = db_copy_text(arena, rows, i, 3),
             .at_ms = db_int(rows, i, 4, 0),
-            .revision = text_in(arena, rows, i, 5),
-            .job = text_in(arena, rows, i, 6),
-            .testid = text_in(arena, rows, i, 7),
-            .until_rc = text_in(arena, rows, i, 8),
+            .revision = db_copy_text(arena, rows, i, 5),
+            .job = db_copy_text(arena, rows, i, 6),
+            .testid = db_copy_text(arena, rows, i, 7),
+            .until_rc = db_copy_text(arena, rows, i, 8),
             .passes_max = db_int(rows, i, 9, 0),
             .issue = db_int(rows, i, 10, 0),
             .issue_is_closed = db_bool(rows, i, 11),
@@ -311,18 +302,18 @@ lever_db_log(struct db *db, const char *branch, struct arena *arena,
         list[i] = (struct lever_row){
             .lever = db_int(rows, i, 0, 0),
             .at_ms = db_int(rows, i, 1, 0),
-            .kind = text_in(arena, rows, i, 2),
-            .branch = text_in(arena, rows, i, 3),
-            .revision = text_in(arena, rows, i, 4),
-            .job = text_in(arena, rows, i, 5),
-            .testid = text_in(arena, rows, i, 6),
-            .until_rc = text_in(arena, rows, i, 7),
+            .kind = db_copy_text(arena, rows, i, 2),
+            .branch = db_copy_text(arena, rows, i, 3),
+            .revision = db_copy_text(arena, rows, i, 4),
+            .job = db_copy_text(arena, rows, i, 5),
+            .testid = db_copy_text(arena, rows, i, 6),
+            .until_rc = db_copy_text(arena, rows, i, 7),
             .passes = db_int(rows, i, 8, 0),
             .issue = db_int(rows, i, 9, 0),
             .ends = db_int(rows, i, 10, 0),
             .run = db_int(rows, i, 11, 0),
-            .author = text_in(arena, rows, i, 12),
-            .reason = text_in(arena, rows, i, 13),
+            .author = db_copy_text(arena, rows, i, 12),
+            .reason = db_copy_text(arena, rows, i, 13),
             .ended_by = db_int(rows, i, 14, 0),
         };
     db_rows_free(rows);

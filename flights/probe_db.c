@@ -10,8 +10,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
-
 static const char *
 text_of(struct arena *arena, const struct db_rows *rows, int col)
 {
@@ -101,11 +99,11 @@ probe_db_cell(struct db *db, int64_t flight, const char *job,
               const char *testid, struct arena *arena,
               struct probe_cell *out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, job, testid };
     bool found = false;
 
-    snprintf(number, sizeof(number), "%" PRId64, flight);
+    db_int_text(number, flight);
     return read_cell(db, params, arena, out, &found, why)
         && (found || no_job(db, flight, number, job, arena, why));
 }
@@ -120,12 +118,12 @@ probe_db_gate(struct db *db, int64_t flight, struct arena *arena,
         " where flight = $1::bigint or smoke_flight = $1::bigint"
         " or retest_flight = $1::bigint order by run desc limit 1", 1, 3
     };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct db_rows *rows = NULL;
 
     *out = (struct probe_gate){ "", "", "" };
-    snprintf(number, sizeof(number), "%" PRId64, flight);
+    db_int_text(number, flight);
     if (!db_run(db, &Q_PROBE_GATE, params, &rows, why))
         return false;
     if (db_rows_count(rows) > 0)

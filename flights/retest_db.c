@@ -8,7 +8,6 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 
-#define INT_TEXT_BYTES 24
 #define REAL_TEXT_BYTES 32
 /* Flights of a branch that the history of a test is taken from. */
 #define HISTORY "200"
@@ -151,23 +150,17 @@ static const struct query Q_MARK = {
     " where h.host = $1::text on conflict do nothing", 4, 0
 };
 
-static void
-put_int(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    (void)snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-}
-
 static bool
 read_elsewhere(struct db *db, const struct retest_case *it,
                struct arena *arena, struct retest_past *out,
                struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, it->job, it->signature };
     struct db_rows *rows = NULL;
     bool ok;
 
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     ok = db_run(db, &Q_ELSEWHERE, params, &rows, why);
     if (ok && db_rows_count(rows) > 0) {
         out->other_job = arena_strdup(arena, db_text(rows, 0, 0));
@@ -183,14 +176,14 @@ retest_db_past(struct db *db, const struct retest_case *it,
                struct arena *arena, struct retest_past *out,
                struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], good[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], good[DB_INT_BYTES];
     const char *params[] = { flight, it->job, it->testid, it->branch,
                              it->signature, good };
     struct db_rows *rows = NULL;
     bool ok;
 
     *out = (struct retest_past){ .good_flight = 0 };
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     ok = db_run(db, &Q_GOOD, params, &rows, why);
     if (!ok)
         return false;
@@ -198,7 +191,7 @@ retest_db_past(struct db *db, const struct retest_case *it,
         out->good_flight = db_int(rows, 0, 0, 0);
     db_rows_free(rows);
     rows = NULL;
-    put_int(good, out->good_flight);
+    db_int_text(good, out->good_flight);
     ok = db_run(db, &Q_PAST, params, &rows, why);
     if (ok) {
         out->runs = (double)db_int(rows, 0, 0, 0);
@@ -235,13 +228,13 @@ retest_db_runs(struct db *db, const struct retest_case *it,
                struct arena *arena, struct retest_run **out,
                size_t *count_out, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, it->job };
     struct retest_run *list;
     struct db_rows *rows = NULL;
     bool ok;
 
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     ok = db_run(db, &Q_RUNS, params, &rows, why);
     if (!ok)
         return false;
@@ -269,15 +262,15 @@ bool
 retest_db_add_run(struct db *db, const struct retest_case *it,
                   const struct retest_run *run, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], run_flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], run_flight[DB_INT_BYTES];
     const char *params[] = {
         flight, it->job, blame_cell_name(run->cell), run->source, run_flight,
         run->run_job, run->host, outcome_name(run->status),
         run->alike ? "true" : "false",
     };
 
-    put_int(flight, it->flight);
-    put_int(run_flight, run->run_flight);
+    db_int_text(flight, it->flight);
+    db_int_text(run_flight, run->run_flight);
     return db_run(db, &Q_ADD_RUN, params, NULL, why);
 }
 
@@ -285,10 +278,10 @@ bool
 retest_db_take(struct db *db, const struct retest_case *it,
                struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, it->job, it->testid, it->signature };
 
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     return db_run(db, &Q_TAKE, params, NULL, why);
 }
 
@@ -297,12 +290,12 @@ retest_db_ended(struct db *db, const struct retest_case *it,
                 struct arena *arena, int64_t **out, size_t *count_out,
                 struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, it->job };
     struct db_rows *rows = NULL;
     bool ok;
 
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     ok = db_run(db, &Q_ENDED, params, &rows, why);
     if (!ok)
         return false;
@@ -318,8 +311,8 @@ bool
 retest_db_keep(struct db *db, const struct retest_case *it,
                const struct retest_result *result, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], good[INT_TEXT_BYTES], runs[INT_TEXT_BYTES];
-    char host_ms[INT_TEXT_BYTES], split[BLAME_CAUSE_COUNT][REAL_TEXT_BYTES];
+    char flight[DB_INT_BYTES], good[DB_INT_BYTES], runs[DB_INT_BYTES];
+    char host_ms[DB_INT_BYTES], split[BLAME_CAUSE_COUNT][REAL_TEXT_BYTES];
     const struct blame_judgement *judgement = &result->judgement;
     const char *params[] = {
         flight, it->job, it->testid, it->signature,
@@ -329,10 +322,10 @@ retest_db_keep(struct db *db, const struct retest_case *it,
         split[BLAME_HARNESS], good, runs, host_ms, result->reason,
     };
 
-    put_int(flight, it->flight);
-    put_int(good, result->good_flight);
-    put_int(runs, result->runs);
-    put_int(host_ms, result->host_ms);
+    db_int_text(flight, it->flight);
+    db_int_text(good, result->good_flight);
+    db_int_text(runs, result->runs);
+    db_int_text(host_ms, result->host_ms);
     for (int k = 0; k < BLAME_CAUSE_COUNT; k++)
         (void)snprintf(split[k], REAL_TEXT_BYTES, "%.9f",
                        judgement->split[k]);
@@ -344,12 +337,12 @@ retest_db_decided(struct db *db, const struct retest_case *it,
                   bool *decided_out, enum blame_cause *cause_out,
                   struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, it->job };
     struct db_rows *rows = NULL;
     bool ok;
 
-    put_int(flight, it->flight);
+    db_int_text(flight, it->flight);
     ok = db_run(db, &Q_DECIDED, params, &rows, why);
     if (!ok)
         return false;
@@ -364,9 +357,9 @@ bool
 retest_db_mark(struct db *db, const char *host, int64_t flight,
                const char *job, const char *reason, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { host, number, job, reason };
 
-    put_int(number, flight);
+    db_int_text(number, flight);
     return db_run(db, &Q_MARK, params, NULL, why);
 }

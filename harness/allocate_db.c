@@ -117,13 +117,13 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
     struct match_host *host;
     struct db_rows *rows = NULL;
     const char *state, *owner, *params[1];
-    char flight[24];
+    char flight[DB_INT_BYTES];
     bool lockless;
     int i;
 
     arena_free(arena);
     choice->held = false;
-    snprintf(flight, sizeof(flight), "%" PRId64, choice->flight);
+    db_int_text(flight, choice->flight);
     params[0] = choice->job != NULL ? flight : NULL;
     if (!db_run(db, &Q_HOSTS, params, &rows, why))
         return false;
@@ -221,12 +221,12 @@ static bool
 claim_tx(struct db *db, void *arg, struct fault *why)
 {
     struct choice *choice = arg;
-    char task[24], flight[24];
+    char task[DB_INT_BYTES], flight[DB_INT_BYTES];
     const char *params[5];
     int i;
 
-    snprintf(task, sizeof(task), "%" PRId64, choice->task);
-    snprintf(flight, sizeof(flight), "%" PRId64, choice->flight);
+    db_int_text(task, choice->task);
+    db_int_text(flight, choice->flight);
     choice->raced = false;
     if (!check_tx(db, choice, task, choice->job != NULL ? flight : NULL,
                   why))

@@ -115,14 +115,6 @@ static const struct query Q_FINISH = {
     2, 0
 };
 
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
 bool
 assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
                struct fault *why)
@@ -136,15 +128,15 @@ assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
     for (int i = 0; i < (int)out->count; i++)
         out->v[i] = (struct assayd_job){
             .flight = db_int(rows, i, 0, 0),
-            .job = text_in(arena, rows, i, 1),
+            .job = db_copy(arena, rows, i, 1),
             .queued = db_bool(rows, i, 2),
             .abort = db_bool(rows, i, 3),
-            .needs_open = text_in(arena, rows, i, 4),
+            .needs_open = db_copy(arena, rows, i, 4),
             .blocked = db_bool(rows, i, 5),
-            .waits_for = text_in(arena, rows, i, 6),
+            .waits_for = db_copy(arena, rows, i, 6),
             .ordered = db_bool(rows, i, 7),
             .pid = (pid_t)db_int(rows, i, 8, 0),
-            .node = text_in(arena, rows, i, 9),
+            .node = db_copy(arena, rows, i, 9),
             .pid_start = db_int(rows, i, 10, 0),
         };
     db_rows_free(rows);
@@ -167,10 +159,10 @@ static bool
 give_up(struct db *db, int64_t flight, const char *job, const char *reason,
         enum outcome outcome, struct fault *why)
 {
-    char number[24];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, job, reason, outcome_name(outcome) };
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     return db_run(db, &Q_GIVE_UP, params, NULL, why);
 }
 
@@ -245,13 +237,13 @@ bool
 assayd_db_finish(struct db *db, struct arena *arena, int64_t flight,
                  enum outcome *outcome_out, struct fault *why)
 {
-    char number[24];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, NULL };
     struct db_rows *rows = NULL;
     enum outcome *parts;
     int count;
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     if (!db_run(db, &Q_STATUSES, params, &rows, why))
         return false;
     count = db_rows_count(rows);

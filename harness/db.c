@@ -15,6 +15,7 @@
 
 #include <libpq-fe.h>
 
+#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/fault.h"
@@ -594,6 +595,30 @@ db_text(const struct db_rows *rows, int row, int col)
     if (PQgetisnull(rows->result, row, col))
         return NULL;
     return PQgetvalue(rows->result, row, col);
+}
+
+const char *
+db_copy(struct arena *arena, const struct db_rows *rows, int row, int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return text == NULL ? NULL : arena_strdup(arena, text);
+}
+
+const char *
+db_copy_text(struct arena *arena, const struct db_rows *rows, int row,
+             int col)
+{
+    const char *text = db_text(rows, row, col);
+
+    return text == NULL ? "" : arena_strdup(arena, text);
+}
+
+const char *
+db_int_text(char out[static DB_INT_BYTES], int64_t value)
+{
+    snprintf(out, DB_INT_BYTES, "%" PRId64, value);
+    return out;
 }
 
 int64_t

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "harness/attr.h"
 
+struct arena;
 struct buf;
 struct fault;
 struct db;                      /* one connection */
@@ -76,12 +77,21 @@ int db_rows_count(const struct db_rows *rows);
 int64_t db_rows_affected(const struct db_rows *rows);
 /* NULL for SQL null; borrowed until db_rows_free(). */
 const char *db_text(const struct db_rows *rows, int row, int col);
+/* The same as a copy in 'arena'; of null, NULL and "". */
+const char *db_copy(struct arena *arena, const struct db_rows *rows, int row,
+                    int col);
+const char *db_copy_text(struct arena *arena, const struct db_rows *rows,
+                         int row, int col);
 /* 'missing' for null; a value that is no integer is a bug of the query. */
 int64_t db_int(const struct db_rows *rows, int row, int col, int64_t missing);
 double db_double(const struct db_rows *rows, int row, int col,
                  double missing);
 bool db_bool(const struct db_rows *rows, int row, int col);
 void db_rows_free(struct db_rows *rows);        /* ignores NULL */
+
+/* A number as a parameter; returns 'out'. */
+#define DB_INT_BYTES 24
+const char *db_int_text(char out[static DB_INT_BYTES], int64_t value);
 
 /* A transaction as one function: begin, fn, commit; retried from the start
  * (at most 10 times, with jitter) on serialisation failure or deadlock. 'fn'

@@ -172,21 +172,12 @@ static const struct query Q_FINISH = {
     7, 0
 };
 
-#define INT_TEXT 24
-
-static const char *
-int_text(int64_t value, char out[static INT_TEXT])
-{
-    (void)snprintf(out, INT_TEXT, "%" PRId64, value);
-    return out;
-}
-
 bool
 job_db_claim(struct db *db, int64_t flight, const char *job, int64_t task,
              bool *claimed_out, struct fault *why)
 {
-    char f[INT_TEXT], t[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job, int_text(task, t),
+    char f[DB_INT_BYTES], t[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job, db_int_text(t, task),
                             harness_revision()};
     struct db_rows *rows = NULL;
 
@@ -271,8 +262,8 @@ bool
 job_db_load(struct db *db, int64_t flight, const char *job,
             struct job_row **out, struct fault *why)
 {
-    char f[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job};
+    char f[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job};
     struct db_rows *rows = NULL;
     struct job_row *row = NULL;
     bool ok;
@@ -332,8 +323,8 @@ bool
 job_db_abort_reason(struct db *db, int64_t flight, char **reason_out,
                     struct fault *why)
 {
-    char f[INT_TEXT];
-    const char *params[] = {int_text(flight, f)};
+    char f[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight)};
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_ABORT_REASON, params, &rows, why))
@@ -348,8 +339,8 @@ bool
 job_db_waits(struct db *db, int64_t flight, const char *job,
              const char *text, struct fault *why)
 {
-    char f[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job, text};
+    char f[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job, text};
 
     return db_run(db, &Q_WAITS, params, NULL, why);
 }
@@ -358,8 +349,8 @@ bool
 job_db_requeue(struct db *db, int64_t flight, const char *job, int64_t task,
                const char *waits_for, struct fault *why)
 {
-    char f[INT_TEXT], t[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job, int_text(task, t),
+    char f[DB_INT_BYTES], t[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job, db_int_text(t, task),
                             waits_for};
 
     return db_run(db, &Q_REQUEUE, params, NULL, why);
@@ -369,8 +360,8 @@ bool
 job_db_running(struct db *db, int64_t flight, const char *job, int64_t task,
                struct fault *why)
 {
-    char f[INT_TEXT], t[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job, int_text(task, t)};
+    char f[DB_INT_BYTES], t[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job, db_int_text(t, task)};
 
     return db_run(db, &Q_RUNNING, params, NULL, why);
 }
@@ -379,9 +370,9 @@ bool
 job_db_step_begin(struct db *db, const struct job_step_row *row,
                   struct fault *why)
 {
-    char f[INT_TEXT], s[INT_TEXT];
-    const char *params[] = {int_text(row->flight, f), row->job,
-                            int_text(row->step, s), row->program,
+    char f[DB_INT_BYTES], s[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, row->flight), row->job,
+                            db_int_text(s, row->step), row->program,
                             row->testid, row->log_path, harness_revision()};
 
     return db_run(db, &Q_STEP_BEGIN, params, NULL, why);
@@ -403,9 +394,9 @@ bool
 job_db_step_unrun(struct db *db, const struct job_step_row *row,
                   const struct step_verdict *verdict, struct fault *why)
 {
-    char f[INT_TEXT], s[INT_TEXT];
-    const char *params[] = {int_text(row->flight, f), row->job,
-                            int_text(row->step, s), row->program,
+    char f[DB_INT_BYTES], s[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, row->flight), row->job,
+                            db_int_text(s, row->step), row->program,
                             row->testid, outcome_name(verdict->status),
                             lane_or_null(verdict->lane),
                             reason_or_null(verdict), harness_revision()};
@@ -417,9 +408,9 @@ bool
 job_db_step_progress(struct db *db, const struct job_step_row *row,
                      const char *text, struct fault *why)
 {
-    char f[INT_TEXT], s[INT_TEXT];
-    const char *params[] = {int_text(row->flight, f), row->job,
-                            int_text(row->step, s), text};
+    char f[DB_INT_BYTES], s[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, row->flight), row->job,
+                            db_int_text(s, row->step), text};
 
     return db_run(db, &Q_STEP_PROGRESS, params, NULL, why);
 }
@@ -433,8 +424,9 @@ job_db_step_end(struct db *db, const struct job_step_row *row,
                                     result->metrics, result->sets,
                                     result->attached};
     char *json[ARRAY_LEN(values)];
-    char f[INT_TEXT], s[INT_TEXT], code[INT_TEXT], sig[INT_TEXT],
-        elapsed[INT_TEXT], bytes[INT_TEXT];
+    char f[DB_INT_BYTES], s[DB_INT_BYTES], code[DB_INT_BYTES],
+        sig[DB_INT_BYTES],
+        elapsed[DB_INT_BYTES], bytes[DB_INT_BYTES];
     bool has_log = result->log_sha256[0] != '\0', ok;
     size_t i;
 
@@ -443,18 +435,18 @@ job_db_step_end(struct db *db, const struct job_step_row *row,
         must(json[i] != NULL);
     }
     const char *params[] = {
-        int_text(row->flight, f),
+        db_int_text(f, row->flight),
         row->job,
-        int_text(row->step, s),
+        db_int_text(s, row->step),
         outcome_name(result->verdict.status),
         lane_or_null(result->verdict.lane),
         reason_or_null(&result->verdict),
         json_object_size(result->evidence) > 0 ? json[0] : NULL,
-        result->exit_code >= 0 ? int_text(result->exit_code, code) : NULL,
-        result->exit_signal > 0 ? int_text(result->exit_signal, sig) : NULL,
+        result->exit_code >= 0 ? db_int_text(code, result->exit_code) : NULL,
+        result->exit_signal > 0 ? db_int_text(sig, result->exit_signal) : NULL,
         result->progress,
-        int_text(result->elapsed_ms, elapsed),
-        has_log ? int_text(result->log_bytes, bytes) : NULL,
+        db_int_text(elapsed, result->elapsed_ms),
+        has_log ? db_int_text(bytes, result->log_bytes) : NULL,
         has_log ? result->log_sha256 : NULL,
         json[1],
         json[2],
@@ -475,8 +467,8 @@ job_db_finish(struct db *db, int64_t flight, const char *job, int64_t task,
               const struct step_verdict *verdict, const char *testid,
               struct fault *why)
 {
-    char f[INT_TEXT], t[INT_TEXT];
-    const char *params[] = {int_text(flight, f), job, int_text(task, t),
+    char f[DB_INT_BYTES], t[DB_INT_BYTES];
+    const char *params[] = {db_int_text(f, flight), job, db_int_text(t, task),
                             outcome_name(verdict->status),
                             lane_or_null(verdict->lane),
                             reason_or_null(verdict), testid};

@@ -3,8 +3,6 @@
 
 #include "harness/notice_send_db.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,23 +15,7 @@
 #include "harness/mem.h"
 #include "harness/message.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
-
-static const char *
-int_text(char text[static INT_TEXT_BYTES], int64_t value)
-{
-    snprintf(text, INT_TEXT_BYTES, "%" PRId64, value);
-    return text;
-}
-
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
 
 /* The sender --------------------------------------------------------------- */
 
@@ -64,10 +46,10 @@ read_mail(struct arena *arena, const struct db_rows *rows, int i,
 {
     *out = (struct notice_mail){
         .notice = db_int(rows, i, 0, 0),
-        .name = text_in(arena, rows, i, 1),
-        .address = text_in(arena, rows, i, 2),
-        .state = text_in(arena, rows, i, 3),
-        .reason = text_in(arena, rows, i, 4),
+        .name = db_copy_text(arena, rows, i, 1),
+        .address = db_copy_text(arena, rows, i, 2),
+        .state = db_copy_text(arena, rows, i, 3),
+        .reason = db_copy_text(arena, rows, i, 4),
         .attempts = (int)db_int(rows, i, 5, 0),
         .next_ms = db_int(rows, i, 6, -1),
         .begun_ms = db_int(rows, i, 7, -1),
@@ -184,18 +166,18 @@ read_row(struct arena *arena, const struct db_rows *rows, int i,
 {
     *out = (struct notice_row){
         .notice = db_int(rows, i, 0, 0),
-        .kind = text_in(arena, rows, i, 1),
-        .about = text_in(arena, rows, i, 2),
-        .cause = text_in(arena, rows, i, 3),
+        .kind = db_copy_text(arena, rows, i, 1),
+        .about = db_copy_text(arena, rows, i, 2),
+        .cause = db_copy_text(arena, rows, i, 3),
         .branch = db_text(rows, i, 4) == NULL ? NULL
-                                              : text_in(arena, rows, i, 4),
-        .subject = text_in(arena, rows, i, 5),
+                                              : db_copy_text(arena, rows, i, 4),
+        .subject = db_copy_text(arena, rows, i, 5),
         .people = read_people(arena, db_text(rows, i, 6)),
         .confidence = db_double(rows, i, 7, 0),
         .created_ms = db_int(rows, i, 8, -1),
         .age_ms = db_int(rows, i, 9, 0),
         .routed = db_bool(rows, i, 10),
-        .body = text_in(arena, rows, i, 11),
+        .body = db_copy_text(arena, rows, i, 11),
         .headers = read_headers(arena, db_text(rows, i, 12)),
     };
 }
@@ -237,14 +219,14 @@ static bool
 add_mails(struct db *db, struct arena *arena, struct notice_row *rows,
           size_t count, struct fault *why)
 {
-    char first[INT_TEXT_BYTES], last[INT_TEXT_BYTES];
+    char first[DB_INT_BYTES], last[DB_INT_BYTES];
     struct notice_mail *mails = NULL;
     size_t mail_count = 0, k = 0;
 
     if (count == 0)
         return true;
-    const char *params[] = { int_text(first, rows[count - 1].notice),
-                             int_text(last, rows[0].notice) };
+    const char *params[] = { db_int_text(first, rows[count - 1].notice),
+                             db_int_text(last, rows[0].notice) };
     if (!read_mails(db, &Q_MAILS, params, arena, &mails, &mail_count, why))
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -263,8 +245,8 @@ bool
 notice_db_read(struct db *db, int64_t notice, struct arena *arena,
                struct notice_row *out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, notice) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, notice) };
     struct notice_row *list = NULL;
     size_t count = 0;
 
@@ -282,8 +264,8 @@ bool
 notice_db_list(struct db *db, int limit, struct arena *arena,
                struct notice_row **out, size_t *count_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, limit) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, limit) };
 
     return read_rows(db, &Q_LIST, params, arena, out, count_out, why)
         && add_mails(db, arena, *out, *count_out, why);
@@ -310,8 +292,8 @@ static bool
 route_tx(struct db *db, void *arg, struct fault *why)
 {
     const struct route *route = arg;
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, route->notice), NULL, NULL,
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, route->notice), NULL, NULL,
                              NULL };
 
     if (!db_run(db, &Q_ROUTED, params, NULL, why))
@@ -365,8 +347,8 @@ bool
 notice_db_next(struct db *db, int64_t since_us, bool now, struct arena *arena,
                struct notice_mail *out, bool *found_out, struct fault *why)
 {
-    char since[INT_TEXT_BYTES];
-    const char *params[] = { int_text(since, since_us),
+    char since[DB_INT_BYTES];
+    const char *params[] = { db_int_text(since, since_us),
                              now ? "true" : "false" };
     struct notice_mail *list = NULL;
     size_t count = 0;
@@ -405,9 +387,9 @@ change(struct db *db, const struct query *query, const char *const params[],
 bool
 notice_db_claim(struct db *db, struct notice_mail *mail, struct fault *why)
 {
-    char number[INT_TEXT_BYTES], attempts[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, mail->notice), mail->address,
-                             int_text(attempts, mail->attempts) };
+    char number[DB_INT_BYTES], attempts[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, mail->notice), mail->address,
+                             db_int_text(attempts, mail->attempts) };
 
     if (!change(db, &Q_CLAIM, params, why))
         return false;
@@ -429,12 +411,12 @@ notice_db_done(struct db *db, const struct notice_mail *mail,
                const char *state, const char *reason, int64_t wait_ms,
                struct fault *why)
 {
-    char number[INT_TEXT_BYTES], attempts[INT_TEXT_BYTES];
-    char wait[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], attempts[DB_INT_BYTES];
+    char wait[DB_INT_BYTES];
     const char *params[] = {
-        int_text(number, mail->notice), mail->address,
-        int_text(attempts, mail->attempts), state, reason,
-        int_text(wait, wait_ms),
+        db_int_text(number, mail->notice), mail->address,
+        db_int_text(attempts, mail->attempts), state, reason,
+        db_int_text(wait, wait_ms),
     };
 
     return change(db, &Q_DONE, params, why);
@@ -450,8 +432,8 @@ bool
 notice_db_again(struct db *db, int64_t notice, int64_t *count_out,
                 struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
-    const char *params[] = { int_text(number, notice) };
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, notice) };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_AGAIN, params, &rows, why))

@@ -109,14 +109,6 @@ static const struct query Q_PRIORITY = { "plan-priority",
     "update assay.flight set priority = $2::int"
     " where flight = $1::bigint and finished_at is null", 2, 0 };
 
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
 /* A joined list, NULL-terminated; empty for NULL. */
 static const char *const *
 list_in(struct arena *arena, const struct db_rows *rows, int row, int col)
@@ -158,11 +150,11 @@ load_hosts(struct db *db, struct arena *arena, struct plan_facts *facts,
     facts->trouble_ms = ROOM(facts->host_count, int64_t);
     for (int i = 0; i < facts->host_count; i++) {
         struct match_host *host = &facts->hosts[i];
-        const char *state = text_in(arena, rows, i, 3);
+        const char *state = db_copy(arena, rows, i, 3);
 
-        host->name = text_in(arena, rows, i, 0);
-        host->arch = text_in(arena, rows, i, 1);
-        host->class = text_in(arena, rows, i, 2);
+        host->name = db_copy(arena, rows, i, 0);
+        host->arch = db_copy(arena, rows, i, 1);
+        host->class = db_copy(arena, rows, i, 2);
         host->never = strcmp(state, "retired") == 0;
         if (strcmp(state, "good") != 0)
             host->obstacle = arena_printf(arena, "its state is %s", state);
@@ -189,12 +181,12 @@ read_wait(struct arena *arena, const struct db_rows *rows, int row,
           struct plan_wait *wait)
 {
     wait->flight = db_int(rows, row, 0, 0);
-    wait->job = text_in(arena, rows, row, 1);
-    wait->recipe = text_in(arena, rows, row, 2);
-    wait->branch = text_in(arena, rows, row, 3);
+    wait->job = db_copy(arena, rows, row, 1);
+    wait->recipe = db_copy(arena, rows, row, 2);
+    wait->branch = db_copy(arena, rows, row, 3);
     wait->priority = (int)db_int(rows, row, 4, 0);
     wait->queued_ms = db_int(rows, row, 5, 0);
-    wait->diverse = text_in(arena, rows, row, 13);
+    wait->diverse = db_copy(arena, rows, row, 13);
     wait->deadline_ms = db_int(rows, row, 14, 0);
     wait->superseded_by = db_int(rows, row, 15, 0);
 }
@@ -225,11 +217,11 @@ load_waits(struct db *db, struct arena *arena, struct plan_facts *facts,
         if (db_text(rows, i, 6) == NULL)
             continue;
         wait->role_count++;
-        role->role = text_in(arena, rows, i, 6);
-        role->arch = text_in(arena, rows, i, 7);
+        role->role = db_copy(arena, rows, i, 6);
+        role->arch = db_copy(arena, rows, i, 7);
         role->flags = list_in(arena, rows, i, 8);
         role->same_class = (int)db_int(rows, i, 9, 0);
-        role->host = text_in(arena, rows, i, 10);
+        role->host = db_copy(arena, rows, i, 10);
         role->check = db_bool(rows, i, 11);
         role->wants = list_in(arena, rows, i, 12);
     }
@@ -252,8 +244,8 @@ load_diverse(struct db *db, struct arena *arena, struct plan_facts *facts,
         if (host >= 0)
             facts->had[facts->had_count++] = (struct plan_had){
                 .flight = db_int(rows, i, 0, 0),
-                .word = text_in(arena, rows, i, 1),
-                .job = text_in(arena, rows, i, 2), .host = host,
+                .word = db_copy(arena, rows, i, 1),
+                .job = db_copy(arena, rows, i, 2), .host = host,
             };
     }
     db_rows_free(rows);
@@ -350,9 +342,9 @@ load_bookings(struct db *db, struct arena *arena, struct plan_facts *facts,
 
         *booking = (struct plan_booking){
             .flight = db_int(rows, i, 0, 0),
-            .job = text_in(arena, rows, i, 1),
-            .verdict = text_in(arena, rows, i, 2),
-            .hosts = text_in(arena, rows, i, 3),
+            .job = db_copy(arena, rows, i, 1),
+            .verdict = db_copy(arena, rows, i, 2),
+            .hosts = db_copy(arena, rows, i, 3),
             .start_ms = db_int(rows, i, 4, 0),
             .end_ms = db_int(rows, i, 5, 0),
             .start_sd_ms = db_int(rows, i, 6, 0),
@@ -439,10 +431,10 @@ load_holds(struct db *db, struct arena *arena, struct plan_facts *facts,
             continue;           /* it came between two queries */
         facts->holds[facts->hold_count++] = (struct plan_hold){
             .host = host, .flight = db_int(rows, i, 1, 0),
-            .job = text_in(arena, rows, i, 2),
-            .recipe = text_in(arena, rows, i, 3),
-            .branch = text_in(arena, rows, i, 4),
-            .who = text_in(arena, rows, i, 5),
+            .job = db_copy(arena, rows, i, 2),
+            .recipe = db_copy(arena, rows, i, 3),
+            .branch = db_copy(arena, rows, i, 4),
+            .who = db_copy(arena, rows, i, 5),
             .begun_ms = db_int(rows, i, 6, 0),
         };
     }
@@ -468,9 +460,9 @@ load_windows(struct db *db, struct arena *arena, struct plan_facts *facts,
             .id = db_int(rows, i, 0, 0), .host = host,
             .from_ms = db_int(rows, i, 2, 0),
             .until_ms = db_int(rows, i, 3, 0),
-            .kind = text_in(arena, rows, i, 4),
-            .who = text_in(arena, rows, i, 5),
-            .why = text_in(arena, rows, i, 6),
+            .kind = db_copy(arena, rows, i, 4),
+            .who = db_copy(arena, rows, i, 5),
+            .why = db_copy(arena, rows, i, 6),
         };
     }
     db_rows_free(rows);
@@ -529,12 +521,12 @@ bool
 plan_db_priority(struct db *db, int64_t flight, int priority,
                  struct fault *why)
 {
-    char number[24], text[24];
+    char number[DB_INT_BYTES], text[24];
     const char *params[] = { number, text };
     struct db_rows *rows = NULL;
     bool there;
 
-    snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     snprintf(text, sizeof text, "%d", priority);
     if (!db_run(db, &Q_PRIORITY, params, &rows, why))
         return false;

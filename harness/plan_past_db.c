@@ -74,14 +74,6 @@ static const struct query Q_POLICY_SET = { "plan-policy-set",
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
 
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
 static bool
 read_lengths(struct db *db, struct arena *arena, struct plan_past *out,
              struct fault *why)
@@ -94,7 +86,7 @@ read_lengths(struct db *db, struct arena *arena, struct plan_past *out,
     out->lengths = ROOM(out->length_count, struct plan_length);
     for (int i = 0; i < out->length_count; i++)
         out->lengths[i] = (struct plan_length){
-            text_in(arena, rows, i, 0), db_int(rows, i, 1, 0),
+            db_copy(arena, rows, i, 0), db_int(rows, i, 1, 0),
             db_int(rows, i, 2, 0), db_int(rows, i, 3, 0),
         };
     db_rows_free(rows);
@@ -113,9 +105,9 @@ read_lasts(struct db *db, struct arena *arena, struct plan_past *out,
     out->lasts = ROOM(out->last_count, struct plan_last);
     for (int i = 0; i < out->last_count; i++)
         out->lasts[i] = (struct plan_last){
-            .key = text_in(arena, rows, i, 0),
-            .host = text_in(arena, rows, i, 1),
-            .class = text_in(arena, rows, i, 2),
+            .key = db_copy(arena, rows, i, 0),
+            .host = db_copy(arena, rows, i, 1),
+            .class = db_copy(arena, rows, i, 2),
             .at_ms = db_int(rows, i, 3, 0), .failed = db_bool(rows, i, 4),
         };
     db_rows_free(rows);
@@ -126,18 +118,18 @@ static bool
 read_uses(struct db *db, struct arena *arena, struct plan_past *out,
           struct fault *why)
 {
-    char window[24];
+    char window[DB_INT_BYTES];
     const char *params[] = { window };
     struct db_rows *rows = NULL;
 
-    snprintf(window, sizeof window, "%" PRId64, out->policy.fair_ms);
+    db_int_text(window, out->policy.fair_ms);
     if (!db_run(db, &Q_USES, params, &rows, why))
         return false;
     out->use_count = db_rows_count(rows);
     out->uses = ROOM(out->use_count, struct plan_use);
     for (int i = 0; i < out->use_count; i++)
         out->uses[i] = (struct plan_use){
-            text_in(arena, rows, i, 0), db_double(rows, i, 1, 0),
+            db_copy(arena, rows, i, 0), db_double(rows, i, 1, 0),
         };
     db_rows_free(rows);
     return true;
@@ -220,7 +212,7 @@ plan_past_db_policy(struct db *db, struct arena *arena,
 
     if (!db_run(db, &Q_POLICY, NULL, &rows, why))
         return false;
-    *text_out = db_rows_count(rows) > 0 ? text_in(arena, rows, 0, 0) : "";
+    *text_out = db_rows_count(rows) > 0 ? db_copy(arena, rows, 0, 0) : "";
     db_rows_free(rows);
     return true;
 }

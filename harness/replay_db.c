@@ -105,14 +105,6 @@ static const struct query Q_LENGTHS = { "replay-lengths",
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
 
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
 static const char *const *
 list_in(struct arena *arena, const struct db_rows *rows, int row, int col)
 {
@@ -163,9 +155,9 @@ load_hosts(struct loader *l, struct fault *why)
     l->past->hosts = ROOM(l->past->host_count, struct match_host);
     for (int i = 0; i < l->past->host_count; i++)
         l->past->hosts[i] = (struct match_host){
-            .name = text_in(arena, rows, i, 0),
-            .arch = text_in(arena, rows, i, 1),
-            .class = text_in(arena, rows, i, 2),
+            .name = db_copy(arena, rows, i, 0),
+            .arch = db_copy(arena, rows, i, 1),
+            .class = db_copy(arena, rows, i, 2),
             .flags = list_in(arena, rows, i, 3),
         };
     db_rows_free(rows);
@@ -196,9 +188,9 @@ read_job(struct loader *l, const struct db_rows *rows, int row,
 
     *job = (struct replay_job){
         .flight = db_int(rows, row, 0, 0),
-        .name = text_in(arena, rows, row, 1),
-        .recipe = text_in(arena, rows, row, 2),
-        .branch = text_in(arena, rows, row, 3),
+        .name = db_copy(arena, rows, row, 1),
+        .recipe = db_copy(arena, rows, row, 2),
+        .branch = db_copy(arena, rows, row, 3),
         .priority = (int)db_int(rows, row, 4, 0),
         .queued_ms = db_int(rows, row, 5, 0),
         .start_ms = db_int(rows, row, 6, 0),
@@ -236,11 +228,11 @@ read_jobs(struct loader *l, const struct db_rows *rows)
         must(host >= 0);        /* they were read after the jobs */
         hosts[i] = host;
         roles[i] = (struct task_role){
-            .role = text_in(arena, rows, i, 8),
-            .arch = text_in(arena, rows, i, 9),
+            .role = db_copy(arena, rows, i, 8),
+            .arch = db_copy(arena, rows, i, 9),
             .flags = list_in(arena, rows, i, 10),
             .same_class = (int)db_int(rows, i, 11, 0),
-            .host = text_in(arena, rows, i, 12),
+            .host = db_copy(arena, rows, i, 12),
         };
         job->role_count++;
     }
@@ -323,12 +315,12 @@ load_busy(struct loader *l, struct fault *why)
     struct arena *arena = l->arena;
     int64_t end = past->to_ms;
     struct db_rows *rows = NULL;
-    char text[24];
+    char text[DB_INT_BYTES];
 
     for (int j = 0; j < past->job_count; j++)
         if (past->jobs[j].end_ms > end)
             end = past->jobs[j].end_ms;
-    snprintf(text, sizeof text, "%" PRId64, end);
+    db_int_text(text, end);
     l->times[2] = text;
     if (!db_run(l->db, &Q_BUSY, l->times, &rows, why))
         return false;
@@ -358,7 +350,7 @@ load_lengths(struct loader *l, struct fault *why)
     past->lengths = ROOM(past->length_count, struct replay_length);
     for (int i = 0; i < past->length_count; i++)
         past->lengths[i] = (struct replay_length){
-            text_in(arena, rows, i, 0), text_in(arena, rows, i, 1),
+            db_copy(arena, rows, i, 0), db_copy(arena, rows, i, 1),
             db_double(rows, i, 2, 0), db_double(rows, i, 3, 0),
             db_double(rows, i, 4, 0),
         };
@@ -384,13 +376,13 @@ replay_db_load(struct db *db, int64_t from_ms, int64_t to_ms,
                struct arena *arena, struct replay_past *out,
                struct fault *why)
 {
-    char from[24], to[24];
+    char from[DB_INT_BYTES], to[DB_INT_BYTES];
     struct loader loader = { .db = db, .arena = arena, .past = out,
                              .times = { from, to, NULL } };
 
     *out = (struct replay_past){ .from_ms = from_ms, .to_ms = to_ms };
-    snprintf(from, sizeof from, "%" PRId64, from_ms);
-    snprintf(to, sizeof to, "%" PRId64, to_ms);
+    db_int_text(from, from_ms);
+    db_int_text(to, to_ms);
     return load_jobs(&loader, why) && load_needs(&loader, why)
         && load_busy(&loader, why) && load_lengths(&loader, why)
         && load_left_out(&loader, why);

@@ -10,7 +10,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define TIME_BYTES 24
 
 static const struct query Q_LOCK = { "window-lock",
     "select host from assay.host where host = $1::text for no key update",
@@ -58,12 +57,6 @@ static const struct query Q_OVER = { "window-over",
     " where host_window = $1::bigint and ended_at is null"
     "  and until_at <= clock_timestamp()", 1, 0 };
 
-static void
-time_text(char out[static TIME_BYTES], int64_t ms)
-{
-    snprintf(out, TIME_BYTES, "%" PRId64, ms);
-}
-
 /* With the host's row locked: of two who want it, the second sees the first. */
 static bool
 refuse_taken(struct db *db, const struct window_new *window, const char *from,
@@ -86,14 +79,14 @@ static bool
 add_tx(struct db *db, void *arg, struct fault *why)
 {
     const struct window_new *window = arg;
-    char from[TIME_BYTES], until[TIME_BYTES];
+    char from[DB_INT_BYTES], until[DB_INT_BYTES];
     const char *params[] = { window->host, window->kind, from, until,
                              window->who, window->why, window->mail };
     struct db_rows *rows = NULL;
     bool ok;
 
-    time_text(from, window->from_ms);
-    time_text(until, window->until_ms);
+    db_int_text(from, window->from_ms);
+    db_int_text(until, window->until_ms);
     if (!db_run(db, &Q_LOCK, params, &rows, why))
         return false;
     ok = db_rows_count(rows) == 1
@@ -134,12 +127,12 @@ window_db_extend(struct db *db, const char *host, const char *who,
                  const char *mail, int64_t until_ms, bool *found_out,
                  struct fault *why)
 {
-    char until[TIME_BYTES];
+    char until[DB_INT_BYTES];
     const char *params[] = { host, who, until, mail };
     int64_t count = 0;
     bool ok;
 
-    time_text(until, until_ms);
+    db_int_text(until, until_ms);
     ok = change(db, &Q_EXTEND, params, &count, why);
     *found_out = count > 0;
     return ok;
@@ -152,14 +145,6 @@ window_db_end(struct db *db, const char *host, const char *kind,
     const char *params[] = { host, kind };
 
     return change(db, &Q_END, params, count_out, why);
-}
-
-static const char *
-text_in(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
 }
 
 bool
@@ -178,15 +163,15 @@ window_db_leases(struct db *db, struct arena *arena,
     for (int i = 0; i < count; i++)
         list[i] = (struct window_lease){
             .id = db_int(rows, i, 0, 0),
-            .host = text_in(arena, rows, i, 1),
-            .site = text_in(arena, rows, i, 2),
-            .who = text_in(arena, rows, i, 3),
-            .why = text_in(arena, rows, i, 4),
-            .mail = text_in(arena, rows, i, 5),
+            .host = db_copy(arena, rows, i, 1),
+            .site = db_copy(arena, rows, i, 2),
+            .who = db_copy(arena, rows, i, 3),
+            .why = db_copy(arena, rows, i, 4),
+            .mail = db_copy(arena, rows, i, 5),
             .from_ms = db_int(rows, i, 6, 0),
             .until_ms = db_int(rows, i, 7, 0),
             .left_ms = db_int(rows, i, 8, 0),
-            .until = text_in(arena, rows, i, 9),
+            .until = db_copy(arena, rows, i, 9),
         };
     db_rows_free(rows);
     *out = list;
@@ -197,12 +182,12 @@ window_db_leases(struct db *db, struct arena *arena,
 bool
 window_db_over(struct db *db, int64_t id, bool *mine_out, struct fault *why)
 {
-    char number[TIME_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     int64_t count = 0;
     bool ok;
 
-    time_text(number, id);
+    db_int_text(number, id);
     ok = change(db, &Q_OVER, params, &count, why);
     *mine_out = count > 0;
     return ok;

@@ -12,8 +12,6 @@
 #include "harness/json.h"
 #include "harness/mem.h"
 
-#define INT_TEXT_BYTES 24
-
 /* The sum reads boot_fetch only for the one row that is returned. */
 #define BOOT_COLUMNS \
     "b.nonce, b.status, b.host, b.flight, b.job, b.candidate, " \
@@ -243,11 +241,11 @@ boot_candidate_property(struct db *db, int64_t candidate, const char *arch,
                         const char *name, char **value_out,
                         struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, arch, name };
     struct db_rows *rows = NULL;
 
-    (void)snprintf(number, sizeof number, "%" PRId64, candidate);
+    db_int_text(number, candidate);
     if (!db_run(db, &Q_PROPERTY, params, &rows, why))
         return false;
     *value_out = db_rows_count(rows) == 0 ? NULL
@@ -260,10 +258,10 @@ bool
 boot_record_artefact(struct db *db, const char *sha256, int64_t bytes,
                      const char *kind, struct fault *why)
 {
-    char text[INT_TEXT_BYTES];
+    char text[DB_INT_BYTES];
     const char *params[] = { sha256, text, kind };
 
-    (void)snprintf(text, sizeof text, "%" PRId64, bytes);
+    db_int_text(text, bytes);
     return db_run(db, &Q_ARTEFACT, params, NULL, why);
 }
 
@@ -290,15 +288,14 @@ bool
 boot_arm(struct db *db, const char *nonce, const struct boot_order *order,
          struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], candidate[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], candidate[DB_INT_BYTES];
     const char *params[6];
     struct db_rows *rows = NULL;
     bool ok;
 
     must(boot_nonce_is_valid(nonce));
-    (void)snprintf(flight, sizeof flight, "%" PRId64, order->flight);
-    (void)snprintf(candidate, sizeof candidate, "%" PRId64,
-                   order->candidate);
+    db_int_text(flight, order->flight);
+    db_int_text(candidate, order->candidate);
     params[0] = nonce;
     params[1] = order->host;
     params[2] = order->flight > 0 ? flight : NULL;
@@ -409,10 +406,10 @@ boot_record_fetch(struct db *db, const char *nonce, const char *peer,
                   const char *path, int64_t bytes, int status,
                   struct fault *why)
 {
-    char bytes_text[INT_TEXT_BYTES], status_text[INT_TEXT_BYTES];
+    char bytes_text[DB_INT_BYTES], status_text[DB_INT_BYTES];
     const char *params[] = { nonce, peer, path, bytes_text, status_text };
 
-    (void)snprintf(bytes_text, sizeof bytes_text, "%" PRId64, bytes);
+    db_int_text(bytes_text, bytes);
     (void)snprintf(status_text, sizeof status_text, "%d", status);
     return db_run(db, &Q_FETCH, params, NULL, why);
 }

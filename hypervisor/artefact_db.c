@@ -20,9 +20,9 @@ artefact_db_add(struct db *db, const char *sha256, int64_t bytes,
         " on conflict (sha256) do nothing",
         3, 0,
     };
-    char bytes_text[32];
+    char bytes_text[DB_INT_BYTES];
     const char *params[3] = { sha256, bytes_text, kind };
 
-    snprintf(bytes_text, sizeof(bytes_text), "%" PRId64, bytes);
+    db_int_text(bytes_text, bytes);
     return db_run(db, &Q_ARTEFACT_ADD, params, NULL, why);
 }

@@ -13,21 +13,11 @@
 #include "harness/json.h"
 #include "hypervisor/artefact_db.h"
 
-#define INT_TEXT_BYTES 24
-
 void
 build_fini(struct build *build)
 {
     json_decref(build->inputs);
     build->inputs = NULL;
-}
-
-static const char *
-text(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *value = db_text(rows, row, col);
-
-    return value == NULL ? NULL : arena_strdup(arena, value);
 }
 
 #define BUILD_COLUMNS \
@@ -44,14 +34,17 @@ read_row(struct arena *arena, const struct db_rows *rows, int row,
     const char *inputs = db_text(rows, row, 4);
 
     *out = (struct build){
-        .build = db_int(rows, row, 0, 0), .key = text(arena, rows, row, 1),
-        .recipe = text(arena, rows, row, 2), .arch = text(arena, rows, row, 3),
+        .build = db_int(rows, row, 0, 0), .key = db_copy(arena, rows, row, 1),
+        .recipe = db_copy(arena, rows, row, 2),
+        .arch = db_copy(arena, rows, row, 3),
         .pass = strcmp(db_text(rows, row, 5), "pass") == 0,
-        .step = text(arena, rows, row, 6), .reason = text(arena, rows, row, 7),
-        .log = text(arena, rows, row, 8), .log_bytes = db_int(rows, row, 9, 0),
+        .step = db_copy(arena, rows, row, 6),
+        .reason = db_copy(arena, rows, row, 7),
+        .log = db_copy(arena, rows, row, 8),
+        .log_bytes = db_int(rows, row, 9, 0),
         .elapsed_ms = db_int(rows, row, 10, 0),
-        .node = text(arena, rows, row, 11),
-        .created_at = text(arena, rows, row, 12),
+        .node = db_copy(arena, rows, row, 11),
+        .created_at = db_copy(arena, rows, row, 12),
     };
     return json_parse(inputs, strlen(inputs), &out->inputs, why);
 }
@@ -67,19 +60,19 @@ read_parts(struct db *db, struct arena *arena, struct build *build,
         " where p.build = $1::bigint order by 1",
         1, 3
     };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct build_part *parts;
     struct db_rows *rows = NULL;
 
-    snprintf(number, sizeof(number), "%" PRId64, build->build);
+    db_int_text(number, build->build);
     if (!db_run(db, &Q_BUILD_PARTS, params, &rows, why))
         return false;
     build->part_count = (size_t)db_rows_count(rows);
     parts = arena_alloc(arena, build->part_count * sizeof(*parts) + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         parts[i] = (struct build_part){
-            text(arena, rows, i, 0), text(arena, rows, i, 1),
+            db_copy(arena, rows, i, 0), db_copy(arena, rows, i, 1),
             db_int(rows, i, 2, 0)
         };
     build->parts = parts;
@@ -132,10 +125,10 @@ build_db_get(struct db *db, int64_t build, struct arena *arena,
         "select " BUILD_COLUMNS " where b.build = $1::bigint",
         1, BUILD_COLS
     };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     bool found;
 
-    snprintf(number, sizeof(number), "%" PRId64, build);
+    db_int_text(number, build);
     if (!read_one(db, &Q_BUILD_GET, number, arena, out, &found, why))
         return false;
     if (!found) {
@@ -154,7 +147,7 @@ build_db_list(struct db *db, int limit, struct arena *arena,
         "select " BUILD_COLUMNS " order by b.build desc limit $1::int",
         1, BUILD_COLS
     };
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct db_rows *rows = NULL;
     size_t count = 0;
@@ -193,7 +186,7 @@ save_tx(struct db *db, void *arg, struct fault *why)
         3, 0
     };
     struct build *b = arg;
-    char elapsed[INT_TEXT_BYTES], number[INT_TEXT_BYTES];
+    char elapsed[DB_INT_BYTES], number[DB_INT_BYTES];
     char *inputs = json_dumps(b->inputs, JSON_COMPACT | JSON_SORT_KEYS);
     const char *params[] = {
         b->key, b->recipe, b->arch, inputs, b->pass ? "pass" : "fail",
@@ -203,13 +196,13 @@ save_tx(struct db *db, void *arg, struct fault *why)
     bool ok;
 
     must(inputs != NULL);
-    snprintf(elapsed, sizeof(elapsed), "%" PRId64, b->elapsed_ms);
+    db_int_text(elapsed, b->elapsed_ms);
     ok = artefact_db_add(db, b->log, b->log_bytes, "log", why)
         && db_run(db, &Q_BUILD_ADD, params, &rows, why);
     if (ok)
         b->build = db_int(rows, 0, 0, 0);
     db_rows_free(rows);
-    snprintf(number, sizeof(number), "%" PRId64, b->build);
+    db_int_text(number, b->build);
     for (size_t i = 0; ok && i < b->part_count; i++) {
         const struct build_part *part = &b->parts[i];
         const char *part_params[] = { number, part->part, part->sha256 };

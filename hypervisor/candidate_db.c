@@ -281,9 +281,9 @@ candidate_db_get(struct db *db, int64_t id, struct candidate **out,
         " from assay.candidate where candidate = $1::bigint",
         1, 4,
     };
-    char key[32];
+    char key[DB_INT_BYTES];
 
-    snprintf(key, sizeof(key), "%" PRId64, id);
+    db_int_text(key, id);
     if (!find(db, &Q_BY_ID, key, out, why))
         return false;
     return *out != NULL
@@ -382,10 +382,10 @@ retire(struct db *db, const struct candidate *old, char **name_out,
     };
     const char *params[1];
     struct db_rows *rows = NULL;
-    char id[32];
+    char id[DB_INT_BYTES];
     bool ok;
 
-    snprintf(id, sizeof(id), "%" PRId64, old->id);
+    db_int_text(id, old->id);
     params[0] = id;
     ok = db_run(db, &Q_DELETE, params, &rows, why);
     if (!ok || db_rows_count(rows) == 1)

@@ -49,12 +49,12 @@ bool
 age_read(struct db *db, int64_t flight, struct report_age *out,
          struct fault *why)
 {
-    char flight_text[24];
+    char flight_text[DB_INT_BYTES];
     const char *params[] = { flight_text };
     struct db_rows *rows = NULL;
     bool ok;
 
-    (void)snprintf(flight_text, sizeof flight_text, "%" PRId64, flight);
+    db_int_text(flight_text, flight);
     ok = db_run(db, &Q_AGE, params, &rows, why);
     if (!ok)
         goto out;

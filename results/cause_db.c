@@ -9,8 +9,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
-
 static const struct query Q_GROUPS = {
     "cause_groups",
     "with here as (select signature, count(*) as n, min(lane) as lane,"
@@ -63,14 +61,6 @@ static const struct query Q_RUNS = {
     " order by r.job collate \"C\", r.number", 1, 8
 };
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 static bool
 read_groups(struct db *db, const char *const params[], struct arena *arena,
             struct cause_group **out, size_t *count_out, struct fault *why)
@@ -86,14 +76,14 @@ read_groups(struct db *db, const char *const params[], struct arena *arena,
     *count_out = (size_t)db_rows_count(rows);
     list = arena_alloc(arena, *count_out * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++) {
-        list[i].signature = cell(arena, rows, i, 0);
-        list[i].title = cell(arena, rows, i, 1);
-        list[i].component = cell(arena, rows, i, 2);
-        list[i].pattern = cell(arena, rows, i, 3);
+        list[i].signature = db_copy_text(arena, rows, i, 0);
+        list[i].title = db_copy_text(arena, rows, i, 1);
+        list[i].component = db_copy_text(arena, rows, i, 2);
+        list[i].pattern = db_copy_text(arena, rows, i, 3);
         list[i].lane = lane_parse(db_text(rows, i, 4));
         list[i].count = (size_t)db_int(rows, i, 5, 0);
-        list[i].first_job = cell(arena, rows, i, 6);
-        list[i].first_testid = cell(arena, rows, i, 7);
+        list[i].first_job = db_copy_text(arena, rows, i, 6);
+        list[i].first_testid = db_copy_text(arena, rows, i, 7);
         list[i].seen_count = db_int(rows, i, 8, 0);
         list[i].seen_flights = db_int(rows, i, 9, 0);
         list[i].first_flight = db_int(rows, i, 10, 0);
@@ -103,9 +93,9 @@ read_groups(struct db *db, const char *const params[], struct arena *arena,
             continue;
         issue = arena_alloc(arena, sizeof *issue);
         issue->issue = db_int(rows, i, 13, 0);
-        issue->title = cell(arena, rows, i, 14);
-        issue->reference = cell(arena, rows, i, 15);
-        issue->owner = cell(arena, rows, i, 16);
+        issue->title = db_copy_text(arena, rows, i, 14);
+        issue->reference = db_copy_text(arena, rows, i, 15);
+        issue->owner = db_copy_text(arena, rows, i, 16);
         issue->closed = db_bool(rows, i, 17);
         issue->lane = lane_parse(db_text(rows, i, 18));
         issue->regressed = db_bool(rows, i, 19);
@@ -145,12 +135,12 @@ read_list(struct db *db, const char *const params[], struct arena *arena,
     for (int i = 0; i < db_rows_count(rows); i++) {
         struct cause *to = &list[out->count];
 
-        to->job = cell(arena, rows, i, 0);
-        to->testid = cell(arena, rows, i, 1);
+        to->job = db_copy_text(arena, rows, i, 0);
+        to->testid = db_copy_text(arena, rows, i, 1);
         to->lane = lane_parse(db_text(rows, i, 2));
-        to->pointer.file = cell(arena, rows, i, 3);
+        to->pointer.file = db_copy_text(arena, rows, i, 3);
         to->pointer.line = db_int(rows, i, 4, 0);
-        to->pointer.text = cell(arena, rows, i, 5);
+        to->pointer.text = db_copy_text(arena, rows, i, 5);
         to->byte = db_int(rows, i, 7, -1);
         to->group = group_of(out->groups, out->group_count,
                              db_text(rows, i, 6));
@@ -192,10 +182,10 @@ take_runs(struct arena *arena, const struct db_rows *runs,
         if (strcmp(db_text(runs, i, 0), blame->job) != 0)
             continue;
         run->cell = blame_cell_parse(db_text(runs, i, 1));
-        run->source = cell(arena, runs, i, 2);
+        run->source = db_copy_text(arena, runs, i, 2);
         run->flight = db_int(runs, i, 3, 0);
-        run->job = cell(arena, runs, i, 4);
-        run->host = cell(arena, runs, i, 5);
+        run->job = db_copy_text(arena, runs, i, 4);
+        run->host = db_copy_text(arena, runs, i, 5);
         run->status = outcome_parse(db_text(runs, i, 6));
         run->alike = db_bool(runs, i, 7);
         if (run->cell == BLAME_CELL_COUNT)
@@ -221,11 +211,11 @@ read_blame(struct db *db, const char *const params[], struct arena *arena,
     if (!ok)
         goto out;
     for (int i = 0; i < db_rows_count(rows); i++) {
-        group = group_of(groups, count, cell(arena, rows, i, 0));
+        group = group_of(groups, count, db_copy_text(arena, rows, i, 0));
         if (group == count)
             continue;
         blame = arena_alloc(arena, sizeof *blame);
-        blame->job = cell(arena, rows, i, 1);
+        blame->job = db_copy_text(arena, rows, i, 1);
         blame->open = strcmp(db_text(rows, i, 2), "open") == 0;
         blame->cause = blame_cause_parse(db_text(rows, i, 2));
         for (int k = BLAME_PRODUCT; k < BLAME_CAUSE_COUNT; k++)
@@ -233,7 +223,7 @@ read_blame(struct db *db, const char *const params[], struct arena *arena,
         blame->good_flight = db_int(rows, i, 7, 0);
         blame->run_count_spent = (int)db_int(rows, i, 8, 0);
         blame->host_ms = db_int(rows, i, 9, 0);
-        blame->reason = cell(arena, rows, i, 10);
+        blame->reason = db_copy_text(arena, rows, i, 10);
         take_runs(arena, runs, blame);
         groups[group].blame = blame;
     }
@@ -247,12 +237,12 @@ bool
 causes_read(struct db *db, int64_t flight, struct arena *arena,
             struct causes *out, struct fault *why)
 {
-    char flight_text[INT_TEXT_BYTES];
+    char flight_text[DB_INT_BYTES];
     const char *params[] = { flight_text };
     struct cause_group *groups = NULL;
 
     *out = (struct causes){ .list = NULL };
-    (void)snprintf(flight_text, sizeof flight_text, "%" PRId64, flight);
+    db_int_text(flight_text, flight);
     if (!read_groups(db, params, arena, &groups, &out->group_count, why))
         return false;
     out->groups = groups;

@@ -18,7 +18,6 @@
 #include "results/flake.h"
 #include "results/verdict.h"
 
-#define INT_TEXT_BYTES 24
 #define FLIGHTS_MAX 1000        /* of each version */
 #define FLIGHTS_MAX_TEXT "1000"
 #define SHORT_REVISION_MIN 7

@@ -15,7 +15,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 /* C's order is strcmp()'s, whatever the cluster's locale. */
 #define BY_JOB " order by job collate \"C\""
@@ -152,7 +151,7 @@ struct reading {
     struct db *db;
     struct arena *arena;
     struct evidence *out;
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     struct evidence_job *jobs;
     size_t job_count;
     struct evidence_step *steps;
@@ -704,8 +703,7 @@ read_flight_parts(struct db *db, int64_t flight, bool frame,
     struct reading reading = { .db = db, .arena = arena, .out = out,
                                .frame = frame };
 
-    (void)snprintf(reading.flight, sizeof reading.flight, "%" PRId64,
-                   flight);
+    db_int_text(reading.flight, flight);
     out->flight = flight;
     return db_transact(db, read_all, &reading, why);
 }

@@ -9,8 +9,6 @@
 #include "harness/pattern.h"
 #include "results/signature.h"
 
-#define INT_TEXT_BYTES 24
-
 static const struct query Q_KNOWN = {
     "failure_known",
     "select 1 from assay.failure where flight = $1::bigint"
@@ -35,12 +33,12 @@ bool
 failure_db_known(struct db *db, const struct failure_row *row,
                  bool *known_out, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES];
     const char *params[] = { flight, row->job, row->testid };
     struct db_rows *rows = NULL;
     bool ok;
 
-    (void)snprintf(flight, sizeof(flight), "%" PRId64, row->flight);
+    db_int_text(flight, row->flight);
     ok = db_run(db, &Q_KNOWN, params, &rows, why);
     if (ok)
         *known_out = db_rows_count(rows) > 0;
@@ -53,7 +51,7 @@ failure_db_add(struct db *db, const struct failure_row *row,
                const struct signature *signature,
                const struct pattern *pattern, struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], line[INT_TEXT_BYTES], byte[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], line[DB_INT_BYTES], byte[DB_INT_BYTES];
     const char *params[] = {
         flight, row->job, row->testid, signature->id, signature->title,
         signature->body, pattern == NULL ? "" : pattern->component,
@@ -62,8 +60,8 @@ failure_db_add(struct db *db, const struct failure_row *row,
         row->file, line, row->text, byte,
     };
 
-    (void)snprintf(flight, sizeof(flight), "%" PRId64, row->flight);
-    (void)snprintf(line, sizeof(line), "%" PRId64, row->line);
-    (void)snprintf(byte, sizeof(byte), "%" PRId64, row->byte);
+    db_int_text(flight, row->flight);
+    db_int_text(line, row->line);
+    db_int_text(byte, row->byte);
     return db_run(db, &Q_ADD, params, NULL, why);
 }

@@ -11,7 +11,6 @@
 #include "harness/fault.h"
 #include "results/decide.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 
 static const struct query Q_RATES = {
@@ -97,20 +96,12 @@ flake_rate_of(double passes, double fails, struct flake_rate *out)
     out->high = fmin(1, middle + half);
 }
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 bool
 flake_read(struct db *db, const struct flake_request *request,
            struct arena *arena, struct flake **out, size_t *count_out,
            struct fault *why)
 {
-    char flights[INT_TEXT_BYTES], days[INT_TEXT_BYTES];
+    char flights[DB_INT_BYTES], days[DB_INT_BYTES];
     const char *params[] = {
         request->branch, request->job, request->testid, flights, days,
         request->flaky ? "true" : "false",
@@ -126,9 +117,10 @@ flake_read(struct db *db, const struct flake_request *request,
     list = arena_alloc(arena, *count_out * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++) {
         list[i] = (struct flake){
-            .job = cell(arena, rows, i, 0), .testid = cell(arena, rows, i, 1),
-            .class = cell(arena, rows, i, 2),
-            .version = cell(arena, rows, i, 3),
+            .job = db_copy_text(arena, rows, i, 0),
+            .testid = db_copy_text(arena, rows, i, 1),
+            .class = db_copy_text(arena, rows, i, 2),
+            .version = db_copy_text(arena, rows, i, 3),
             .pass_count = db_int(rows, i, 4, 0),
             .fail_count = db_int(rows, i, 5, 0),
             .passes = db_double(rows, i, 6, 0),
@@ -147,7 +139,7 @@ bool
 flake_hosts(struct db *db, int days, struct arena *arena,
             struct flake_host **out, size_t *count_out, struct fault *why)
 {
-    char days_text[INT_TEXT_BYTES];
+    char days_text[DB_INT_BYTES];
     const char *params[] = { days_text };
     struct flake_host *list;
     struct db_rows *rows = NULL;
@@ -159,10 +151,11 @@ flake_hosts(struct db *db, int days, struct arena *arena,
     list = arena_alloc(arena, *count_out * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         list[i] = (struct flake_host){
-            .host = cell(arena, rows, i, 0), .state = cell(arena, rows, i, 1),
-            .reason = cell(arena, rows, i, 2),
+            .host = db_copy_text(arena, rows, i, 0),
+            .state = db_copy_text(arena, rows, i, 1),
+            .reason = db_copy_text(arena, rows, i, 2),
             .count = db_int(rows, i, 3, 0), .flight = db_int(rows, i, 4, 0),
-            .job = cell(arena, rows, i, 5),
+            .job = db_copy_text(arena, rows, i, 5),
             .last_ms = db_int(rows, i, 6, -1),
         };
     *out = list;
@@ -185,9 +178,10 @@ flake_quarantines(struct db *db, struct arena *arena,
     for (int i = 0; i < db_rows_count(rows); i++)
         list[i] = (struct flake_quarantine){
             .number = db_int(rows, i, 0, 0),
-            .job = cell(arena, rows, i, 1), .testid = cell(arena, rows, i, 2),
-            .owner = cell(arena, rows, i, 3),
-            .reason = cell(arena, rows, i, 4),
+            .job = db_copy_text(arena, rows, i, 1),
+            .testid = db_copy_text(arena, rows, i, 2),
+            .owner = db_copy_text(arena, rows, i, 3),
+            .reason = db_copy_text(arena, rows, i, 4),
             .begun_ms = db_int(rows, i, 5, -1),
             .until_ms = db_int(rows, i, 6, -1),
         };
@@ -245,7 +239,7 @@ flake_quarantine_begin(struct db *db, const struct flake_quarantine *what,
                        int64_t for_ms, int64_t *number_out,
                        struct fault *why)
 {
-    char for_text[INT_TEXT_BYTES];
+    char for_text[DB_INT_BYTES];
     const char *params[] = { what->job, what->testid, what->owner,
                              what->reason, for_text };
     struct db_rows *rows = NULL;
@@ -254,7 +248,7 @@ flake_quarantine_begin(struct db *db, const struct flake_quarantine *what,
     if (what->owner[0] == '\0' || what->reason[0] == '\0' || for_ms <= 0)
         return fault_set(why, FAULT_USAGE, "a quarantine needs an owner, a "
                          "reason and an end");
-    (void)snprintf(for_text, sizeof(for_text), "%" PRId64, for_ms);
+    db_int_text(for_text, for_ms);
     ok = db_run(db, &Q_BEGIN, params, &rows, why);
     if (ok)
         *number_out = db_int(rows, 0, 0, 0);

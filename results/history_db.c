@@ -403,11 +403,11 @@ history_db_read(struct db *db, int64_t flight, json_t **out,
 {
     struct db_rows *rows = NULL, *jobs = NULL, *steps = NULL;
     json_t *json = NULL;
-    char number[24];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     bool ok;
 
-    (void)snprintf(number, sizeof number, "%" PRId64, flight);
+    db_int_text(number, flight);
     ok = db_run(db, &Q_FLIGHT, params, &rows, why)
         && db_run(db, &Q_JOBS, params, &jobs, why)
         && db_run(db, &Q_STEPS, params, &steps, why);
@@ -432,11 +432,11 @@ bool
 history_db_find(struct db *db, const char *origin, int64_t number,
                 int64_t *flight_out, struct fault *why)
 {
-    char text[24];
+    char text[DB_INT_BYTES];
     const char *params[] = { origin, text };
     struct db_rows *rows = NULL;
 
-    (void)snprintf(text, sizeof text, "%" PRId64, number);
+    db_int_text(text, number);
     if (!db_run(db, &Q_FIND, params, &rows, why))
         return false;
     *flight_out = db_rows_count(rows) > 0 ? db_int(rows, 0, 0, 0) : 0;
@@ -448,11 +448,11 @@ bool
 history_db_has_job(struct db *db, int64_t flight, const char *job,
                    bool *has_out, struct fault *why)
 {
-    char text[24];
+    char text[DB_INT_BYTES];
     const char *params[] = { text, job };
     struct db_rows *rows = NULL;
 
-    (void)snprintf(text, sizeof text, "%" PRId64, flight);
+    db_int_text(text, flight);
     if (!db_run(db, &Q_HAS_JOB, params, &rows, why))
         return false;
     *has_out = db_bool(rows, 0, 0);
@@ -487,10 +487,10 @@ choose_number(struct db *db, struct adding *adding, bool own,
               struct fault *why)
 {
     int64_t number = json_int(adding->flight, "flight", 0), next = 0, set;
-    char text[24];
+    char text[DB_INT_BYTES];
     const char *params[] = { text };
 
-    (void)snprintf(text, sizeof text, "%" PRId64, number);
+    db_int_text(text, number);
     if (!ask_int(db, &Q_SEQUENCE, NULL, &next, why))
         return false;
     if (!own && number < next)

@@ -12,7 +12,6 @@
 #include "results/issue_reach.h"
 #include "results/signature.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 
 static const struct query Q_SIGNATURE = {
@@ -113,14 +112,6 @@ static const struct query Q_CLOSE = {
     " and closed_at is null", 2, 0
 };
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 static bool
 not_found(int64_t issue, struct fault *why)
 {
@@ -165,7 +156,7 @@ issue_signature(struct db *db, const char *what, struct arena *arena,
         ok = fault_set(why, FAULT_USAGE, "%s failed in %d ways: name the "
                        "testid too", what, db_rows_count(rows));
     if (ok)
-        *out = cell(arena, rows, 0, 0);
+        *out = db_copy_text(arena, rows, 0, 0);
     db_rows_free(rows);
     return ok;
 }
@@ -206,10 +197,10 @@ bool
 issue_attach(struct db *db, int64_t issue, const char *signature,
              struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, signature };
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     return must_be_open(db, number, issue, why)
         && db_run(db, &Q_ATTACH, params, NULL, why);
 }
@@ -218,13 +209,13 @@ bool
 issue_list(struct db *db, int64_t issue, bool all, struct arena *arena,
            struct issue **out, size_t *count_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, all ? "true" : "false" };
     struct db_rows *rows = NULL;
     struct issue *list;
     bool ok;
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     ok = db_run(db, &Q_LIST, params, &rows, why);
     if (ok && issue > 0 && db_rows_count(rows) == 0)
         ok = not_found(issue, why);
@@ -233,20 +224,22 @@ issue_list(struct db *db, int64_t issue, bool all, struct arena *arena,
     list = arena_alloc(arena, (size_t)db_rows_count(rows) * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         list[i] = (struct issue){
-            .issue = db_int(rows, i, 0, 0), .title = cell(arena, rows, i, 1),
-            .reference = cell(arena, rows, i, 2),
-            .owner = cell(arena, rows, i, 3), .lane = cell(arena, rows, i, 4),
-            .state = cell(arena, rows, i, 5),
-            .close_reason = cell(arena, rows, i, 6),
-            .branches = cell(arena, rows, i, 7),
-            .unfixed = cell(arena, rows, i, 8),
+            .issue = db_int(rows, i, 0, 0),
+            .title = db_copy_text(arena, rows, i, 1),
+            .reference = db_copy_text(arena, rows, i, 2),
+            .owner = db_copy_text(arena, rows, i, 3),
+            .lane = db_copy_text(arena, rows, i, 4),
+            .state = db_copy_text(arena, rows, i, 5),
+            .close_reason = db_copy_text(arena, rows, i, 6),
+            .branches = db_copy_text(arena, rows, i, 7),
+            .unfixed = db_copy_text(arena, rows, i, 8),
             .failures = db_int(rows, i, 9, 0),
             .flights = db_int(rows, i, 10, 0),
             .first_flight = db_int(rows, i, 11, 0),
             .last_flight = db_int(rows, i, 12, 0),
             .opened_ms = db_int(rows, i, 13, -1),
             .last_ms = db_int(rows, i, 14, -1),
-            .regressed = cell(arena, rows, i, 15),
+            .regressed = db_copy_text(arena, rows, i, 15),
         };
     *out = list;
     *count_out = (size_t)db_rows_count(rows);
@@ -259,13 +252,13 @@ bool
 issue_details(struct db *db, int64_t issue, int limit, struct arena *arena,
               struct issue_line **out, size_t *count_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES], limit_text[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES], limit_text[DB_INT_BYTES];
     const char *params[] = { number, limit_text };
     struct db_rows *rows = NULL;
     struct issue_line *list;
     bool ok;
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     (void)snprintf(limit_text, sizeof(limit_text), "%d", limit);
     ok = db_run(db, &Q_DETAILS, params, &rows, why);
     if (!ok)
@@ -273,8 +266,9 @@ issue_details(struct db *db, int64_t issue, int limit, struct arena *arena,
     list = arena_alloc(arena, (size_t)db_rows_count(rows) * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         list[i] = (struct issue_line){
-            .kind = cell(arena, rows, i, 0), .name = cell(arena, rows, i, 1),
-            .text = cell(arena, rows, i, 2),
+            .kind = db_copy_text(arena, rows, i, 0),
+            .name = db_copy_text(arena, rows, i, 1),
+            .text = db_copy_text(arena, rows, i, 2),
         };
     *out = list;
     *count_out = (size_t)db_rows_count(rows);
@@ -287,10 +281,10 @@ bool
 issue_fix(struct db *db, int64_t issue, const char *branch,
           const char *revision, const char *author, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, branch, revision, author };
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     return must_be_open(db, number, issue, why)
         && db_run(db, &Q_FIX, params, NULL, why);
 }
@@ -299,10 +293,10 @@ bool
 issue_commit(struct db *db, int64_t issue, const char *tree,
              const char *revision, const char *author, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, tree, revision, author };
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     return must_be_open(db, number, issue, why)
         && db_run(db, &Q_COMMIT, params, NULL, why);
 }
@@ -311,13 +305,13 @@ bool
 issue_asks(struct db *db, int64_t issue, struct arena *arena,
            struct issue_answer **out, size_t *count_out, struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number };
     struct db_rows *rows = NULL;
     struct issue_answer *list;
     bool ok;
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     ok = db_run(db, &Q_ASKS, params, &rows, why);
     if (!ok)
         goto out;
@@ -325,10 +319,10 @@ issue_asks(struct db *db, int64_t issue, struct arena *arena,
     for (int i = 0; i < db_rows_count(rows); i++)
         list[i] = (struct issue_answer){
             .issue = db_int(rows, i, 0, 0), .flight = db_int(rows, i, 1, 0),
-            .branch = cell(arena, rows, i, 2),
-            .tree = cell(arena, rows, i, 3),
-            .commit = cell(arena, rows, i, 4),
-            .tested = cell(arena, rows, i, 5), .note = "",
+            .branch = db_copy_text(arena, rows, i, 2),
+            .tree = db_copy_text(arena, rows, i, 3),
+            .commit = db_copy_text(arena, rows, i, 4),
+            .tested = db_copy_text(arena, rows, i, 5), .note = "",
         };
     *out = list;
     *count_out = (size_t)db_rows_count(rows);
@@ -341,12 +335,12 @@ bool
 issue_reached(struct db *db, const struct issue_answer *answer,
               struct fault *why)
 {
-    char issue[INT_TEXT_BYTES], flight[INT_TEXT_BYTES];
+    char issue[DB_INT_BYTES], flight[DB_INT_BYTES];
     const char *params[] = { issue, answer->tree, answer->commit, flight,
                              answer->contains ? "true" : "false" };
 
-    (void)snprintf(issue, sizeof(issue), "%" PRId64, answer->issue);
-    (void)snprintf(flight, sizeof(flight), "%" PRId64, answer->flight);
+    db_int_text(issue, answer->issue);
+    db_int_text(flight, answer->flight);
     return db_run(db, &Q_REACHED, params, NULL, why);
 }
 
@@ -354,10 +348,10 @@ bool
 issue_close(struct db *db, int64_t issue, const char *reason,
             struct fault *why)
 {
-    char number[INT_TEXT_BYTES];
+    char number[DB_INT_BYTES];
     const char *params[] = { number, reason };
 
-    (void)snprintf(number, sizeof(number), "%" PRId64, issue);
+    db_int_text(number, issue);
     return must_be_open(db, number, issue, why)
         && db_run(db, &Q_CLOSE, params, NULL, why);
 }

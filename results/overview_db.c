@@ -9,7 +9,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 
 static const struct query Q_FLIGHTS = {
@@ -45,14 +44,6 @@ static const struct query Q_LOG_PATH = {
     " and job = $2::text and step = $3::int", 3, 1
 };
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 /* "pass=2 fail=1" into counts; our own query wrote it. */
 static void
 counts_parse(const char *text, int64_t counts[static OUTCOME_COUNT])
@@ -77,7 +68,7 @@ overview_flights(struct db *db, int limit, struct arena *arena,
               struct overview_flight **out, size_t *count_out,
               struct fault *why)
 {
-    char limit_text[INT_TEXT_BYTES];
+    char limit_text[DB_INT_BYTES];
     const char *params[] = { limit_text };
     struct overview_flight *list;
     struct db_rows *rows = NULL;
@@ -91,15 +82,15 @@ overview_flights(struct db *db, int limit, struct arena *arena,
                               * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++) {
         list[i].flight = db_int(rows, i, 0, 0);
-        list[i].branch = cell(arena, rows, i, 1);
-        list[i].intended = cell(arena, rows, i, 2);
-        list[i].blessing = cell(arena, rows, i, 3);
+        list[i].branch = db_copy_text(arena, rows, i, 1);
+        list[i].intended = db_copy_text(arena, rows, i, 2);
+        list[i].blessing = db_copy_text(arena, rows, i, 3);
         list[i].outcome = outcome_parse(db_text(rows, i, 4));
         list[i].created_ms = db_int(rows, i, 5, -1);
         list[i].started_ms = db_int(rows, i, 6, -1);
         list[i].finished_ms = db_int(rows, i, 7, -1);
         counts_parse(db_text(rows, i, 8), list[i].jobs);
-        list[i].candidates = cell(arena, rows, i, 9);
+        list[i].candidates = db_copy_text(arena, rows, i, 9);
     }
     *out = list;
     *count_out = (size_t)db_rows_count(rows);
@@ -123,15 +114,15 @@ overview_hosts(struct db *db, struct arena *arena,
     list = arena_alloc(arena, (size_t)db_rows_count(rows)
                               * sizeof *list + 1);
     for (int i = 0; i < db_rows_count(rows); i++) {
-        list[i].name = cell(arena, rows, i, 0);
-        list[i].site = cell(arena, rows, i, 1);
-        list[i].arch = cell(arena, rows, i, 2);
-        list[i].firmware = cell(arena, rows, i, 3);
-        list[i].class = cell(arena, rows, i, 4);
-        list[i].state = cell(arena, rows, i, 5);
-        list[i].flags = cell(arena, rows, i, 6);
-        list[i].owner = cell(arena, rows, i, 7);
-        list[i].last_boot = cell(arena, rows, i, 8);
+        list[i].name = db_copy_text(arena, rows, i, 0);
+        list[i].site = db_copy_text(arena, rows, i, 1);
+        list[i].arch = db_copy_text(arena, rows, i, 2);
+        list[i].firmware = db_copy_text(arena, rows, i, 3);
+        list[i].class = db_copy_text(arena, rows, i, 4);
+        list[i].state = db_copy_text(arena, rows, i, 5);
+        list[i].flags = db_copy_text(arena, rows, i, 6);
+        list[i].owner = db_copy_text(arena, rows, i, 7);
+        list[i].last_boot = db_copy_text(arena, rows, i, 8);
         list[i].last_boot_ms = db_int(rows, i, 9, -1);
     }
     *out = list;
@@ -146,12 +137,12 @@ overview_log_path(struct db *db, int64_t flight, const char *job, int step,
                   struct arena *arena, const char **path_out,
                   struct fault *why)
 {
-    char flight_text[INT_TEXT_BYTES], step_text[INT_TEXT_BYTES];
+    char flight_text[DB_INT_BYTES], step_text[DB_INT_BYTES];
     const char *params[] = { flight_text, job, step_text };
     struct db_rows *rows = NULL;
     bool ok;
 
-    (void)snprintf(flight_text, sizeof flight_text, "%" PRId64, flight);
+    db_int_text(flight_text, flight);
     (void)snprintf(step_text, sizeof step_text, "%d", step);
     ok = db_run(db, &Q_LOG_PATH, params, &rows, why);
     if (!ok)
@@ -162,7 +153,7 @@ overview_log_path(struct db *db, int64_t flight, const char *job, int step,
                   "flight %s", step, job, flight_text);
         goto out;
     }
-    *path_out = cell(arena, rows, 0, 0);
+    *path_out = db_copy_text(arena, rows, 0, 0);
 out:
     db_rows_free(rows);
     return ok;

@@ -12,7 +12,6 @@
 #include "harness/fault.h"
 #include "harness/mem.h"
 
-#define INT_TEXT_BYTES 24
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 #define RUN_COLUMNS \
     " j.flight, j.job, j.recipe, f.branch, (select string_agg(distinct" \
@@ -87,14 +86,6 @@ static const struct query Q_HEALTH = {
     " order by h.health desc limit $2::int", 2, 4
 };
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 /* Runs, of which one more than 'limit' was asked for. */
 static void
 take_runs(const struct db_rows *rows, int limit, struct arena *arena,
@@ -109,12 +100,13 @@ take_runs(const struct db_rows *rows, int limit, struct arena *arena,
     runs = arena_alloc(arena, (size_t)count * sizeof *runs + 1);
     for (int i = 0; i < count; i++) {
         runs[i] = (struct past_run){
-            .flight = db_int(rows, i, 0, 0), .job = cell(arena, rows, i, 1),
-            .recipe = cell(arena, rows, i, 2),
-            .branch = cell(arena, rows, i, 3),
-            .hosts = cell(arena, rows, i, 4),
-            .tested = cell(arena, rows, i, 5),
-            .reason = cell(arena, rows, i, 6),
+            .flight = db_int(rows, i, 0, 0),
+            .job = db_copy_text(arena, rows, i, 1),
+            .recipe = db_copy_text(arena, rows, i, 2),
+            .branch = db_copy_text(arena, rows, i, 3),
+            .hosts = db_copy_text(arena, rows, i, 4),
+            .tested = db_copy_text(arena, rows, i, 5),
+            .reason = db_copy_text(arena, rows, i, 6),
             .status = outcome_parse(db_text(rows, i, 7)),
             .lane = lane_parse(db_text(rows, i, 8)),
             .started_ms = db_int(rows, i, 9, -1),
@@ -175,7 +167,7 @@ read_tests(struct db *db, const char *const params[], struct arena *arena,
         if (at == count) {
             tests = xgrow(tests, &cap, count, sizeof *tests);
             tests[count++] = (struct past_test){
-                .testid = cell(arena, rows, i, 1),
+                .testid = db_copy_text(arena, rows, i, 1),
                 .statuses = arena_alloc(arena, out->run_count
                                         * sizeof *tests->statuses),
             };
@@ -216,9 +208,9 @@ read_series(struct db *db, const char *const params[], struct arena *arena,
             series = xgrow(series, &cap, count, sizeof *series);
             last = &series[count++];
             *last = (struct past_series){
-                .testid = cell(arena, rows, i, 1),
-                .name = cell(arena, rows, i, 2),
-                .unit = cell(arena, rows, i, 3),
+                .testid = db_copy_text(arena, rows, i, 1),
+                .name = db_copy_text(arena, rows, i, 2),
+                .unit = db_copy_text(arena, rows, i, 3),
                 .higher_is_better = strcmp(db_text(rows, i, 4), "higher")
                     == 0,
                 .values = arena_alloc(arena, out->run_count
@@ -249,7 +241,7 @@ bool
 past_read_job(struct db *db, const char *job, const char *branch, int limit,
               struct arena *arena, struct past *out, struct fault *why)
 {
-    char limit_text[INT_TEXT_BYTES];
+    char limit_text[DB_INT_BYTES];
     const char *params[] = { job, branch, limit_text };
     const char *wanted[] = { job, NULL };
     struct db_rows *rows = NULL;
@@ -285,8 +277,8 @@ read_boots(struct db *db, const char *const params[], struct arena *arena,
     boots = arena_alloc(arena, out->boot_count * sizeof *boots + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         boots[i] = (struct past_boot){
-            db_int(rows, i, 0, 0), cell(arena, rows, i, 1),
-            cell(arena, rows, i, 2), cell(arena, rows, i, 3),
+            db_int(rows, i, 0, 0), db_copy_text(arena, rows, i, 1),
+            db_copy_text(arena, rows, i, 2), db_copy_text(arena, rows, i, 3),
             db_int(rows, i, 4, -1), db_int(rows, i, 5, -1),
         };
     out->boots = boots;
@@ -307,8 +299,9 @@ read_marks(struct db *db, const char *const params[], struct arena *arena,
     marks = arena_alloc(arena, out->mark_count * sizeof *marks + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         marks[i] = (struct past_mark){
-            .flight = db_int(rows, i, 0, 0), .job = cell(arena, rows, i, 1),
-            .reason = cell(arena, rows, i, 2),
+            .flight = db_int(rows, i, 0, 0),
+            .job = db_copy_text(arena, rows, i, 1),
+            .reason = db_copy_text(arena, rows, i, 2),
             .at_ms = db_int(rows, i, 3, -1),
         };
     out->marks = marks;
@@ -329,8 +322,8 @@ read_served(struct db *db, const char *const params[], struct arena *arena,
     served = arena_alloc(arena, out->served_count * sizeof *served + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         served[i] = (struct past_served){
-            db_int(rows, i, 0, -1), cell(arena, rows, i, 1),
-            cell(arena, rows, i, 2), cell(arena, rows, i, 3),
+            db_int(rows, i, 0, -1), db_copy_text(arena, rows, i, 1),
+            db_copy_text(arena, rows, i, 2), db_copy_text(arena, rows, i, 3),
         };
     out->served = served;
     db_rows_free(rows);
@@ -350,8 +343,8 @@ read_health(struct db *db, const char *const params[], struct arena *arena,
     health = arena_alloc(arena, out->health_count * sizeof *health + 1);
     for (int i = 0; i < db_rows_count(rows); i++)
         health[i] = (struct past_health){
-            db_int(rows, i, 0, -1), cell(arena, rows, i, 1),
-            cell(arena, rows, i, 2), cell(arena, rows, i, 3),
+            db_int(rows, i, 0, -1), db_copy_text(arena, rows, i, 1),
+            db_copy_text(arena, rows, i, 2), db_copy_text(arena, rows, i, 3),
         };
     out->health = health;
     db_rows_free(rows);
@@ -362,7 +355,7 @@ bool
 past_read_host(struct db *db, const char *host, int limit,
                struct arena *arena, struct past *out, struct fault *why)
 {
-    char limit_text[INT_TEXT_BYTES], more_text[INT_TEXT_BYTES];
+    char limit_text[DB_INT_BYTES], more_text[DB_INT_BYTES];
     const char *params[] = { host, limit_text };
     const char *more[] = { host, more_text };
     struct db_rows *rows = NULL;

@@ -9,7 +9,6 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 
-#define INT_TEXT_BYTES 24
 /* Where step 's' ran: hosts of one class, debug or not, by one harness. */
 #define PLACE \
     "coalesce((select h.class from assay.job_role o join assay.host h" \
@@ -63,7 +62,7 @@ series_read(struct db *db, const struct series_request *request,
             struct arena *arena, struct series **out, size_t *count_out,
             struct fault *why)
 {
-    char flight[INT_TEXT_BYTES], flights[INT_TEXT_BYTES];
+    char flight[DB_INT_BYTES], flights[DB_INT_BYTES];
     const char *params[] = { flight, request->branch, request->job,
                              request->testid, request->name, flights };
     struct series_point *points;
@@ -71,7 +70,7 @@ series_read(struct db *db, const struct series_request *request,
     struct db_rows *rows = NULL;
     size_t total;
 
-    (void)snprintf(flight, sizeof(flight), "%" PRId64, request->flight);
+    db_int_text(flight, request->flight);
     (void)snprintf(flights, sizeof(flights), "%d", request->flights);
     if (!db_run(db, &Q_SERIES, params, &rows, why))
         return false;

@@ -55,14 +55,6 @@ struct reading {
     struct verdict *out;
 };
 
-static const char *
-cell(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
 static int
 compare_cells(const void *a, const void *b)
 {
@@ -89,8 +81,8 @@ read_covered(struct reading *reading, struct db *db, int64_t baseline,
     out->cell_count = (size_t)db_rows_count(rows);
     cells = arena_alloc(reading->arena, out->cell_count * sizeof *cells + 1);
     for (int i = 0; i < db_rows_count(rows); i++) {
-        cells[i].job = cell(reading->arena, rows, i, 0);
-        cells[i].testid = cell(reading->arena, rows, i, 1);
+        cells[i].job = db_copy_text(reading->arena, rows, i, 0);
+        cells[i].testid = db_copy_text(reading->arena, rows, i, 1);
     }
     /* The database's order of texts is not strcmp()'s. */
     qsort(cells, out->cell_count, sizeof *cells, compare_cells);
@@ -151,11 +143,11 @@ read_facts(struct reading *reading, struct db *db, struct fault *why)
 
         perf = perf_of(reading, &decision->failures[i]);
         facts[i].reason = perf != NULL ? perf->text
-            : cell(reading->arena, rows, i, 0);
-        facts[i].log_path = cell(reading->arena, rows, i, 1);
-        facts[i].signature = cell(reading->arena, rows, i, 2);
-        facts[i].pointer.file = cell(reading->arena, rows, i, 3);
-        facts[i].pointer.text = cell(reading->arena, rows, i, 5);
+            : db_copy_text(reading->arena, rows, i, 0);
+        facts[i].log_path = db_copy_text(reading->arena, rows, i, 1);
+        facts[i].signature = db_copy_text(reading->arena, rows, i, 2);
+        facts[i].pointer.file = db_copy_text(reading->arena, rows, i, 3);
+        facts[i].pointer.text = db_copy_text(reading->arena, rows, i, 5);
         if (line == NULL
             || !parse_int64(line, 0, INT64_MAX, &facts[i].pointer.line))
             facts[i].pointer.line = 0;

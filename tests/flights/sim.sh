@@ -155,6 +155,7 @@ add_hosts()
     done
 }
 
+# shellcheck disable=SC2154 # $work and $bare are the test's
 # commit TEXT: a new commit of $work on the input of $bare; $rev is it.
 commit()
 {

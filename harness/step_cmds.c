@@ -126,8 +126,6 @@ take_hosts(struct cmd_call *call, struct session *session, const char *home,
     if (job != NULL) {
         add_env(session, "ASSAY_JOBDIR=%s/flights/%s", home, job);
         add_env(session, "ASSAY_CTL=%s/flights/%s/ctl", home, job);
-    } else {
-        add_env(session, "ASSAY_JOBDIR=%s", session->dir);
     }
     buf_free(&hosts);
     return ok;
@@ -161,10 +159,6 @@ prepare(struct cmd_call *call, struct session *session, struct fault *why)
          home_program(&session->arena, "assay", &session->program, why);
     if (!ok)
         return false;
-    if (mkdtemp(made) == NULL)
-        return fault_errno(why, FAULT_SYSTEM, "make a directory in /tmp");
-    session->dir = xstrdup(made);
-    session->log = xasprintf("%s/log", made);
     name = strrchr(session->argv[0], '/') + 1;
     slash = strrchr(session->program, '/');
     add_env(session, "%s=%ld.1", JOB_ENV_MARK, (long)getpid());
@@ -186,8 +180,16 @@ prepare(struct cmd_call *call, struct session *session, struct fault *why)
     add_env(session, "PATH=%.*s:%s/steps:%s",
             (int)(slash - session->program), session->program, recipes,
             path != NULL ? path : "/usr/bin:/bin");
-    return take_hosts(call, session, home, why) &&
-           take_runvars(call, session, why);
+    if (!take_hosts(call, session, home, why) ||
+        !take_runvars(call, session, why))
+        return false;
+    if (mkdtemp(made) == NULL)
+        return fault_errno(why, FAULT_SYSTEM, "make a directory in /tmp");
+    session->dir = xstrdup(made);
+    session->log = xasprintf("%s/log", made);
+    if (cmd_text(call, "job") == NULL)
+        add_env(session, "ASSAY_JOBDIR=%s", made);
+    return true;
 }
 
 static bool

@@ -172,7 +172,8 @@ static const struct query Q_PASSES = { "lever-passes",
     "  select l.at from assay.gate_lever l where l.lever = $2::bigint)"
     " and f.blessing = f.intended"
     " and s.job ~ $3::text and s.testid ~ $4::text"
-    " group by f.flight having bool_and(s.status = 'pass')) as passed",
+    " group by f.flight having bool_and(s.status in ('pass', 'reused')))"
+    " as passed",
     4, 1 };
 
 /* A pattern of allow files as a regular expression. */

@@ -40,6 +40,7 @@ color_of(enum outcome status)
         return "\033[36m";
     case OUTCOME_BLOCKED:
     case OUTCOME_SKIP:
+    case OUTCOME_REUSED:
     case OUTCOME_STARVED:
     case OUTCOME_TRUNCATED:
         return "\033[33m";

@@ -32,7 +32,7 @@ static const struct query Q_GOOD = {
     "  and f.finished_at is not null order by f.flight desc limit " HISTORY ")"
     " select b.flight from before b"
     " join assay.job j on j.flight = b.flight and j.job = $2::text"
-    " where " STATUS_OF("b.flight", "$2::text") " = 'pass'"
+    " where " STATUS_OF("b.flight", "$2::text") " in ('pass', 'reused')"
     " and " OTHER_VERSION("b.flight")
     " order by b.flight desc limit 1", 4, 1
 };

@@ -22,6 +22,7 @@ static const struct {
     [OUTCOME_TRUNCATED] = { "truncated", true },
     [OUTCOME_ABORTED] = { "aborted", true },
     [OUTCOME_MISSING] = { "missing", true },
+    [OUTCOME_REUSED] = { "reused", true },
 };
 static_assert(ARRAY_LEN(OUTCOMES) == OUTCOME_COUNT, "a name for each");
 
@@ -74,6 +75,13 @@ outcome_is_final(enum outcome outcome)
     return (unsigned)outcome < OUTCOME_COUNT && OUTCOMES[outcome].final;
 }
 
+bool
+outcome_is_good(enum outcome outcome)
+{
+    return outcome == OUTCOME_PASS || outcome == OUTCOME_SKIP
+        || outcome == OUTCOME_REUSED;
+}
+
 enum outcome
 outcome_combine(const enum outcome *parts, size_t count)
 {
@@ -95,6 +103,7 @@ outcome_combine(const enum outcome *parts, size_t count)
         { OUTCOME_STARVED, OUTCOME_STARVED },
         { OUTCOME_PASS, OUTCOME_PASS },
         { OUTCOME_SKIP, OUTCOME_SKIP },
+        { OUTCOME_REUSED, OUTCOME_SKIP },
     };
     static_assert(ARRAY_LEN(ORDER) == OUTCOME_COUNT, "each word has a place");
     bool seen[OUTCOME_COUNT] = { false };

@@ -1,7 +1,8 @@
 /* harness/outcome.h - the words for how a test went, and how they combine.
  *
  * OUTCOME_NONE is no verdict and never reads as a pass; a word that is not
- * known parses to it. */
+ * known parses to it. OUTCOME_REUSED is a step's only: it was not run, another
+ * job of the flight had done it on the same boot, and stands for it. */
 #ifndef HARNESS_OUTCOME_H
 #define HARNESS_OUTCOME_H
 
@@ -14,7 +15,7 @@ enum outcome {
     OUTCOME_QUEUED, OUTCOME_PREPARING, OUTCOME_RUNNING,
     OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_BROKEN, OUTCOME_BLOCKED,
     OUTCOME_SKIP, OUTCOME_STARVED, OUTCOME_TRUNCATED, OUTCOME_ABORTED,
-    OUTCOME_MISSING,
+    OUTCOME_MISSING, OUTCOME_REUSED,
     OUTCOME_COUNT
 };
 
@@ -33,6 +34,8 @@ enum lane lane_parse(const char *word);         /* NULL: none */
 
 /* It will not change any more. */
 bool outcome_is_final(enum outcome outcome);
+/* Nothing speaks against it: pass, skip, reused. Not that anything passed. */
+bool outcome_is_good(enum outcome outcome);
 
 /* What parts that went so amount to. In this order, the first that occurs:
  *   not final       running (queued when nothing has started)
@@ -42,8 +45,8 @@ bool outcome_is_final(enum outcome outcome);
  *                   broken
  *   truncated, blocked, starved
  *                   the same
- *   pass            pass: then there is nothing but pass and skip
- *   skip            skip: nothing was tested, which is no pass */
+ *   pass            pass: then there is nothing but pass, skip and reused
+ *   skip, reused    skip: nothing was tested, which is no pass */
 enum outcome outcome_combine(const enum outcome *parts, size_t count);
 
 #endif

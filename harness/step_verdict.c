@@ -331,7 +331,7 @@ step_verdict_make(const struct step_facts *facts,
  * word that no step can have, makes the job broken. */
 static const enum outcome JOB_ORDER[] = {
     OUTCOME_FAIL, OUTCOME_ABORTED, OUTCOME_BROKEN, OUTCOME_BLOCKED,
-    OUTCOME_PASS, OUTCOME_SKIP,
+    OUTCOME_PASS, OUTCOME_SKIP, OUTCOME_REUSED,
 };
 
 static enum outcome
@@ -363,8 +363,7 @@ strongest(const struct step_part *parts, size_t count, bool finally)
 static bool
 is_good(const struct step_part *part)
 {
-    return part_status(part) == OUTCOME_PASS ||
-           part_status(part) == OUTCOME_SKIP;
+    return outcome_is_good(part_status(part));
 }
 
 const struct step_part *

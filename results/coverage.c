@@ -176,13 +176,14 @@ gaps_of_job(const struct evidence *evidence, const struct evidence_job *job,
         gaps_not_reached(evidence, job, status, list);
         break;
     case OUTCOME_PASS:
+    case OUTCOME_REUSED:
     case OUTCOME_COUNT:
         break;
     }
     for (size_t i = 0; i < job->step_count; i++) {
         const struct evidence_step *step = &job->steps[i];
 
-        if (evidence_is_unrun(step))
+        if (evidence_is_unrun(step) && !evidence_is_chore(step))
             gap_add(list, step->status, job->name, step->testid,
                     step->reason);
         for (size_t j = 0; j < step->case_count; j++) {
@@ -203,10 +204,12 @@ gaps_of_job(const struct evidence *evidence, const struct evidence_job *job,
 
 /* The whole ---------------------------------------------------------------- */
 
+/* What was reused is: the step of the same flight that it stands for ran. */
 static bool
 is_covered(enum outcome status)
 {
-    return status == OUTCOME_PASS || status == OUTCOME_FAIL;
+    return status == OUTCOME_PASS || status == OUTCOME_FAIL
+        || status == OUTCOME_REUSED;
 }
 
 /* All cells of the flight: true when covered. */
@@ -225,6 +228,8 @@ cells_of(const struct evidence *evidence, struct arena *arena,
             const struct evidence_step *step = &job->steps[j];
             const char *key = cell_key(arena, job->name, step->testid);
 
+            if (evidence_is_chore(step))
+                continue;
             *covered_out += is_covered(step->status);
             must(json_object_set_new(cells, key, json_boolean(
                 is_covered(step->status))) == 0);

@@ -402,7 +402,7 @@ judge(struct judging *judging, const struct decide_flight *flight,
 static bool
 is_failure(enum outcome status)
 {
-    return status != OUTCOME_PASS && status != OUTCOME_SKIP;
+    return !outcome_is_good(status);
 }
 
 static bool

@@ -115,7 +115,7 @@ static const struct query Q_FAILED = {
     "decide_failed",
     "select s.job, s.testid from assay.step s"
     " where s.flight = any ($1::bigint[])"
-    " and s.status not in ('pass', 'skip')"
+    " and s.status not in ('pass', 'skip', 'reused')"
     " union select k.job, s.testid || '/' || k.id from assay.step_case k"
     " join assay.step s on s.flight = k.flight and s.job = k.job"
     " and s.step = k.step where k.flight = any ($1::bigint[])"
@@ -144,14 +144,17 @@ static const struct query Q_JOBS = {
     "   where o.flight = f.flight and o.job = c.job offset 0) j) x"
     " order by x.place, x.job collate \"C\"", 2, 5
 };
-/* A testid with a slash may be that of a case of a step. */
+/* A testid with a slash may be that of a case of a step. A reused step is as
+ * good as the one of its flight that it stands for: that passed. */
 static const struct query Q_CELLS = {
     "decide_cells",
     "select x.place, x.job, x.testid, x.status, x.lane from ("
     "  select f.place, s.job, s.testid, s.status::text, s.lane::text, s.step,"
     "   '' as id"
     "  from " FLIGHTS " cross join " CELLS
-    "  cross join lateral (select o.job, o.testid, o.status, o.lane, o.step"
+    "  cross join lateral (select o.job, o.testid,"
+    "    case o.status when 'reused' then 'pass' else o.status end as status,"
+    "    o.lane, o.step"
     "   from assay.step o where o.flight = f.flight and o.job = c.job"
     "   and o.testid = c.testid offset 0) s"
     "  union all"
@@ -571,7 +574,7 @@ read_failed(struct reading *reading, struct fault *why)
         for (size_t j = 0; j < job->step_count; j++) {
             const struct decide_step *step = &job->steps[j];
 
-            if (step->status != OUTCOME_PASS && step->status != OUTCOME_SKIP)
+            if (!outcome_is_good(step->status))
                 add_cell(list, known, job->name, step->testid);
         }
     }

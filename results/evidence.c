@@ -26,12 +26,17 @@ evidence_is_unrun(const struct evidence_step *step)
         || (step->status == OUTCOME_ABORTED && step->log_path[0] == '\0');
 }
 
+bool
+evidence_is_chore(const struct evidence_step *step)
+{
+    return strcmp(step->program, "host-power-off") == 0;
+}
+
 const struct evidence_step *
 evidence_first_bad(const struct evidence_job *job)
 {
     for (size_t i = 0; i < job->step_count; i++) {
-        if (job->steps[i].status != OUTCOME_PASS
-            && job->steps[i].status != OUTCOME_SKIP)
+        if (!outcome_is_good(job->steps[i].status))
             return &job->steps[i];
     }
     return NULL;

@@ -47,6 +47,9 @@ struct evidence_step {
     const char *log_sha256;
     int64_t log_bytes;          /* -1: unknown */
     const char *harness, *boot;
+    const char *reused_job;     /* whose step of this flight stands for it; ""
+                                 * unless it is reused */
+    int reused_step;
     const struct evidence_case *cases;              /* by id */
     size_t case_count;
     const struct evidence_metric *metrics;          /* as recorded */
@@ -143,9 +146,11 @@ struct evidence {
 /* Value of a property, NULL when absent. */
 const char *evidence_pair_get(const struct evidence_pair *pairs,
                               size_t count, const char *name);
-/* It was recorded without having been run. */
+/* It was recorded without having been run, and nothing stands for it. */
 bool evidence_is_unrun(const struct evidence_step *step);
-/* The first step that is neither pass nor skip, NULL if there is none. */
+/* It keeps the lab in order and tests nothing. */
+bool evidence_is_chore(const struct evidence_step *step);
+/* The first step that went wrong, NULL if there is none. */
 const struct evidence_step *
 evidence_first_bad(const struct evidence_job *job);
 /* What 'job' tested, NULL when it has no candidate. */

@@ -48,8 +48,9 @@ static const struct query Q_STEPS = {
     "select job, step, program, testid, status, lane, reason,"
     " evidence->>'file', evidence->>'line', evidence->>'text', exit_code,"
     " exit_signal, progress, " MS("started_at") ", " MS("finished_at") ","
-    " elapsed_ms, log_path, log_bytes, log_sha256, harness, boot"
-    " from assay.step where flight = $1::bigint" BY_STEP, 1, 21
+    " elapsed_ms, log_path, log_bytes, log_sha256, harness, boot,"
+    " reused_job, reused_step"
+    " from assay.step where flight = $1::bigint" BY_STEP, 1, 23
 };
 static const struct query Q_CASES = {
     "evidence_cases",
@@ -329,6 +330,8 @@ step_fill(struct reading *reading, const struct db_rows *rows, int i,
     step->log_sha256 = cell(reading, rows, i, 18);
     step->harness = cell(reading, rows, i, 19);
     step->boot = cell(reading, rows, i, 20);
+    step->reused_job = cell(reading, rows, i, 21);
+    step->reused_step = (int)db_int(rows, i, 22, 0);
 }
 
 static bool

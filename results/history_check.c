@@ -441,8 +441,9 @@ history_check_step(json_t *step, const json_t *last, struct fault *why)
     struct words {
         const char *testid, *program, *status, *lane, *reason, *progress;
         const char *started_at, *finished_at, *log_path, *log_sha256;
-        const char *harness, *boot;
+        const char *harness, *boot, *reused_job;
         int64_t step, exit_code, exit_signal, elapsed_ms, log_bytes;
+        int64_t reused_step;
         const json_t *evidence, *cases, *measurements, *attachments;
     } words = { .exit_code = -1 };
     static const struct json_member MEMBERS[] = {
@@ -454,7 +455,8 @@ history_check_step(json_t *step, const json_t *last, struct fault *why)
         NEED(started_at, NAME), NEED(finished_at, NAME),
         MAY_INT(elapsed_ms, 0, INT64_MAX), MAY(log_path, TEXT),
         MAY_INT(log_bytes, 0, INT64_MAX), MAY(log_sha256, NAME),
-        NEED(harness, TEXT), MAY(boot, TEXT), MAY(cases, LIST),
+        NEED(harness, TEXT), MAY(boot, TEXT), MAY(reused_job, NAME),
+        MAY_INT(reused_step, 1, INT32_MAX), MAY(cases, LIST),
         MAY(measurements, LIST), MAY(attachments, LIST), END,
     };
 
@@ -471,6 +473,10 @@ history_check_step(json_t *step, const json_t *last, struct fault *why)
     if (last != NULL && json_int(last, "step", 0) >= words.step)
         return fault_set(why, FAULT_DATA, "step %" PRId64 " is out of order",
                          words.step);
+    if ((strcmp(words.status, "reused") == 0) != (words.reused_job != NULL)
+        || (words.reused_job != NULL) != (words.reused_step != 0))
+        return fault_set(why, FAULT_DATA, "reused_job and reused_step belong "
+                         "to a step that is reused");
     return strcmp(words.status, "pass") != 0
         || (words.exit_code == 0
             && json_object_get(step, "exit_signal") == NULL)

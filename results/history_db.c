@@ -110,6 +110,7 @@ static const struct query Q_STEPS = {
     " 'finished_at', " AT("s.finished_at") ", 'elapsed_ms', s.elapsed_ms,"
     " 'log_path', " OUR_PATH("s.log_path") ", 'log_bytes', s.log_bytes,"
     " 'log_sha256', s.log_sha256, 'harness', s.harness, 'boot', s.boot,"
+    " 'reused_job', s.reused_job, 'reused_step', s.reused_step,"
     " 'cases', (select json_agg(json_build_object('id', k.id,"
     "   'status', k.status, 'note', k.note, 'at', " AT("k.at") ")"
     "   order by k.id collate \"C\") from assay.step_case k"
@@ -248,7 +249,7 @@ static const struct query Q_ADD_STEPS = {
     "insert into assay.step (flight, job, step, program, testid, status,"
     " lane, reason, evidence, exit_code, exit_signal, progress, started_at,"
     " finished_at, elapsed_ms, log_path, log_bytes, log_sha256, harness,"
-    " boot)"
+    " boot, reused_job, reused_step)"
     " select $2::bigint, j->>'job', (s->>'step')::int, s->>'program',"
     " s->>'testid', s->>'status', s->>'lane', s->>'reason', "
     THEIR_EVIDENCE("(s->'evidence')::jsonb") ", (s->>'exit_code')::int,"
@@ -256,7 +257,8 @@ static const struct query Q_ADD_STEPS = {
     " (s->>'started_at')::timestamptz, (s->>'finished_at')::timestamptz,"
     " (s->>'elapsed_ms')::bigint, $3::text || (s->>'log_path'),"
     " (s->>'log_bytes')::bigint, s->>'log_sha256', s->>'harness',"
-    " s->>'boot' from " STEPS, 3, 0
+    " s->>'boot', s->>'reused_job', (s->>'reused_step')::int"
+    " from " STEPS, 3, 0
 };
 static const struct query Q_ADD_CASES = {
     "history_add_cases",

@@ -118,6 +118,7 @@ static const struct {
     [OUTCOME_TRUNCATED] = { "broken", "\xe2\x8b\xaf" },
     [OUTCOME_ABORTED] = { "broken", "\xe2\x96\xa0" },
     [OUTCOME_MISSING] = { "broken", "?" },
+    [OUTCOME_REUSED] = { "skip", "\xe2\x86\xba" },
 };
 static_assert(ARRAY_LEN(LOOKS) == OUTCOME_COUNT, "a look for each");
 

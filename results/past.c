@@ -36,6 +36,7 @@ past_rate_add(struct past_rate *rate, enum outcome status)
     case OUTCOME_RUNNING:
     case OUTCOME_BLOCKED:
     case OUTCOME_SKIP:
+    case OUTCOME_REUSED:
     case OUTCOME_STARVED:
     case OUTCOME_ABORTED:
     case OUTCOME_COUNT:
@@ -92,6 +93,7 @@ letter(enum outcome status)
         [OUTCOME_BLOCKED] = '-', [OUTCOME_SKIP] = 's',
         [OUTCOME_STARVED] = '*', [OUTCOME_TRUNCATED] = 't',
         [OUTCOME_ABORTED] = 'a', [OUTCOME_MISSING] = '?',
+        [OUTCOME_REUSED] = '=',
     };
     static_assert(ARRAY_LEN(LETTERS) == OUTCOME_COUNT, "a letter for each");
 

@@ -414,6 +414,7 @@ read_step(struct reader *reader, struct fault *why)
     reader->step = step = steps + job->step_count++;
     *step = (struct evidence_step){
         .program = "", .progress = "", .log_sha256 = "", .boot = "",
+        .reused_job = "",
         .log_bytes = -1, .reason = reader->text,
         .pointer = { .file = "", .text = "" },
     };

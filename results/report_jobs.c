@@ -202,7 +202,7 @@ add_log(struct jobs *jobs, const struct evidence_job *job,
         const struct evidence_step *step)
 {
     const struct report_options *options = jobs->options;
-    bool good = step->status == OUTCOME_PASS || step->status == OUTCOME_SKIP;
+    bool good = outcome_is_good(step->status);
     struct logfile_view view = { "", "", 0 };
     struct fault why = FAULT_INIT;
     struct buf *out = jobs->out;
@@ -334,6 +334,14 @@ add_step(struct jobs *jobs, const struct evidence_job *job,
     if (step->boot[0] != '\0') {
         buf_adds(out, ", boot ");
         html_text(out, step->boot);
+    }
+    if (step->reused_job[0] != '\0') {
+        buf_adds(out, ", stands for <a href=\"#");
+        html_path(out, step->reused_job);
+        buf_addf(out, ".%d\">step %d of ", step->reused_step,
+                 step->reused_step);
+        html_text(out, step->reused_job);
+        buf_adds(out, "</a>");
     }
     buf_adds(out, "</p>\n");
     add_cases(jobs, step);

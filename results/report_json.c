@@ -143,6 +143,10 @@ json_steps(const struct evidence_job *job)
         put_outside(item, "log_sha256", step->log_sha256);
         put_outside(item, "harness", step->harness);
         put_outside(item, "boot", step->boot);
+        if (step->reused_job[0] != '\0') {
+            put_outside(item, "reused_job", step->reused_job);
+            json_put_int(item, "reused_step", step->reused_step);
+        }
         json_object_set_new(item, "cases", json_cases(step));
         json_object_set_new(item, "measurements", json_metrics(step));
         json_object_set_new(item, "attachments", json_attachments(step));

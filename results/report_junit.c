@@ -37,7 +37,8 @@ kind_of(enum outcome outcome, bool alone)
         return KIND_OK;
     if (outcome == OUTCOME_FAIL)
         return KIND_FAILURE;
-    if (outcome == OUTCOME_SKIP || (outcome == OUTCOME_BLOCKED && !alone))
+    if (outcome == OUTCOME_SKIP || outcome == OUTCOME_REUSED
+        || (outcome == OUTCOME_BLOCKED && !alone))
         return KIND_SKIPPED;
     return KIND_ERROR;
 }

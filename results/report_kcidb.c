@@ -60,6 +60,7 @@ status_word(enum outcome outcome, enum lane lane)
     case OUTCOME_MISSING:
         return "MISS";
     case OUTCOME_SKIP:
+    case OUTCOME_REUSED:       /* the step it stands for is told */
         return "SKIP";
     case OUTCOME_QUEUED:
     case OUTCOME_PREPARING:

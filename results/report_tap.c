@@ -56,12 +56,12 @@ static void
 add_point(struct tap_out *tap, size_t number, const char *name,
           enum outcome status, const char *reason)
 {
-    bool good = status == OUTCOME_PASS || status == OUTCOME_SKIP;
+    bool good = outcome_is_good(status);
 
     indent(tap);
     buf_addf(tap->out, "%s %zu - ", good ? "ok" : "not ok", number);
     add_text(tap->out, name);
-    if (status == OUTCOME_SKIP) {
+    if (status == OUTCOME_SKIP || status == OUTCOME_REUSED) {
         buf_adds(tap->out, reason[0] == '\0' ? " # SKIP" : " # SKIP ");
         add_text(tap->out, reason);
     }
@@ -115,7 +115,7 @@ add_step(struct tap_out *tap, const struct evidence_step *step, size_t number)
         tap->depth--;
     }
     add_point(tap, number, step->testid, step->status, step->reason);
-    if (step->status == OUTCOME_SKIP)
+    if (step->status == OUTCOME_SKIP || step->status == OUTCOME_REUSED)
         return;
     yaml_mark(tap, "---");
     add_yaml(tap, "status", outcome_name(step->status));

@@ -284,6 +284,10 @@ part_jobs(struct text *text)
             if (!evidence_is_unrun(step) && report_step_ms(step) >= 0)
                 buf_addf(out, " %12s",
                          duration_text(text, report_step_ms(step)));
+            if (step->reused_job[0] != '\0') {
+                buf_addf(out, " step %d of ", step->reused_step);
+                put(text, step->reused_job);
+            }
             while (out->len > 0 && out->data[out->len - 1] == ' ')
                 out->data[--out->len] = '\0';
             buf_addc(out, '\n');

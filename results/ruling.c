@@ -150,6 +150,7 @@ tells(enum outcome status)
     case OUTCOME_BROKEN:
     case OUTCOME_TRUNCATED:
     case OUTCOME_ABORTED:
+    case OUTCOME_REUSED:       /* the pass that it stands for */
         return true;
     case OUTCOME_NONE:
     case OUTCOME_QUEUED:

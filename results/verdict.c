@@ -31,6 +31,7 @@ gravity(enum outcome outcome)
     case OUTCOME_RUNNING:
     case OUTCOME_PASS:
     case OUTCOME_SKIP:
+    case OUTCOME_REUSED:
     case OUTCOME_COUNT:
         break;
     }
@@ -191,6 +192,10 @@ summary_text(const struct evidence *evidence, const struct verdict *verdict,
     add_counted(&uncovered, gaps[OUTCOME_MISSING],
                 gaps[OUTCOME_MISSING] == 1 ? "expected result is missing"
                                            : "expected results are missing");
+    add_counted(&uncovered, gaps[OUTCOME_REUSED],
+                gaps[OUTCOME_REUSED] == 1
+                ? "step was not run, another job's stands for it"
+                : "steps were not run, other jobs' stand for them");
     if (uncovered.len > 0)
         buf_addf(&text, " %s.", buf_text(&uncovered));
     if (evidence->abort_reason[0] != '\0')
@@ -297,7 +302,9 @@ verdict_of(const struct evidence *evidence,
         for (size_t j = 0; j < job->step_count; j++) {
             const struct evidence_step *step = &job->steps[j];
 
-            out->steps[step->status]++;
+            /* Whether a host is switched off is no test. */
+            if (step->status != OUTCOME_SKIP || !evidence_is_chore(step))
+                out->steps[step->status]++;
             out->step_count++;
             for (size_t k = 0; k < step->case_count; k++)
                 out->cases[step->cases[k].status]++;

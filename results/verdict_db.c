@@ -22,7 +22,8 @@ static const struct query Q_SNAPSHOT = {
 static const struct query Q_COVERED = {
     "verdict_covered",
     "select s.job, s.testid from assay.step s where s.flight = $1::bigint"
-    " and s.status in ('pass', 'fail')"
+    " and s.status in ('pass', 'fail', 'reused')"
+    " and s.program <> 'host-power-off'"
     " union all select k.job, s.testid || '/' || k.id from assay.step_case k"
     " join assay.step s on s.flight = k.flight and s.job = k.job"
     " and s.step = k.step where k.flight = $1::bigint"

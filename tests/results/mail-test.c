@@ -39,6 +39,7 @@ static const struct evidence_step STEPS[] = {
       .exit_signal = -1, .started_ms = 1000, .finished_ms = 2000,
       .elapsed_ms = 999, .log_path = "flights/7/job-a/1.log",
       .log_sha256 = "", .log_bytes = -1, .harness = "v1", .boot = "",
+      .reused_job = "",
       .metrics = METRICS, .metric_count = ARRAY_LEN(METRICS) },
     { .number = 5, .testid = HOSTILE, .program = "", .reason = HOSTILE,
       .progress = "", .status = OUTCOME_FAIL, .lane = LANE_PRODUCT,
@@ -46,6 +47,7 @@ static const struct evidence_step STEPS[] = {
       .exit_code = -1, .exit_signal = 9, .started_ms = 3000,
       .finished_ms = 4000, .elapsed_ms = 1000, .log_path = HOSTILE,
       .log_sha256 = "", .log_bytes = -1, .harness = "-", .boot = "",
+      .reused_job = "",
       .cases = CASES, .case_count = ARRAY_LEN(CASES) },
 };
 static const struct evidence_role ROLES[] = {

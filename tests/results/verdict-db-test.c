@@ -435,6 +435,77 @@ covered(void)
     arena_free(&arena);
 }
 
+/* Job b finds its host booted by job a: its own boot is as good as that one,
+ * and no better. */
+static void
+reused(void)
+{
+    const struct decide_request request = { .baseline = 80 };
+    struct arena arena = ARENA_INIT;
+    struct fault why = FAULT_INIT;
+    struct evidence evidence;
+    struct verdict verdict;
+
+    pgfix_script(
+        "insert into assay.flight (flight, branch, intended, harness)"
+        "  overriding system value values (80, 'x', 'real', 'h'),"
+        "  (81, 'x', 'real', 'h'), (82, 'x', 'real', 'h');"
+        "insert into assay.flight_tree values (80, 'xen', 'x80'),"
+        "  (81, 'xen', 'x81'), (82, 'xen', 'x82');"
+        "insert into assay.job (flight, job, recipe, arch, status, lane,"
+        "  started_at, finished_at) select f, j, 'r', 'amd64', s, 'unknown',"
+        "  now(), now() from (values (80, 'a', 'pass'), (80, 'b', 'pass'),"
+        "  (81, 'a', 'pass'), (81, 'b', 'fail'), (82, 'a', 'pass'),"
+        "  (82, 'b', 'pass')) x(f, j, s);"
+        "insert into assay.step (flight, job, step, program, testid, status,"
+        "  lane, exit_code, harness, finished_at, reused_job, reused_step)"
+        "  select f, j, n, p, t, s, 'unknown', 0, 'h', now(), r,"
+        "  case when r is not null then 1 end from (values"
+        "  (80, 'a', 1, 'boot', 'p', 'pass', null),"
+        "  (80, 'b', 1, 'boot', 'p', 'reused', 'a'),"
+        "  (80, 'b', 2, 't', 'p', 'pass', null),"
+        "  (80, 'b', 3, 'power-off/host', 'host-power-off', 'pass', null),"
+        "  (81, 'a', 1, 'boot', 'p', 'pass', null),"
+        "  (81, 'b', 1, 'boot', 'p', 'fail', null),"
+        "  (82, 'a', 1, 'boot', 'p', 'reused', 'b'),"
+        "  (82, 'a', 2, 'power-off/host', 'host-power-off', 'skip', null),"
+        "  (82, 'a', 3, 't', 'p', 'pass', null),"
+        "  (82, 'b', 1, 'boot', 'p', 'pass', null),"
+        "  (82, 'b', 2, 't', 'p', 'pass', null))"
+        "  x(f, j, n, t, p, s, r) order by s = 'reused';"
+        "update assay.flight set blessing = intended, outcome = case flight"
+        "  when 81 then 'fail' else 'pass' end, finished_at = now()"
+        "  where branch = 'x'");
+    is_verdict(81, &request, "regressions\n"
+               "b boot | REGR. vs. 80 | regression blocking\n"
+               "flight 80, xen x80\n",
+               "what was reused in the baseline counts as passed there");
+    if (!verdict_read(db, 82, &request, &arena, &evidence, &verdict, &why))
+        tap_bail("%s", why.text);
+    is_int((int64_t)verdict.outcome, OUTCOME_PASS, "a job whose boot was "
+           "reused passes");
+    is_str(evidence.jobs[0].steps[0].reused_job, "b", "it names the job that "
+           "stands for it");
+    is_int((int64_t)verdict.coverage.baseline_covered, 3,
+           "a reused step is covered, to switch off is no test");
+    is_int((int64_t)verdict.coverage.lost, 0, "neither is lost here");
+    is_int((int64_t)verdict.coverage.gap_count, 0, "nor a gap");
+    is_str(verdict.summary, "All 2 jobs passed. 1 step was not run, another "
+           "job's stands for it.", "and it is said");
+    pgfix_script(
+        "insert into assay.flight (flight, branch, intended, harness)"
+        "  overriding system value values (83, 'y', 'real', 'h');"
+        "insert into assay.job (flight, job, recipe, arch)"
+        "  values (83, 'a', 'r', 'amd64');"
+        "do $$ begin insert into assay.step (flight, job, step, program,"
+        "   testid, status, harness, finished_at, reused_job, reused_step)"
+        "   values (83, 'a', 1, 'p', 'boot', 'reused', 'h', now(), 'a', 1);"
+        "  raise 'it was taken';"
+        "  exception when check_violation then null; end $$");
+    ok(true, "nothing stands for itself");
+    arena_free(&arena);
+}
+
 int
 main(void)
 {
@@ -449,6 +520,7 @@ main(void)
     other_branch();
     gate_and_play();
     covered();
+    reused();
     what_passed();
     db_close(db);
     return pgfix_done(&fix);

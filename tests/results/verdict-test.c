@@ -21,7 +21,7 @@ expected(enum outcome a, enum outcome b)
     static const enum outcome ORDER[] = {
         OUTCOME_FAIL, OUTCOME_ABORTED, OUTCOME_BROKEN, OUTCOME_MISSING,
         OUTCOME_NONE, OUTCOME_TRUNCATED, OUTCOME_BLOCKED, OUTCOME_STARVED,
-        OUTCOME_PASS, OUTCOME_SKIP,
+        OUTCOME_PASS, OUTCOME_SKIP, OUTCOME_REUSED,
     };
     bool waits_a = a == OUTCOME_QUEUED, waits_b = b == OUTCOME_QUEUED;
     bool works_a = a == OUTCOME_PREPARING || a == OUTCOME_RUNNING;
@@ -35,7 +35,8 @@ expected(enum outcome a, enum outcome b)
         if (a != ORDER[i] && b != ORDER[i])
             continue;
         return ORDER[i] == OUTCOME_MISSING || ORDER[i] == OUTCOME_NONE
-            ? OUTCOME_BROKEN : ORDER[i];
+            ? OUTCOME_BROKEN
+            : ORDER[i] == OUTCOME_REUSED ? OUTCOME_SKIP : ORDER[i];
     }
     return OUTCOME_NONE;
 }
@@ -59,7 +60,7 @@ combinations(void)
         }
     }
     is_int(wrong, 0, "every pair of outcomes");
-    is_int(passes, 3, "only pass and pass, and pass and skip, are a pass");
+    is_int(passes, 5, "only pass and pass, skip or reused are a pass");
     is_str(outcome_name(outcome_combine(NULL, 0)), "broken",
            "nothing at all is broken");
     is_str(outcome_name(outcome_combine(&strange, 1)), "broken",
@@ -69,7 +70,7 @@ combinations(void)
                                        OUTCOME_PASS };
         bool pass = outcome_combine(three, 3) == OUTCOME_PASS;
 
-        ok(pass == (i == OUTCOME_PASS || i == OUTCOME_SKIP),
+        ok(pass == outcome_is_good((enum outcome)i),
            "%s between two passes", outcome_name((enum outcome)i));
     }
 }
@@ -85,6 +86,7 @@ step_of(const char *testid, enum outcome status)
         .exit_code = -1, .exit_signal = -1, .started_ms = -1,
         .finished_ms = -1, .elapsed_ms = -1, .log_path = "",
         .log_sha256 = "", .log_bytes = -1, .harness = "", .boot = "",
+        .reused_job = "",
     };
 }
 
@@ -128,6 +130,7 @@ believes_no_status_alone(void)
         { OUTCOME_MISSING, OUTCOME_NONE, OUTCOME_BROKEN },
         { OUTCOME_NONE, OUTCOME_NONE, OUTCOME_BROKEN },
         { OUTCOME_SKIP, OUTCOME_NONE, OUTCOME_BROKEN },     /* no pass */
+        { OUTCOME_REUSED, OUTCOME_NONE, OUTCOME_BROKEN },   /* of its own */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {

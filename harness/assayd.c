@@ -19,6 +19,7 @@
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/outcome.h"
+#include "harness/service.h"
 #include "harness/task_db.h"
 
 #define ROUND_DELAY_MS 10       /* notifications come in bursts */
@@ -201,7 +202,8 @@ session_open(struct assayd *a)
     struct proc_spec spec = PROC_SPEC_INIT;
     struct fault why = FAULT_INIT;
 
-    if (a->stopping || a->session != SESSION_LOST)
+    if (a->stopping || a->session != SESSION_LOST ||
+        !service_assayd_has_home())
         return;
     spec.argv = a->spec->mend_argv;
     spec.fds[1] = STDERR_FILENO;
@@ -354,11 +356,25 @@ ask_round(struct assayd *a)
          0);
 }
 
+/* What would go on without a home would make another, with an empty
+ * database. */
+static bool
+has_home(struct assayd *a)
+{
+    if (service_assayd_has_home())
+        return true;
+    log_error("our home is gone");
+    assayd_stop(a);
+    return false;
+}
+
 static void
 beat_fired(uv_timer_t *timer)
 {
     struct assayd *a = timer->data;
 
+    if (!has_home(a))
+        return;
     a->reap = true;
     ask_round(a);
 }

@@ -113,6 +113,8 @@ out:
     return ok;
 }
 
+static int claimed = -1;        /* held until the process ends */
+
 bool
 service_assayd_claim(struct fault *why)
 {
@@ -144,11 +146,20 @@ service_assayd_claim(struct fault *why)
         fault_errno(why, FAULT_SYSTEM, "lock %s", path);
         goto out;
     }
-    fd = -1;                    /* held until the process ends */
+    claimed = fd;
+    fd = -1;
 out:
     fd_close(&fd);
     arena_free(&arena);
     return ok;
+}
+
+bool
+service_assayd_has_home(void)
+{
+    struct stat st;
+
+    return fstat(claimed, &st) != 0 || st.st_nlink > 0;
 }
 
 /* The log of a detached assayd, one old one kept. */

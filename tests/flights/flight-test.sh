@@ -287,9 +287,11 @@ assay flight run "$ASSAY_HOME/pass.yaml" >"$ASSAY_HOME/out" 2>/dev/null
 verdict >"$ASSAY_HOME/verdict"
 is "$(cat "$ASSAY_HOME/verdict")" pass
 ok 'a flight passes'
-kill -TERM "$second"
+rm -rf "$other"
 wait "$second"
-ok 'the leader stops'
+ok 'the leader stops when somebody removes its home'
+grep -q 'our home is gone' "$ASSAY_HOME/other.log" && [ ! -e "$other" ]
+ok 'says so, and makes no other'
 
 # assayd dies under "flight run" -------------------------------------------
 stop_assayd

@@ -28,6 +28,7 @@
 #include "harness/mem.h"
 #include "harness/proc.h"
 #include "harness/signals.h"
+#include "hosts/dhcp_arch.h"
 #include "hosts/dhcp_conf.h"
 #include "hosts/dhcp_log.h"
 #include "hosts/host_db.h"
@@ -43,6 +44,7 @@ struct wire {
     struct host **rows;
     size_t row_count;
     struct db *db;
+    struct dhcp_arch arch;      /* open for a proxy that serves */
 };
 
 static bool
@@ -114,6 +116,7 @@ wire_open(struct wire *wire, struct cmd_call *call, struct fault *why)
 
     memset(wire, 0, sizeof(*wire));
     wire->arena = (struct arena)ARENA_INIT;
+    wire->arch = (struct dhcp_arch)DHCP_ARCH_INIT;
     wire->plan.proxy = strcmp(mode, "proxy") == 0;
     wire->plan.http_port = (int)cmd_int(call, "http-port");
     wire->plan.user = geteuid() == 0 ? home_cluster_user() : NULL;
@@ -137,6 +140,7 @@ wire_close(struct wire *wire)
     free(wire->rows);
     free(wire->hosts);
     db_close(wire->db);
+    dhcp_arch_close(&wire->arch);
     arena_free(&wire->arena);
 }
 
@@ -217,10 +221,17 @@ follow(struct wire *wire, int fd, struct buf *last, struct fault *why)
     ssize_t n = 1;
 
     while (ok && n > 0) {
-        struct pollfd wait = { .fd = fd, .events = POLLIN };
+        struct pollfd wait[] = {
+            { .fd = fd, .events = POLLIN },
+            { .fd = wire->arch.wire, .events = POLLIN },
+        };
 
         ok = signals_check(why);
-        if (!ok || poll(&wait, 1, POLL_MS) != 1)
+        if (!ok || poll(wait, ARRAY_LEN(wait), POLL_MS) <= 0)
+            continue;
+        if (wait[1].revents != 0)
+            dhcp_arch_take(&wire->arch);
+        if (wait[0].revents == 0)
             continue;
         n = read(fd, data, sizeof(data));
         if (n <= 0)
@@ -248,6 +259,10 @@ serve(struct wire *wire, const char *conf, struct fault *why)
     pid_t pid = 0;
     bool ok;
 
+    if (wire->plan.proxy
+        && !dhcp_arch_open(&wire->arch, wire->plan.interface,
+                           wire->plan.address, why))
+        return false;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return fault_errno(why, FAULT_SYSTEM, "pipe");
     spec.argv = argv;

@@ -4,7 +4,7 @@
  * What a machine gets follows from what it is (option 93; where it is absent,
  * the vendor class that says the same), not from what the host file says of
  * it: firmware may be switched. As a proxy, dnsmasq answers no client without
- * option 93, which RFC 4578 demands of all that netboot by PXE. */
+ * option 93, so there it is added: dhcp_arch.h. */
 #ifndef HOSTS_DHCP_CONF_H
 #define HOSTS_DHCP_CONF_H
 

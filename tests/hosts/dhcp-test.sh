@@ -157,8 +157,24 @@ is 'proxy: UEFI, from port 4011' \
 is 'proxy: arm64, from port 4011' \
     "$(asks 52:54:00:aa:00:12 boot 11 PXEClient:Arch:00011:UNDI:003000)" \
     'boot h2/grub.efi'
-is 'proxy: without option 93, which PXE demands, no second answer' \
-    "$(asks $mac discover - PXEClient:Arch:00007:UNDI:003000)" 'offer -'
+is 'proxy: BIOS by vendor class' \
+    "$(asks $mac discover - PXEClient:Arch:00000:UNDI:002001)" \
+    'offer - offer undionly.kpxe'
+is 'proxy: UEFI by vendor class, from port 4011' \
+    "$(asks $mac boot - PXEClient:Arch:00007:UNDI:003000)" 'boot snponly.efi'
+is 'proxy: arm64 by vendor class, from port 4011' \
+    "$(asks 52:54:00:aa:00:12 boot - PXEClient:Arch:00011:UNDI:003000)" \
+    'boot h2/grub.efi'
+is 'proxy: HTTP boot by vendor class' \
+    "$(asks $mac discover - HTTPClient:Arch:00016:UNDI:003001)" \
+    "offer - offer $web/loader/snponly.efi"
+is 'proxy: option 93 counts more than the vendor class' \
+    "$(asks $mac boot 7 PXEClient:Arch:00000:UNDI:002001)" 'boot snponly.efi'
+is 'proxy: one that does not say what it is gets no loader' \
+    "$(asks $mac discover - PXEClient)" 'offer -'
+is 'proxy: nor does a stranger, by vendor class' \
+    "$(asks 52:54:00:aa:00:99 discover - PXEClient:Arch:00007:UNDI:003000)" \
+    'offer -'
 is 'proxy: HTTP boot gets a URL' \
     "$(asks $mac discover 16 HTTPClient:Arch:00016:UNDI:003001)" \
     "offer - offer $web/loader/snponly.efi"
@@ -177,8 +193,9 @@ stop
 shown=$(assay host show h1 | sed -n 's/^was given  [^ ]* //p')
 is 'the record: the last first' "$(printf '%s\n' "$shown" | head -n 1)" \
     "$web/ipxe?mac=$mac by proxy to PXEClient:Arch:00007:UNDI:003010"
-is 'the record: HTTP boot' "$(printf '%s\n' "$shown" |
-    grep -c "loader/snponly.efi by proxy to HTTPClient:Arch:00016")" 1
+is 'the record: HTTP boot, by option and by vendor class' \
+    "$(printf '%s\n' "$shown" |
+    grep -c "loader/snponly.efi by proxy to HTTPClient:Arch:00016")" 2
 is 'the record: as JSON' "$(assay host show h2 --json |
     jq -r '.served[1] | .way + " " + .file')" 'proxy h2/grub.efi'
 

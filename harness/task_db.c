@@ -33,9 +33,11 @@
 #define BURY_LIMIT_MS 500       /* for a dead client's session to end */
 #define BURY_POLL_MS 5
 
-/* The lock's class as text, for queries. */
+/* The lock's class, and the longest time between looks, as text for queries. */
 #define LOCK "16723"
-static_assert(TASK_LOCK_CLASS == 16723, "the queries must say the same");
+#define LOOK_MS "10000"
+static_assert(TASK_LOCK_CLASS == 16723 && TASK_LOOK_MS == 10000,
+              "the queries must say the same");
 
 /* The row is not to be seen before its lock is held: one statement. */
 static const struct query Q_BEGIN = { "begin a task",
@@ -57,16 +59,22 @@ static const struct query Q_OPEN = { "find who has a task",
     " and t.ended_at is null", 2, 7 };
 static const struct query Q_ALL_OPEN = { "list open tasks",
     "select t.task, t.node_key, t.pid, t.pid_start, t.backend,"
-    "  (extract(epoch from clock_timestamp() - t.lost_at) * 1000)::bigint,"
     "  t.kind || ' ' || t.refkey,"
     "  exists (select from assay.task_lock l where l.task = t.task)"
     " from assay.task t where t.ended_at is null"
-    " order by t.task", 0, 8 };
-/* A task that was resumed since we looked has another server process. */
-static const struct query Q_MARK_LOST = { "mark a task as lost",
-    "update assay.task set lost_at = clock_timestamp()"
-    " where task = $1::bigint and backend = $2::int"
-    " and lost_at is null and ended_at is null", 2, 0 };
+    " order by t.task", 0, 7 };
+/* How long it is lost. Clocks are set, by hours: what counts is the time from
+ * look to look, and no more of it than TASK_LOOK_MS. A task that was resumed
+ * since we looked has another server process. */
+static const struct query Q_LOST = { "see how long a task is lost",
+    "update assay.task set"
+    " lost_ms = lost_ms + least(" LOOK_MS ", greatest(0, coalesce("
+    "  (extract(epoch from clock_timestamp() - looked_at) * 1000)::bigint,"
+    "  0))),"
+    " lost_at = coalesce(lost_at, clock_timestamp()),"
+    " looked_at = clock_timestamp()"
+    " where task = $1::bigint and backend = $2::int and ended_at is null"
+    " returning lost_ms", 2, 1 };
 static const struct query Q_TRY_XACT = { "try a task's lock",
     "select pg_try_advisory_xact_lock(" LOCK ", $1::int)", 1, 1 };
 static const struct query Q_END_DEAD = { "end a dead task",
@@ -118,7 +126,8 @@ static const struct query Q_EVICT = { "end our old session",
     " and t.node_key = $2::text and t.pid = $3::int"
     " and t.pid_start = $4::bigint", 4, 1 };
 static const struct query Q_ADOPT = { "resume a task",
-    "update assay.task set lost_at = null, backend = pg_backend_pid()"
+    "update assay.task set lost_at = null, looked_at = null, lost_ms = 0,"
+    " backend = pg_backend_pid()"
     " where task = $1::bigint and ended_at is null"
     " and node_key = $2::text and pid = $3::int and pid_start = $4::bigint",
     4, 0 };
@@ -480,28 +489,42 @@ bury(struct db *db, struct death *death, struct fault *why)
     return false;
 }
 
+static bool
+lost_too_long(struct db *db, const struct death *death, bool *out,
+              struct fault *why)
+{
+    const char *const params[] = { death->number, death->backend };
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_LOST, params, &rows, why))
+        return false;
+    *out = db_rows_count(rows) == 1
+        && db_int(rows, 0, 0, 0) >= TASK_GRACE_MS;
+    db_rows_free(rows);
+    return true;
+}
+
 /* Whether, and of what, one open task has died. */
 static bool
 examine(struct db *db, const char *own_key, const struct db_rows *rows,
         int row, struct death *death, struct fault *why)
 {
-    const char *mark[] = { db_text(rows, row, 0), db_text(rows, row, 4) };
-    int64_t lost_ms = db_int(rows, row, 5, -1);
-    bool held = db_bool(rows, row, 7);
+    bool held = db_bool(rows, row, 6), dead;
     bool gone = process_is_gone(own_key, db_text(rows, row, 1),
                                 db_int(rows, row, 2, 0),
                                 db_int(rows, row, 3, 0));
 
-    *death = (struct death){ .number = mark[0], .backend = mark[1] };
+    *death = (struct death){ .number = db_text(rows, row, 0),
+                             .backend = db_text(rows, row, 4) };
     death->reason = gone ? "its process is gone"
                          : "its database session was lost for too long";
     if (gone && held)
         return bury(db, death, why);
     if (held)
         return true;
-    if (gone || lost_ms >= TASK_GRACE_MS)
-        return db_transact(db, death_tx, death, why);
-    return lost_ms >= 0 || db_run(db, &Q_MARK_LOST, mark, NULL, why);
+    dead = gone;
+    return (gone || lost_too_long(db, death, &dead, why))
+        && (!dead || db_transact(db, death_tx, death, why));
 }
 
 bool
@@ -524,7 +547,7 @@ task_reap(struct db *db, int *jobs_out, int *hosts_out, struct fault *why)
         *jobs_out += death.jobs;
         *hosts_out += death.hosts;
         log_info("task %s (%s) is dead, %s: freed %d hosts, broke %d jobs",
-                 death.number, db_text(rows, i, 6), death.reason,
+                 death.number, db_text(rows, i, 5), death.reason,
                  death.hosts, death.jobs);
     }
     db_rows_free(rows);

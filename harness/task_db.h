@@ -8,10 +8,12 @@
  * A task without its lock is DEAD, its hosts free, its job broken:
  *   1. at once, when the one who looks is on the same node (same boot, same
  *      PID namespace) and the task's process is gone;
- *   2. otherwise TASK_GRACE_MS after somebody first saw the lock missing
- *      (task.lost_at): the process may be alive and come back. So a restart of
+ *   2. otherwise after the lock was seen missing for TASK_GRACE_MS
+ *      (task.lost_ms): the process may be alive and come back. So a restart of
  *      the server, when all locks vanish at once, or a broken network, frees
- *      no host whose owner still works on it.
+ *      no host whose owner still works on it. Time counts while somebody
+ *      looks, at least every TASK_LOOK_MS: a clock that is set by an hour
+ *      neither ends the grace nor stretches it.
  * TASK_GRACE_MS is longer than TASK_RESUME_MS and the time in which the two
  * ends notice a broken connection. Death is final: it ends the row, in the
  * transaction that frees the hosts, while holding the task's lock; who comes
@@ -34,6 +36,7 @@ struct fault;
 #define TASK_LOCK_CLASS 0x4153  /* 'AS' */
 #define TASK_RESUME_MS 60000
 #define TASK_GRACE_MS 120000
+#define TASK_LOOK_MS 10000
 
 /* Makes a task row for this process and takes its lock on this connection,
  * outside any transaction. 'kind': "job", "person", "controller", "boot".

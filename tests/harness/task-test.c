@@ -81,13 +81,25 @@ lose_session(int64_t task)
 }
 
 static void
-set_lost(int64_t task, int seconds_ago)
+set_lost(int64_t task, int seconds)
 {
     struct buf text = BUF_INIT;
 
-    buf_addf(&text, "update assay.task set lost_at = clock_timestamp()"
+    buf_addf(&text, "update assay.task set lost_ms = %d * 1000"
+             " where task = %" PRId64 " and ended_at is null", seconds, task);
+    pgfix_script(buf_text(&text));
+    buf_free(&text);
+}
+
+/* The clock goes ahead, or back, between two looks: as the row sees it. */
+static void
+step_clock(int64_t task, int seconds)
+{
+    struct buf text = BUF_INIT;
+
+    buf_addf(&text, "update assay.task set looked_at = looked_at"
              " - interval '%d seconds' where task = %" PRId64
-             " and ended_at is null", seconds_ago, task);
+             " and looked_at is not null", seconds, task);
     pgfix_script(buf_text(&text));
     buf_free(&text);
 }
@@ -380,8 +392,13 @@ test_lost_session(void)
     reap(other, 0, 0, "lost again: the grace starts anew");
     set_lost(task, TASK_GRACE_MS / 1000 - 5);
     reap(other, 0, 0, "just before the end of the grace");
-    set_lost(task, TASK_GRACE_MS / 1000 + 1);
-    reap(other, 0, 2, "after it");
+    step_clock(task, -3600);
+    reap(other, 0, 0, "a clock set back by an hour changes nothing");
+    set_lost(task, TASK_GRACE_MS / 1000 - TASK_LOOK_MS / 1000 - 5);
+    step_clock(task, 3600);
+    reap(other, 0, 0, "nor does one set ahead, but for the time of one look");
+    step_clock(task, 3600);
+    reap(other, 0, 2, "after the grace");
     db_close(db);
     db = pgfix_open("test");
     not_ok_fault(task_resume(db, task, &why), &why, FAULT_LOST,

@@ -1,10 +1,10 @@
 #!/bin/sh
 # tests/flights/survive-test.sh - a lab that is killed at all its parts while
 # it works: two controllers, of which the leader is killed again and again,
-# PostgreSQL restarted, runners killed, the clock stepped by an hour, hosts
-# that go bad or lose a flag while they are planned or in use. What happened
-# is read from the rows that only grow, and judged by history-check, which
-# knows the rules and nothing else.
+# PostgreSQL restarted, runners killed, the clock of all of them set ahead and
+# back by an hour (tests/harness/clockstep.c), hosts that go bad, lose a flag or
+# are removed while they are planned or in use. What happened is judged by
+# history-check, which knows the rules and nothing else.
 set -u
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
@@ -21,58 +21,116 @@ second_assayd()
     second=$!
 }
 
-# The events of this lab as history-check reads them, in the order in which
-# they happened: a host's numbers are those of its name. What a task took in
-# one transaction is one line. Where times are equal, ends come first.
+# The clock of all that this test starts, in seconds from the right one.
+set_clock()
+{
+    printf '%+08d' "$1" 1<>"$clock/step"
+}
+
+# What happens is noted as it happens, with the machine's uptime, which nobody
+# sets: rows have the times of a clock that goes to and fro. Who frees a host,
+# and who takes it then, wait for each other, so the numbers are in order.
+note_events()
+{
+    sql "create schema test;
+        create table test.event (id bigint generated always as identity,
+            at float8 not null default
+                split_part(pg_read_file('/proc/uptime'), ' ', 1)::float8,
+            what text not null, task bigint, host text, flight bigint,
+            job text, word text);
+        create function test.note() returns trigger language plpgsql as \$\$
+        begin
+            case tg_table_name
+            when 'host_health' then
+                insert into test.event (what, host, word)
+                values ('host', new.host, new.state);
+            when 'task' then
+                insert into test.event (what, task)
+                values (tg_argv[0], new.task);
+            when 'allocation' then
+                insert into test.event (what, task, host, flight, job)
+                values (tg_argv[0], new.task, new.host, new.flight, new.job);
+            when 'job' then
+                insert into test.event (what, task, flight, job, word)
+                values ('end', new.task, new.flight, new.job, new.status);
+            end case;
+            return new;
+        end \$\$;
+        create trigger health after insert on assay.host_health
+            for each row execute function test.note();
+        create trigger begun after insert on assay.task for each row
+            when (new.kind = 'job') execute function test.note('task');
+        create trigger ended after update on assay.task for each row
+            when (new.kind = 'job' and old.ended_at is null
+                and new.ended_at is not null)
+            execute function test.note('dead');
+        create trigger taken after insert on assay.allocation for each row
+            when (new.job is not null) execute function test.note('take');
+        create trigger freed after update on assay.allocation for each row
+            when (new.job is not null and old.ended_at is null
+                and new.ended_at is not null)
+            execute function test.note('free');
+        create trigger ended after update on assay.job for each row
+            when (old.finished_at is null and new.finished_at is not null)
+            execute function test.note()"
+}
+
+# The events as history-check reads them: a host's number is that of its name,
+# what a task took in one transaction is one line.
 history()
 {
     sql "with host as (select host, row_number() over (order by host) as h
             from assay.host),
         job as (select *, row_number() over (order by flight, job) as j
             from assay.job),
-        taken as (select a.task, min(a.begun_at) as at, job.j,
-                string_agg(host.h::text, ' ' order by host.h) as hosts
-            from assay.allocation a join host using (host)
-            join job on job.flight = a.flight and job.job = a.job
-            group by a.task, job.j),
+        noted as (select e.id, e.at, e.what, coalesce(e.task, 0) as task,
+                e.word, host.h, job.j
+            from test.event e left join host using (host)
+            left join job on job.flight = e.flight and job.job = e.job),
         event as (
-            select '-infinity'::timestamptz as at, 0 as n,
-                'history 1' as line
-            union all select '-infinity', 1, 'queue ' || j || ' '
+            select 0 as id, 0 as n, 0.0 as at, 'history 1' as line
+            union all select 0, 1, 0, 'queue ' || j || ' '
                 || greatest(1, (select count(*) from assay.job_role r
                     where r.flight = job.flight and r.job = job.job))
                 from job
-            union all select x.at, 1, 'host ' || host.h || ' ' || x.state
-                from assay.host_health x join host using (host)
-            union all select begun_at, 4, 'task ' || task from assay.task
-                where kind = 'job'
-            union all select at, 5, 'take ' || task || ' ' || j || ' '
-                || hosts from taken
-            union all select at, 6, 'start ' || task || ' ' || j from taken
-            union all select finished_at, 1, 'end ' || task || ' ' || j
-                || ' ' || status from job
-                where finished_at is not null and task is not null
-            union all select finished_at, 1, 'end 0 ' || j || ' ' || status
-                from job where finished_at is not null and task is null
-            union all select a.ended_at, 2, 'free ' || a.task || ' '
-                || host.h from assay.allocation a join host using (host)
-                where a.ended_at is not null
-            union all select ended_at, 3, 'dead ' || task from assay.task
-                where kind = 'job' and ended_at is not null
-            union all select 'infinity', 9, 'over')
-        select case when at = '-infinity' then 0
-            when at = 'infinity' then (select 1 + extract(epoch from
-                max(e.at))::bigint from event e where isfinite(e.at))
-            else extract(epoch from at)::bigint end || ' ' || line
-        from event order by at, n, line"
+            union all select id, 0, at, case what
+                when 'host' then 'host ' || h || ' ' || word
+                when 'end' then 'end ' || task || ' ' || j || ' ' || word
+                when 'free' then 'free ' || task || ' ' || h
+                else what || ' ' || task end
+                from noted where what <> 'take'
+            union all select max(id), k, max(at), case k
+                when 0 then 'take ' || task || ' ' || j || ' '
+                    || string_agg(h::text, ' ' order by h)
+                else 'start ' || task || ' ' || j end
+                from noted, generate_series(0, 1) k where what = 'take'
+                group by task, j, k
+            union all select 1 + max(id), 0, 1 + max(at), 'over' from noted)
+        select at::bigint || ' ' || line from event order by id, n"
 }
 
+# Preloaded into the server and into each program of ours.
+clock=$(mktemp -d "${TMPDIR:-/tmp}/assay-clock.XXXXXX")
+chmod 755 "$clock"
+cp "$ASSAY_TOP_BUILDDIR/tests/harness/clockstep.so" "$clock"
+printf +0000000 >"$clock/step"
+CLOCKSTEP=$clock/step
+LD_PRELOAD=$clock/clockstep.so
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+export ASAN_OPTIONS CLOCKSTEP LD_PRELOAD
 pgfix_start
 other=$(mktemp -d "${TMPDIR:-/tmp}/assay-other.XXXXXX")
-pgfix_at_end "rm -rf $other"
+pgfix_at_end "unset LD_PRELOAD; rm -rf $other $clock"
 pgfix_at_end 'assay service stop >/dev/null 2>&1'
-add_hosts sim a b c d
+add_hosts sim a b c d e
 sql "insert into assay.host_flag select host, 'good' from assay.host"
+note_events
+set_clock 3600
+ahead=$(($(sql "select extract(epoch from clock_timestamp())::bigint") -
+    $(env -u LD_PRELOAD date +%s)))
+[ "$ahead" -ge 3599 ] && [ "$ahead" -le 3602 ]
+ok 'the server goes by the clock that is set here'
+set_clock 0
 
 # Two controllers at once: one leads.
 : >"$ASSAY_HOME/assayd.log"
@@ -107,43 +165,38 @@ some_run()
 }
 await 20 some_run
 ok 'jobs are at work'
-sql "update assay.host set state = 'bad' where host = 'a';
-    insert into assay.host_health (host, was, state, who, why, last_of_class)
-    values ('a', 'good', 'bad', 'test', 'kicked', false)"
+assay host quarantine a --why kicked
 sql "delete from assay.host_flag where host = 'b'"
-ok 'a host goes bad and one loses its flag, planned or in use'
+assay host quarantine c --as retired --why sold
+ok 'one host goes bad, one loses its flag, one is removed: planned or in use'
 kill -KILL "$(assayd_pid)"
 await 30 grep -q 'leads the queue' "$other/log"
 ok 'the leader is killed: the other one leads'
 start_assayd --max-jobs 64
-# As the rows see it that a plan is made of: first ahead, then back.
-for step in - +; do
-    sql "update assay.booking set start_at = start_at $step interval '1 hour',
-        end_at = end_at $step interval '1 hour',
-        ordered_at = ordered_at $step interval '1 hour';
-        update assay.flight set created_at = created_at
-        $step interval '1 hour' where finished_at is null"
-    sleep 0.5
-done
-ok 'the clock is stepped by an hour, to and fro'
+set_clock 3600
+sleep 1
+assay plan >"$ASSAY_HOME/plan" 2>&1
+ok 'the clock is set ahead by an hour, and there is a plan'
 victim=$(sql "select t.pid from assay.job j join assay.task t
     on t.task = j.task where j.flight = $f and j.status = 'running' limit 1")
 [ -z "$victim" ] || kill -KILL "$victim" 2>/dev/null
 ok 'a runner is killed'
 assay db stop --force >/dev/null
+set_clock 0
 await 60 sql 'select 1'
-ok 'PostgreSQL is restarted'
+ok 'PostgreSQL is restarted, the clock is set back meanwhile'
 kill -KILL "$second"
 wait "$second" 2>/dev/null
 await 60 grep -q 'leads the queue' "$ASSAY_HOME/assayd.log"
 ok 'the second controller is killed: the first one leads again'
 second_assayd
 pgfix_at_end "kill $second 2>/dev/null"
-sql "insert into assay.host_health (host, was, state, who, why,
-    last_of_class) values ('a', 'bad', 'good', 'test', 'mended', false);
-    update assay.host set state = 'good' where host = 'a'"
+set_clock -3600
+ok 'and back by another hour'
+assay host release a --why mended >/dev/null
 await 150 ended "$f"
 ok 'the flight ends'
+set_clock 0
 await 20 all_free
 ok 'no host is held by nobody'
 is "$(sql "select count(*) from assay.job where flight = $f
@@ -152,6 +205,9 @@ ok 'each job has passed, or was broken by a kill'
 [ "$(sql "select count(*) from assay.job where flight = $f
     and status = 'pass'")" -ge 9 ]
 ok 'and most of them have passed'
+is "$(sql "select count(*) from assay.job where reason ~ 'lost for too long'
+    ")" 0
+ok 'none because of the clock'
 history >"$ASSAY_HOME/history"
 said=$("$check" <"$ASSAY_HOME/history")
 is "$said" '1 histories, no rule broken'

@@ -1,7 +1,8 @@
-/* tests/hosts/console-net-test.c - the same conformance over all consoles that
- * are on the network, each through the real server: ser2net on a
+/* tests/hosts/console-net-test.c - the same conformance over all drivers of
+ * consoles, those on the network each through the real server: ser2net on a
  * pseudo-terminal, conserver, dropbear, and ipmi_sim for serial over LAN. In
- * the same assay-console are consoles whose servers are broken. */
+ * the same assay-console are consoles whose servers, or whose helper for
+ * libvirt, are broken. */
 #include <config.h>
 
 #include <arpa/inet.h>
@@ -21,6 +22,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/fs.h"
+#include "harness/home.h"
 #include "harness/json.h"
 #include "harness/proc.h"
 #include "harness/signals.h"
@@ -43,15 +45,21 @@ struct line {
     bool keeps;                 /* what is said while nobody is connected */
     const char *lock;           /* held by who reads it for us; NULL: the
                                  * server itself does */
+    /* NULL: a relay carries it. Or: the machine's next connection. */
+    int (*connect)(void);
     struct buf said;            /* all that the log must have */
 };
 
-enum { TELNET, CONSERVER, SSH, SOL, LINE_COUNT };
+static int unix_connect(void), libvirt_connect(void);
+
+enum { TELNET, CONSERVER, SSH, SOL, UNIX, LIBVIRT, LINE_COUNT };
 static struct line lines[LINE_COUNT] = {
-    [TELNET] = { "telnet", -1, -1, true, NULL, BUF_INIT },
-    [CONSERVER] = { "conserver", -1, -1, true, NULL, BUF_INIT },
-    [SSH] = { "ssh", -1, -1, true, NULL, BUF_INIT },
-    [SOL] = { "ipmi-sol", -1, -1, false, NULL, BUF_INIT },
+    [TELNET] = { "telnet", -1, -1, true, NULL, NULL, BUF_INIT },
+    [CONSERVER] = { "conserver", -1, -1, true, NULL, NULL, BUF_INIT },
+    [SSH] = { "ssh", -1, -1, true, NULL, NULL, BUF_INIT },
+    [SOL] = { "ipmi-sol", -1, -1, false, NULL, NULL, BUF_INIT },
+    [UNIX] = { "unix", -1, -1, true, NULL, unix_connect, BUF_INIT },
+    [LIBVIRT] = { "libvirt", -1, -1, true, NULL, libvirt_connect, BUF_INIT },
 };
 
 static struct console_fix fix;
@@ -59,9 +67,10 @@ static struct arena arena = ARENA_INIT;
 static struct buf list = BUF_INIT;
 static struct sshfix ssh;
 static struct fault why;
-static pid_t pids[16];
+static pid_t pids[32];
 static size_t pid_count;
 static int pty_slave = -1, conserver_port, sol_port, listening = -1;
+static int unix_server = -1;
 
 static const char *
 put(const char *name, mode_t mode, const char *text)
@@ -266,6 +275,89 @@ start_sol(void)
              fix.dir);
 }
 
+/* assay-console connects to the machine. */
+static int
+unix_connect(void)
+{
+    return accept_within(unix_server, CONSOLE_FIX_WAIT_MS);
+}
+
+/* A lab's machine connects to assay-console. */
+static int
+connect_to(const char *console)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path),
+                   "%s/home/run/console/%s.sock", fix.dir, console);
+    for (int i = 0; i < CONSOLE_FIX_WAIT_MS / 10; i++) {
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            return fd;
+        signals_pause_ms(10);
+    }
+    tap_bail("connect to %s: %s", address.sun_path, strerror(errno));
+}
+
+static int
+libvirt_connect(void)
+{
+    return connect_to("libvirt");
+}
+
+static void
+copy_program(const char *name)
+{
+    const char *to = arena_printf(&arena, "%s/bin/%s", fix.dir, name);
+    char *from;
+
+    if (!home_program(&arena, name, &from, &why)
+        || !fs_copy_file(from, to, 0755, &why))
+        tap_bail("%s", why.text);
+    fix.program = to;
+}
+
+/* The helper that asks libvirt is one that fails in the way of the domain's
+ * name: it is looked for beside assay-console. */
+static void
+start_local(void)
+{
+    const char *path = arena_printf(&arena, "%s/unix.sock", fix.dir);
+    static const char *const domains[] = { "refused", "garbage", "half",
+                                           "silent" };
+    struct sockaddr_un nobody = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (!fs_mkdirs(arena_printf(&arena, "%s/bin", fix.dir), 0755, &why))
+        tap_bail("%s", why.text);
+    copy_program("assay-relay");
+    copy_program("assay-console");
+    (void)put("bin/assay-virt", 0755, arena_printf(&arena,
+        "#!/bin/sh\n"
+        "case $2 in\n"
+        "good) echo '{\"type\": \"unix\", \"mode\": \"connect\","
+        " \"path\": \"%s/home/run/console/libvirt.sock\"}';;\n"
+        "garbage) head -c 500 /dev/urandom;;\n"
+        "half) printf '{\"type\": \"unix\", \"mo';;\n"
+        "silent) exec sleep 600;;\n"
+        "*) exit 75;;\n"
+        "esac\n", fix.dir));
+    unix_server = console_fix_server(path);
+    buf_addf(&list, "  unix: { driver: unix, path: %s }\n"
+             "  libvirt: { driver: libvirt, domain: good }\n", path);
+    for (size_t i = 0; i < ARRAY_LEN(domains); i++)
+        buf_addf(&list, "  libvirt-%s: { driver: libvirt, domain: %s }\n",
+                 domains[i], domains[i]);
+    /* A socket whose process is gone. */
+    (void)snprintf(nobody.sun_path, sizeof(nobody.sun_path), "%s/gone.sock",
+                   fix.dir);
+    if (bind(fd, (struct sockaddr *)&nobody, sizeof(nobody)) != 0)
+        tap_bail("bind");
+    fd_close(&fd);
+    buf_addf(&list, "  unix-refused: { driver: unix, path: %s }\n",
+             nobody.sun_path);
+}
+
 /* Consoles that will never come up. */
 static void
 start_broken(void)
@@ -284,9 +376,12 @@ start_broken(void)
         buf_addf(&list, "  ssh-%s: { driver: ssh, address:"
                  " \"127.0.0.1:%d\", user: root, password_file: %s/right,"
                  " host_key: \"ssh-ed25519 AAAA\" }\n", name, port, fix.dir);
-        if (fault == NET_REFUSED)
-            buf_addf(&list, "  telnet-refused: { driver: telnet, address:"
-                     " \"127.0.0.1:%d\" }\n", port);
+        buf_addf(&list, "  telnet-%s: { driver: telnet, address:"
+                 " \"127.0.0.1:%d\", speed: \"9600\" }\n", name, port);
+        pids[pid_count++] = net_fix_start(fault, false, sol_port, &port);
+        buf_addf(&list, "  sol-%s: { driver: ipmi-sol, address:"
+                 " \"127.0.0.1:%d\", user: assay, password_file: %s/right,"
+                 " privilege: admin }\n", name, port, fix.dir);
     }
     buf_addf(&list, "  conserver-password: { driver: conserver, address:"
              " \"127.0.0.1:%d\", console: c0, user: assay, password_file:"
@@ -450,6 +545,25 @@ check_readers(struct line *line)
     console_client_close(b);
 }
 
+/* All that was said before the connection ended is read, though nobody read at
+ * that time; and on the next one it goes on. */
+static void
+check_again_local(struct line *line)
+{
+    static const char away[] = "said while nobody read\r\npart";
+    static const char after[] = " of a line\r\nand after\r\n";
+
+    (void)kill(console_fix_held_pid(&fix, 0), SIGSTOP);
+    machine_says(line, away, strlen(away));
+    fd_close(&line->out);
+    (void)kill(console_fix_held_pid(&fix, 0), SIGCONT);
+    line->in = line->out = line->connect();
+    machine_says(line, after, strlen(after));
+    log_is_whole(line, "after a break");
+    ok(console_fix_state(line->name, "up"), "%s: it is up again",
+       line->name);
+}
+
 /* A command on the far side may outlive its connection for a while, and would
  * take with it what is said meanwhile. */
 static void
@@ -471,7 +585,7 @@ await_nobody_reads(const struct line *line)
 }
 
 static void
-check_again(struct line *line)
+check_again_relay(struct line *line)
 {
     static const char away[] = "said while nobody was connected\r\npart";
     static const char after[] = " of a line\r\nand after\r\n";
@@ -525,7 +639,10 @@ check_line(struct line *line)
     machine_says(line, noise, sizeof(noise));
     log_is_whole(line, "with bytes of all values");
     check_readers(line);
-    check_again(line);
+    if (line->connect != NULL)
+        check_again_local(line);
+    else
+        check_again_relay(line);
 }
 
 static void
@@ -547,10 +664,61 @@ check_why(const char *host, const char *says)
     ok(strstr(text, "s3cr3t") == NULL, "%s: and no password", host);
 }
 
+/* It is not up, and nobody has said anything. */
+static void
+check_nothing(const char *driver, const char *fault)
+{
+    const char *host = arena_printf(&arena, "%s-%s", driver, fault);
+    struct console_client *client = console_fix_client();
+    json_t *status = NULL;
+
+    if (console_client_status(client, host, &status, &why)) {
+        ok(strcmp(json_text(status, "state"), "up") != 0,
+           "%s: is not connected", host);
+        is_int(json_int(status, "offset", -1), 0, "%s: no byte is made up",
+               host);
+    } else {
+        ok(false, "%s", why.text);
+    }
+    json_decref(status);
+    console_client_close(client);
+}
+
+/* The machine of a domain of which nothing is known is heard all the same. */
+static void
+check_broken_helper(const char *host)
+{
+    static const char text[] = "here I am\r\n";
+    int fd = connect_to(host);
+
+    console_fix_say(fd, text, strlen(text));
+    ok(console_fix_reached(host, (int64_t)strlen(text)),
+       "%s: its machine is heard", host);
+    fd_close(&fd);
+}
+
 static void
 check_broken(void)
 {
+    static const char *const drivers[] = { "conserver", "ssh", "sol" };
+
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+        for (int k = 0; k < NET_FAULT_COUNT; k++)
+            check_nothing(drivers[i], net_fault_name((enum net_fault)k));
+    check_nothing("unix", "refused");
+    check_why("unix-refused", "Connection refused");
+    check_broken_helper("libvirt-refused");
+    check_broken_helper("libvirt-garbage");
+    check_broken_helper("libvirt-half");
+    check_broken_helper("libvirt-silent");
+    check_nothing("telnet", "refused");
     check_why("telnet-refused", "Connection refused");
+    check_why("telnet-garbage", "closed");
+    check_why("telnet-half", "closed");
+    /* As a quiet machine: a server of plain telnet says nothing either. */
+    ok(console_fix_state("telnet-silent", "up"), "a silent server of telnet "
+       "is a quiet machine");
+    check_why("conserver-half", "conserver");
     check_why("conserver-refused", "Connection refused");
     check_why("conserver-garbage", "conserver");
     check_why("conserver-password", "refuses user or password");
@@ -582,15 +750,44 @@ check_kill(void)
         if (lines[i].in < 0)
             continue;
         log_is_whole(&lines[i], "after assay-console was killed");
-        is_int(status_int(lines[i].name, "relay"), 0,
-               "%s: by the relay of before", lines[i].name);
+        if (lines[i].connect == NULL)
+            is_int(status_int(lines[i].name, "relay"), 0,
+                   "%s: by the relay of before", lines[i].name);
     }
+}
+
+/* What was logged, the retries too, is free of secrets. */
+static void
+check_log(void)
+{
+    struct buf log = BUF_INIT;
+
+    if (!fs_read_file(arena_printf(&arena, "%s/log", fix.dir), 64 << 20, &log,
+                      &why))
+        tap_bail("%s", why.text);
+    ok(strstr(buf_text(&log), "conserver-password") != NULL,
+       "that a password was refused is in the log");
+    ok(strstr(buf_text(&log), "s3cr3t") == NULL, "the password is not");
+    buf_free(&log);
+}
+
+static void
+log_to_file(void)
+{
+    int fd = open(arena_printf(&arena, "%s/log", fix.dir),
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0
+        || setenv("ASSAY_LOG", "debug", 1) != 0)
+        tap_bail("no log");
+    fd_close(&fd);
 }
 
 int
 main(void)
 {
     console_fix_init(&fix, 0);
+    log_to_file();
     (void)put("right", 0600, PASSWORD "\n");
     (void)put("wrong", 0600, WRONG "\n");
     buf_adds(&list, "consoles:\n");
@@ -598,14 +795,20 @@ main(void)
     start_conserver();
     start_ssh();
     start_sol();
+    start_local();
     start_broken();
     console_fix_list(&fix, buf_text(&list));
     console_fix_start(&fix, true, NULL);
+    for (size_t i = 0; i < LINE_COUNT; i++) {
+        if (lines[i].connect != NULL)
+            lines[i].in = lines[i].out = lines[i].connect();
+    }
     for (size_t i = 0; i < LINE_COUNT; i++)
         check_line(&lines[i]);
     check_broken();
     check_kill();
     ok(console_fix_stop(&fix), "assay-console ends");
+    check_log();
     for (size_t i = 0; i < pid_count; i++)
         net_fix_stop(pids[i]);
     sshfix_stop(&ssh);

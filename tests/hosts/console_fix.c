@@ -85,7 +85,7 @@ console_fix_start(struct console_fix *fix, bool held,
         argv[n++] = arena_printf(&arena, "%s/tests/hosts/console-holder",
                                  getenv("ASSAY_TOP_BUILDDIR") != NULL
                                      ? getenv("ASSAY_TOP_BUILDDIR") : ".");
-    argv[n++] = program;
+    argv[n++] = fix->program != NULL ? fix->program : program;
     argv[n++] = "--config";
     argv[n++] = list;
     for (int i = 0; options != NULL && options[i] != NULL; i++)

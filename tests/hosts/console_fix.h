@@ -19,6 +19,7 @@ struct console_fix {
     char dir[64];               /* ASSAY_HOME is "home" in it */
     pid_t pid;                  /* assay-console, or its holder */
     int out;                    /* what the holder says; -1 */
+    const char *program;        /* NULL, or another copy of assay-console */
 };
 
 /* The directory, and the list of consoles h0 ... that machines connect to.

@@ -47,9 +47,9 @@ loopback(int port)
 }
 
 static int
-bound(bool stream, int *port_out)
+bound(bool stream, int wanted, int *port_out)
 {
-    struct sockaddr_in at = loopback(0);
+    struct sockaddr_in at = loopback(wanted);
     socklen_t bytes = sizeof(at);
     int fd = socket(AF_INET, (stream ? SOCK_STREAM : SOCK_DGRAM)
                     | SOCK_CLOEXEC, 0);
@@ -65,7 +65,7 @@ bound(bool stream, int *port_out)
 int
 net_fix_port(bool stream)
 {
-    int port, fd = bound(stream, &port);
+    int port, fd = bound(stream, 0, &port);
 
     fd_close(&fd);
     return port;
@@ -74,16 +74,19 @@ net_fix_port(bool stream)
 int
 net_fix_low_port(void)
 {
-    for (int i = 0; i < 1000; i++) {
-        int port = 20000 + (int)((unsigned)getpid() + (unsigned)i * 7)
-            % 12000;
+    static unsigned i;          /* one that was refused stays free */
+
+    for (unsigned end = i + 1000; i < end; i++) {
+        int port = 20000 + (int)((unsigned)getpid() + i * 7) % 12000;
         struct sockaddr_in at = loopback(port);
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         bool is_free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
 
         fd_close(&fd);
-        if (is_free)
+        if (is_free) {
+            i++;
             return port;
+        }
     }
     tap_bail("no port below 32768");
 }
@@ -194,7 +197,7 @@ serve_streams(int fd, enum net_fault fault, int port)
 pid_t
 net_fix_start(enum net_fault fault, bool stream, int port, int *port_out)
 {
-    int fd = bound(stream, port_out);
+    int fd = bound(stream, stream ? 0 : net_fix_low_port(), port_out);
     pid_t pid = 0;
 
     if (fault != NET_REFUSED) {

@@ -69,6 +69,7 @@ make_machine(void)
         "#!/bin/sh\n"
         "cd %s || exit 75\n"
         "verb=$1\n"
+        "[ \"$2\" != hole ] || exec sleep 5\n"
         "mode=$(cat mode)\n"
         "echo \"$verb\" >>orders\n"
         "case $mode in\n"
@@ -77,6 +78,7 @@ make_machine(void)
         "once) [ \"$verb\" = status ] || { echo obey >mode; "
         "echo 'assay-virt: not now' >&2; exit 75; };;\n"
         "dead) kill -9 $$;;\n"
+        "hang) exec sleep 5;;\n"
         "babble) [ \"$verb\" = status ] && { echo 'on off maybe'; exit 0; };;\n"
         "silent) [ \"$verb\" = status ] && exit 0;;\n"
         "flood) [ \"$verb\" = status ] && { head -c 100000 /dev/zero; "
@@ -152,6 +154,8 @@ start_person(void)
         enum power_state state = power_state_parse(wanted);
         struct fault why = FAULT_INIT;
 
+        if (strcmp(mode, "slow") == 0 && state != POWER_UNKNOWN)
+            signals_pause_ms(100);
         if (strcmp(mode, "refuse") != 0 && state != POWER_UNKNOWN
             && !power_manual_confirm("h1", state, &why))
             diag("%s", why.text);
@@ -311,19 +315,43 @@ check_password(const struct power_driver *driver, int port)
     json_decref(config);
 }
 
-/* Orders of other hosts do not wait for one whose controller is silent. */
+/* The power of a host that never answers: its controller, PDU, program,
+ * helper or person. */
+static json_t *
+hole_of(const struct power_driver *driver, int port, bool stream,
+        pid_t *peer_out)
+{
+    json_t *config;
+    int at;
+
+    *peer_out = 0;
+    if (port != 0) {
+        *peer_out = net_fix_start(NET_SILENT, stream, port, &at);
+        config = power_fix_config(&fix, driver->name, at, "right");
+    } else {
+        config = config_of(driver);
+        if (strcmp(driver->name, "libvirt") == 0)
+            json_put_text(config, "domain", "hole");
+        if (strcmp(driver->name, "command") == 0)
+            must(json_object_set_new(config, "off",
+                                     json_pack("[ss]", "sleep", "5")) == 0);
+    }
+    if (strcmp(driver->name, "libvirt") != 0)
+        json_put_text(config, "limit", "20s");
+    return config;
+}
+
+/* Orders of other hosts do not wait for one that is a black hole. */
 static void
 check_black_hole(const struct power_driver *driver, int port, bool stream)
 {
     struct fault why = FAULT_INIT;
     json_t *config, *good = config_of(driver);
     enum power_state state = POWER_UNKNOWN;
-    int at, status = 0;
     pid_t pid, peer;
+    int status = 0;
 
-    peer = net_fix_start(NET_SILENT, stream, port, &at);
-    config = power_fix_config(&fix, driver->name, at, "right");
-    json_put_text(config, "limit", "20s");
+    config = hole_of(driver, port, stream, &peer);
     set_up("obey", "on");
     fflush(stdout);
     pid = fork();
@@ -442,6 +470,21 @@ check_tls(void)
     }
 }
 
+/* What is noted of a person's words, and is not what we note. */
+static void
+check_note(const struct power_driver *driver, json_t *config,
+           const char *text)
+{
+    enum power_state state = POWER_UNKNOWN;
+    struct fault why = FAULT_INIT;
+
+    set_up("obey", text);
+    not_ok_fault(power_status("h1", config, &state, &why), &why, FAULT_PEER,
+                 "neither 'on' nor 'off'", "%s: '%s' is no state",
+                 driver->name, text);
+    is_int(state, POWER_UNKNOWN, "%s: none is made up", driver->name);
+}
+
 static void
 check_driver(const struct power_driver *driver)
 {
@@ -456,6 +499,7 @@ check_driver(const struct power_driver *driver)
     ok_fault(power_check("h1", config, &why), &why, "%s: the config is good",
              driver->name);
     check_good(driver, config, "obey");
+    check_good(driver, config, "slow");
     check_bad(driver, config, "refuse",
               manual ? "nobody switched h1 on" : "attempt 1: ");
     json_object_set_new(config, "surprise", json_string("x"));
@@ -463,8 +507,11 @@ check_driver(const struct power_driver *driver)
                  "takes no key 'surprise'", "%s: an unknown key",
                  driver->name);
     json_object_del(config, "surprise");
-    if (!manual) {
-        check_good(driver, config, "slow");
+    if (manual) {
+        check_note(driver, config, "on off maybe");
+        check_note(driver, config, "o");
+        check_note(driver, config, "");
+    } else {
         set_up("once", "off");
         ok_fault(power_set("h1", config, POWER_ON, &why), &why,
                  "%s: a refusal that passes is retried", driver->name);
@@ -476,6 +523,11 @@ check_driver(const struct power_driver *driver)
         ok(!power_status("h1", config, &state, &why),
            "%s: babble is no state", driver->name);
         is_int(state, POWER_ON, "%s: and none was made up", driver->name);
+    }
+    if (strcmp(driver->name, "command") == 0) {
+        json_put_text(config, "limit", "100ms");
+        check_bad(driver, config, "hang", "not done in 100 ms");
+        json_put_text(config, "limit", "5s");
     }
     check_liar(driver, config);
     if (driver->boot_order != NULL)
@@ -641,10 +693,10 @@ main(int argc, char **argv)
             continue;
         }
         check_driver(driver);
+        check_black_hole(driver, port, stream);
         if (port != 0) {
             check_wires(driver, port, stream);
             check_password(driver, port);
-            check_black_hole(driver, port, stream);
         }
     }
     check_variants();

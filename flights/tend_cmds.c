@@ -309,22 +309,39 @@ tend_site(struct tend *tend, const char *name, struct fault *why)
 }
 
 static bool
-run_tend(struct cmd_call *call, struct fault *why)
+tend_checks(struct tend *tend, struct fault *why)
 {
-    struct tend tend = { .arena = ARENA_INIT, .done = json_array(),
-                         .quiet = cmd_json(call) };
     const char **sites = NULL;
     bool ok;
 
+    ok = end_checks(tend, why) && abort_vain(tend, why)
+        && checkup_db_sites(tend->db, &tend->arena, &sites, why);
+    for (size_t i = 0; ok && sites[i] != NULL; i++)
+        ok = tend_site(tend, sites[i], why);
+    return ok;
+}
+
+static bool
+run_tend(struct cmd_call *call, struct fault *why)
+{
+    struct tend tend = { .arena = ARENA_INIT, .quiet = cmd_json(call) };
+    const char *only = cmd_text(call, "only");
+    bool checks = only == NULL || strcmp(only, "checks") == 0;
+    bool leases = only == NULL || strcmp(only, "leases") == 0;
+    bool ok;
+
+    if (!checks && !leases)
+        return fault_set(why, FAULT_USAGE, "--only '%s' is neither checks nor "
+                         "leases", only);
+    tend.done = json_array();
     log_init("assay");
     signals_catch();
-    /* By this name it starts no server that somebody has just stopped. */
+    /* By this name it starts no server that somebody has just stopped. Leases
+     * come last: a power controller may keep them waiting. */
     ok = db_open("assay-tend", &tend.db, why)
-        && lease_tend(tend.db, &tend.arena, note_lease, &tend, why)
-        && end_checks(&tend, why) && abort_vain(&tend, why)
-        && checkup_db_sites(tend.db, &tend.arena, &sites, why);
-    for (size_t i = 0; ok && sites[i] != NULL; i++)
-        ok = tend_site(&tend, sites[i], why);
+        && (!checks || tend_checks(&tend, why))
+        && (!leases || lease_tend(tend.db, &tend.arena, note_lease, &tend,
+                                  why));
     if (ok && tend.quiet)
         ok = json_print(tend.done, stdout, why);
     if (ok && tend.failed)
@@ -335,8 +352,13 @@ run_tend(struct cmd_call *call, struct fault *why)
     return ok;
 }
 
+static const struct cmd_opt tend_opts[] = {
+    { "only", CMD_OPT_TEXT, "WHAT", NULL, 0, 0, "checks, or leases" },
+    { .name = NULL },
+};
+
 const struct cmd tend_cmds[] = {
-    { "host tend", "", 0, 0, CMD_WRITES, NULL, run_tend,
+    { "host tend", "", 0, 0, CMD_WRITES, tend_opts, run_tend,
       "do what is due for hosts",
       "Writes to people whose lease ends and takes the host back. "
       "Reads what checks of hosts have shown, takes hosts on which jobs break "

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "harness/arena.h"
+#include "harness/clock.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/home.h"
@@ -21,14 +22,17 @@
 
 #define MINUTE_MS 60000
 #define LOOK_MS 20
+#define LOOKS 50                /* between two looks at all leases */
 #define OFF_LIMIT_MS 240000     /* the attempts of any driver */
 
 /* A lease that is over. */
 struct ended {
+    struct ended *next;
     const struct window_lease *lease;
     bool power_off;
     int64_t task;               /* ours while the host is: no job takes it */
     pid_t pid;                  /* switches it off; 0: nothing does */
+    int64_t until_ms;           /* mono: it has so long */
     const char *power;          /* what became of that, for people */
     bool over;                  /* we wrote it down */
 };
@@ -38,8 +42,8 @@ struct work {
     struct arena *arena;
     lease_say_fn *say;
     void *owner;
-    struct ended *ended;
-    size_t ended_count;
+    struct ended *ended;        /* all that were seen, done with or not */
+    size_t open;                /* that are being switched off */
 };
 
 static bool
@@ -120,52 +124,28 @@ take(struct work *w, struct ended *e, bool *mine_out, struct fault *why)
 }
 
 static bool
-switch_off(struct work *w, struct ended *e, const char *assay,
-           struct fault *why)
+switch_off(struct work *w, struct ended *e, struct fault *why)
 {
-    const char *argv[] = { assay, "host", "power", e->lease->host, "off",
+    const char *argv[] = { NULL, "host", "power", e->lease->host, "off",
                            NULL };
     const char *env[] = {
         arena_printf(w->arena, "ASSAY_TASK=%" PRId64, e->task), NULL
     };
     struct proc_spec spec = PROC_SPEC_INIT;
+    char *assay = NULL;
 
+    if (!home_program(w->arena, "assay", &assay, why))
+        return false;
+    argv[0] = assay;
     spec.argv = argv;
     spec.env_add = env;
     spec.fds[2] = 2;
     spec.die_with_parent = true;
-    return proc_start(&spec, &e->pid, why);
-}
-
-/* Until all have ended, or time is over. */
-static void
-await_off(struct work *w)
-{
-    int64_t waited = 0;
-    size_t open = 1;
-
-    while (open > 0) {
-        open = 0;
-        for (size_t i = 0; i < w->ended_count; i++) {
-            struct ended *e = &w->ended[i];
-            struct proc_status status;
-
-            if (e->pid == 0)
-                continue;
-            if (waited >= OFF_LIMIT_MS || signals_stop_asked() != 0)
-                proc_kill_group(e->pid);
-            if (!proc_poll_end(e->pid, &status)) {
-                open++;
-                continue;
-            }
-            e->pid = 0;
-            e->power = proc_status_ok(status)
-                ? ", switched off" : ", and it cannot be switched off";
-        }
-        if (open > 0)
-            signals_pause_ms(LOOK_MS);
-        waited += LOOK_MS;
-    }
+    if (!proc_start(&spec, &e->pid, why))
+        return false;
+    e->until_ms = clock_mono_ms(clock_system()) + OFF_LIMIT_MS;
+    w->open++;
+    return true;
 }
 
 static bool
@@ -204,55 +184,90 @@ end_one(struct work *w, struct ended *e, struct fault *why)
 }
 
 static bool
-end_all(struct work *w, struct fault *why)
+begin_end(struct work *w, const struct window_lease *lease, bool power_off,
+          struct fault *why)
 {
-    char *assay = NULL;
-    bool ok = w->ended_count == 0
-        || home_program(w->arena, "assay", &assay, why);
+    struct ended *e;
+    bool mine = true;
 
-    for (size_t i = 0; ok && i < w->ended_count; i++) {
-        struct ended *e = &w->ended[i];
-        bool mine = true;
+    for (e = w->ended; e != NULL; e = e->next)
+        if (e->lease->id == lease->id)
+            return true;
+    e = arena_alloc(w->arena, sizeof *e);
+    *e = (struct ended){ .next = w->ended, .lease = lease,
+                         .power_off = power_off, .power = "" };
+    w->ended = e;
+    if (power_off && !take(w, e, &mine, why))
+        return false;
+    if (!mine)
+        return true;
+    return e->power_off ? switch_off(w, e, why) : end_one(w, e, why);
+}
 
-        if (!e->power_off)
-            continue;
-        ok = take(w, e, &mine, why);
-        if (ok && !mine)
-            *e = (struct ended){ .lease = NULL };
-        else if (ok && e->power_off)
-            ok = switch_off(w, e, assay, why);
-    }
-    await_off(w);
-    for (size_t i = 0; ok && i < w->ended_count; i++) {
-        if (w->ended[i].lease != NULL)
-            ok = signals_check(why) && end_one(w, &w->ended[i], why);
+/* All leases as they are now. */
+static bool
+look(struct work *w, struct fault *why)
+{
+    struct window_lease *leases = NULL;
+    size_t count = 0;
+    bool ok;
+
+    ok = window_db_leases(w->db, w->arena, &leases, &count, why);
+    for (size_t i = 0; ok && i < count; i++) {
+        struct fault wrong = FAULT_INIT;        /* said by who checks hosts */
+        struct site site;
+
+        if (!site_load(leases[i].site, w->arena, &site, &wrong))
+            site_default(leases[i].site, w->arena, &site);
+        ok = leases[i].left_ms > 0
+            ? warn(w, &leases[i], &site, why)
+            : begin_end(w, &leases[i], site.power_off, why);
     }
     return ok;
 }
 
+/* Ends those that are off, or will not be. */
+static bool
+end_some(struct work *w, struct fault *why)
+{
+    int64_t now_ms = clock_mono_ms(clock_system());
+
+    for (struct ended *e = w->ended; e != NULL; e = e->next) {
+        struct proc_status status;
+
+        if (e->pid == 0)
+            continue;
+        if (now_ms >= e->until_ms)
+            proc_kill_group(e->pid);
+        if (!proc_poll_end(e->pid, &status))
+            continue;
+        e->pid = 0;
+        w->open--;
+        e->power = proc_status_ok(status)
+            ? ", switched off" : ", and it cannot be switched off";
+        if (!end_one(w, e, why))
+            return false;
+    }
+    return true;
+}
+
+/* One that cannot be switched off keeps nobody else waiting, not even those
+ * whose leases end meanwhile. */
 bool
 lease_tend(struct db *db, struct arena *arena, lease_say_fn *say, void *owner,
            struct fault *why)
 {
     struct work w = { .db = db, .arena = arena, .say = say, .owner = owner };
-    struct window_lease *leases = NULL;
-    size_t count = 0;
-    bool ok;
+    bool ok = look(&w, why);
 
-    ok = window_db_leases(db, arena, &leases, &count, why);
-    w.ended = arena_alloc(arena, (count + 1) * sizeof *w.ended);
-    for (size_t i = 0; ok && i < count; i++) {
-        struct fault wrong = FAULT_INIT;        /* said by who checks hosts */
-        struct site site;
-
-        if (!site_load(leases[i].site, arena, &site, &wrong))
-            site_default(leases[i].site, arena, &site);
-        if (leases[i].left_ms > 0)
-            ok = warn(&w, &leases[i], &site, why);
-        else
-            w.ended[w.ended_count++] = (struct ended){
-                .lease = &leases[i], .power_off = site.power_off, .power = "",
-            };
+    for (int turn = 1; ok && w.open > 0; turn++) {
+        signals_pause_ms(LOOK_MS);
+        ok = signals_check(why) && end_some(&w, why)
+            && (turn % LOOKS != 0 || w.open == 0 || look(&w, why));
     }
-    return ok && end_all(&w, why);
+    for (struct ended *e = w.ended; e != NULL; e = e->next) {
+        if (e->pid != 0)
+            proc_kill_group(e->pid);
+    }
+    return ok;
 }

@@ -14,10 +14,10 @@ struct fault;
 typedef void lease_say_fn(void *owner, const char *host, const char *did,
                           const char *text);
 
-/* All that is due now, of all leases. Machines are switched off together, so
- * that a controller which does not answer delays its own host only; one that a
- * job has got meanwhile is left alone. A site whose file is wrong has the
- * defaults. */
+/* All that is due now, of all leases, and while machines are switched off, for
+ * minutes if a controller does not answer, what becomes due then: such a one
+ * delays its own host only. A host that a job has got meanwhile is left alone.
+ * A site whose file is wrong has the defaults. */
 MUST_CHECK bool lease_tend(struct db *db, struct arena *arena,
                            lease_say_fn *say, void *owner, struct fault *why);
 

@@ -82,6 +82,7 @@ host z lonely 03
 is 'a new host is suspect' "$(state a)" suspect
 is 'and it is said why' "$(assay host health a --json | jq -r '.[0].why')" \
     'no check has passed on it yet'
+is 'not by who only ends leases' "$(assay host tend --only leases)" ''
 is 'it is checked' "$(tend | sort | sed 's/flight [0-9]*/flight N/' |
     tr '\n' '|')" \
 "a: is checked, flight N: no check has passed on it yet|\

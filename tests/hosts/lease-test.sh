@@ -98,6 +98,40 @@ is 'no host is held by nobody' "$(sql "select count(*) from assay.allocation
     where ended_at is null") $(sql "select count(*) from assay.task
     where ended_at is null")" '1 1'
 
+# Off when a file is there: its power waits for that.
+host e off "'sh', '-c', 'until [ -e $ASSAY_HOME/now ]; do sleep 0.1; done
+    echo off >$ASSAY_HOME/e'"
+host g off
+sql "update assay.host set config = jsonb_set(config, '{power,limit}', '\"60s\"')
+     where host = 'e'"
+open() { sql "select string_agg(host, ' ' order by host) from assay.host_window
+    where ended_at is null and kind = 'lease' and host in ('e', 'g')"; }
+for h in e g; do
+    assay host lease $h --for 3h --why test --who eve >/dev/null
+done
+over e
+tend >/dev/null &
+one=$!
+tries=0
+until [ "$(sql "select count(*) from assay.allocation
+    where host = 'e' and ended_at is null")" = 1 ] || [ $tries = 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+over g
+until [ "$(open)" = e ] || [ $tries = 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+is 'a power controller that does not answer delays no other lease, not even one
+# that ends meanwhile' "$(open) $(cat "$ASSAY_HOME/g")" 'e off'
+touch "$ASSAY_HOME/now"
+wait $one
+is 'and its own is over when it answers' "$(open) $(cat "$ASSAY_HOME/e")" ' off'
+assay host tend --only dishes 2>"$ASSAY_HOME/err"
+is 'what is no part of it' "$? $(cat "$ASSAY_HOME/err")" \
+    "2 assay: --only 'dishes' is neither checks nor leases"
+
 assay host lease b --for 3h --why test --who eve >/dev/null
 over b
 echo on >"$ASSAY_HOME/b"

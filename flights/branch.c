@@ -18,7 +18,6 @@
 #include "harness/home.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
-#include "harness/yaml_tree.h"
 
 #define MAKE_LIMIT "2h"
 
@@ -333,25 +332,16 @@ bool
 branch_parse(const char *source, const char *text, size_t bytes,
              struct arena *arena, struct branch *out, struct fault *why)
 {
-    struct work w = { .errors = { .file = source, .more = BUF_INIT },
-                      .arena = arena, .branch = out };
-    struct yaml_node *tree = NULL;
-    void *value = NULL;
-    bool ok;
+    struct work w = { .arena = arena, .branch = out };
 
     *out = (struct branch){ .source = arena_strdup(arena, source) };
-    ok = yaml_load_data(source, text, bytes, &branch_schema, &value, why) &&
-         yaml_tree_parse(arena, source, text, bytes, &tree, why);
-    if (ok) {
-        out->definition = arena_printf(arena, "%.*s", (int)bytes, text);
-        w.errors.tree = tree;
-        w.raw = value;
-        read_branch(&w);
-        ok = yaml_errors_end(&w.errors, why);
-    }
-    if (value != NULL)
-        yaml_unload(&branch_schema, value);
-    return ok;
+    if (!yaml_errors_begin(&w.errors, arena, source, text, bytes,
+                           &branch_schema, why))
+        return false;
+    out->definition = arena_printf(arena, "%.*s", (int)bytes, text);
+    w.raw = w.errors.value;
+    read_branch(&w);
+    return yaml_errors_end(&w.errors, why);
 }
 
 /* Where they are ---------------------------------------------------------- */

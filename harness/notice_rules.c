@@ -210,24 +210,15 @@ notice_rules_parse(const char *file, const char *text, size_t bytes,
                    struct arena *arena, struct notice_rules *out,
                    struct fault *why)
 {
-    struct work w = { .errors = { .file = file, .more = BUF_INIT },
-                      .arena = arena };
-    struct yaml_node *tree = NULL;
-    void *value = NULL;
-    bool ok;
+    struct work w = { .arena = arena };
 
     *out = (struct notice_rules){ .file = arena_strdup(arena, file) };
-    ok = yaml_load_data(file, text, bytes, &rules_schema, &value, why)
-        && yaml_tree_parse(arena, file, text, bytes, &tree, why);
-    if (ok) {
-        w.errors.tree = tree;
-        w.raw = value;
-        read_rules(&w, out);
-        ok = yaml_errors_end(&w.errors, why);
-    }
-    if (value != NULL)
-        yaml_unload(&rules_schema, value);
-    return ok;
+    if (!yaml_errors_begin(&w.errors, arena, file, text, bytes, &rules_schema,
+                           why))
+        return false;
+    w.raw = w.errors.value;
+    read_rules(&w, out);
+    return yaml_errors_end(&w.errors, why);
 }
 
 bool

@@ -6,9 +6,29 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "harness/yaml.h"
 #include "harness/yaml_tree.h"
 
 #define ERRORS_MAX 20
+
+bool
+yaml_errors_begin(struct yaml_errors *errors, struct arena *arena,
+                  const char *file, const char *text, size_t bytes,
+                  const struct cyaml_schema_value *schema, struct fault *why)
+{
+    struct yaml_node *tree = NULL;
+
+    *errors = (struct yaml_errors){ .file = file, .more = BUF_INIT,
+                                    .schema = schema };
+    if (!yaml_load_data(file, text, bytes, schema, &errors->value, why))
+        return false;
+    if (!yaml_tree_parse(arena, file, text, bytes, &tree, why)) {
+        yaml_unload(schema, errors->value);
+        return false;
+    }
+    errors->tree = tree;
+    return true;
+}
 
 void
 yaml_error(struct yaml_errors *errors, const char *path, const char *fmt, ...)
@@ -43,5 +63,8 @@ yaml_errors_end(struct yaml_errors *errors, struct fault *why)
         fault_detail(why, buf_text(&errors->more), errors->more.len);
     }
     buf_free(&errors->more);
+    if (errors->value != NULL)
+        yaml_unload(errors->schema, errors->value);
+    errors->value = NULL;
     return ok;
 }

@@ -10,7 +10,6 @@
 #include "harness/home.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
-#include "harness/yaml_tree.h"
 
 #define AGAIN "1h"
 #define NOTICE "1h"
@@ -139,31 +138,23 @@ bool
 site_parse(const char *source, const char *text, size_t bytes,
            struct arena *arena, struct site *out, struct fault *why)
 {
-    struct yaml_errors errors = { .file = source, .more = BUF_INIT };
-    struct yaml_node *tree = NULL;
+    struct yaml_errors errors;
     const struct raw_site *raw;
-    void *value = NULL;
-    bool ok;
 
     *out = (struct site){ .source = arena_strdup(arena, source) };
-    ok = yaml_load_data(source, text, bytes, &site_schema, &value, why)
-        && yaml_tree_parse(arena, source, text, bytes, &tree, why);
-    if (ok) {
-        raw = value;
-        errors.tree = tree;
-        out->name = arena_strdup(arena, raw->site);
-        check_name(&errors, "site", raw->site);
-        if (raw->checks != NULL)
-            read_checks(raw->checks, &errors, arena, out);
-        out->notice_ms = duration(&errors, "leases/notice",
-                                  raw->leases != NULL ? raw->leases->notice
-                                                      : NULL, NOTICE);
-        out->power_off = raw->leases != NULL && raw->leases->power_off;
-        ok = yaml_errors_end(&errors, why);
-    }
-    if (value != NULL)
-        yaml_unload(&site_schema, value);
-    return ok;
+    if (!yaml_errors_begin(&errors, arena, source, text, bytes, &site_schema,
+                           why))
+        return false;
+    raw = errors.value;
+    out->name = arena_strdup(arena, raw->site);
+    check_name(&errors, "site", raw->site);
+    if (raw->checks != NULL)
+        read_checks(raw->checks, &errors, arena, out);
+    out->notice_ms = duration(&errors, "leases/notice",
+                              raw->leases != NULL ? raw->leases->notice : NULL,
+                              NOTICE);
+    out->power_off = raw->leases != NULL && raw->leases->power_off;
+    return yaml_errors_end(&errors, why);
 }
 
 bool

@@ -11,7 +11,6 @@
 #include "harness/fault.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
-#include "harness/yaml_tree.h"
 #include "results/policy.h"
 
 struct raw_on {
@@ -198,20 +197,11 @@ bool
 policy_parse(const char *file, const char *text, size_t bytes,
              struct arena *arena, struct policy *out, struct fault *why)
 {
-    struct work w = { .errors = { .file = file, .more = BUF_INIT },
-                      .arena = arena };
-    struct yaml_node *tree = NULL;
-    void *value = NULL;
-    bool ok;
+    struct work w = { .arena = arena };
 
-    ok = yaml_load_data(file, text, bytes, &policy_schema, &value, why) &&
-         yaml_tree_parse(arena, file, text, bytes, &tree, why);
-    if (ok) {
-        w.errors.tree = tree;
-        read_policy(&w, value, out);
-        ok = yaml_errors_end(&w.errors, why);
-    }
-    if (value != NULL)
-        yaml_unload(&policy_schema, value);
-    return ok;
+    if (!yaml_errors_begin(&w.errors, arena, file, text, bytes,
+                           &policy_schema, why))
+        return false;
+    read_policy(&w, w.errors.value, out);
+    return yaml_errors_end(&w.errors, why);
 }

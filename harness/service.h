@@ -37,7 +37,7 @@ MUST_CHECK bool service_assayd_find(bool *running_out, pid_t *pid_out,
 /* In assayd: takes the lock of this home for the life of the process.
  * FAULT_CONFLICT names the pid that has it. */
 MUST_CHECK bool service_assayd_claim(struct fault *why);
-/* After that: false when somebody has removed the lock, and the home with it. */
+/* After that: false when somebody has removed the lock, with the home of it. */
 bool service_assayd_has_home(void);
 
 /* Starts assayd in a session of its own, log in $ASSAY_HOME/run/assayd.log,

@@ -14,7 +14,8 @@ struct json_t;
  *   sets      {"NAME": "VALUE"}
  *   attached  [{"name","kind","sha256","bytes"}]
  *   evidence  {"file","line","text"} of the log's last line or of what
- *             decided, "leftover", "log_dropped_bytes", "attach_failed" */
+ *             decided, "byte" where that line begins, "pattern" of a console,
+ *             "leftover", "log_dropped_bytes", "attach_failed" */
 struct step_result {
     struct step_verdict verdict;
     int exit_code;              /* -1: it did not exit */

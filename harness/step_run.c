@@ -429,8 +429,10 @@ make_evidence(struct step_run *run)
         json_put_text(evidence, "leftover", buf_text(&run->left));
     if (run->log.dropped_bytes > 0)
         json_put_int(evidence, "log_dropped_bytes", run->log.dropped_bytes);
-    if (run->sign != NULL)
+    if (run->sign != NULL) {
+        json_object_del(evidence, "line");      /* of the log */
         must(json_object_update(evidence, run->sign) == 0);
+    }
     step_verdict_make(&run->facts, &run->result.verdict);
     if (run->result.verdict.status == OUTCOME_PASS ||
         run->result.verdict.status == OUTCOME_SKIP) {
@@ -740,6 +742,10 @@ step_run_condemn(struct step_run *run, const struct step_sign *sign)
     run->facts.console_lane = sign->lane;
     run->sign = json_object();
     json_put_text(run->sign, "file", sign->file);
+    if (sign->number > 0) {
+        json_put_int(run->sign, "line", sign->number);
+        json_put_int(run->sign, "byte", sign->byte);
+    }
     json_put_text(run->sign, "text", sign->line);
     json_put_text(run->sign, "pattern", sign->pattern);
 }

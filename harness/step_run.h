@@ -61,11 +61,15 @@ struct step_run *step_run_start(uv_loop_t *loop, struct clock *clock,
 /* Stops it: TERM, grace, KILL. The step ends as aborted with 'reason', unless
  * it had ended by itself. */
 void step_run_stop(struct step_run *run, const char *reason);
-/* A host of it has died, says the line 'text' ("HOST: line") in 'file' of its
- * console (below ASSAY_HOME): whatever the step still says, it does not pass.
- * The first one counts. It goes on until step_run_end(). */
+/* A host of it has died, says a line of its console: whatever the step still
+ * says, it does not pass. The first one counts. It goes on until
+ * step_run_end(). */
 struct step_sign {
-    const char *text, *file, *line, *pattern;
+    const char *text;           /* "HOST: LINE" */
+    const char *line, *pattern;
+    const char *file;           /* below ASSAY_HOME; "": unknown */
+    int64_t number, byte;       /* of the line, and where it begins; number
+                                 * 0: unknown */
     enum lane lane;
 };
 void step_run_condemn(struct step_run *run, const struct step_sign *sign);

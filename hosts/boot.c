@@ -341,7 +341,8 @@ banner(struct watch *watch, const char *line)
 }
 
 static void
-on_console(void *owner, const struct pattern *pattern, const char *line)
+on_console(void *owner, const struct pattern *pattern,
+           int64_t offset UNUSED, const char *line)
 {
     struct watch *watch = owner;
     struct boot_facts *facts = &watch->facts;

@@ -434,6 +434,12 @@ console_client_read(struct console_client *client, int64_t wait_ms,
                      "assay-console sends what was not asked for");
 }
 
+int64_t
+console_client_offset(const struct console_client *client)
+{
+    return client->offset;
+}
+
 static bool
 send_frame(struct console_client *client, enum console_frame type,
            const void *data, size_t bytes, struct fault *why)

@@ -109,6 +109,8 @@ MUST_CHECK bool console_client_read(struct console_client *client,
                                     enum console_event *event_out,
                                     const char **data_out,
                                     size_t *bytes_out, struct fault *why);
+/* After the bytes that were given last. */
+int64_t console_client_offset(const struct console_client *client);
 MUST_CHECK bool console_client_write(struct console_client *client,
                                      const void *data, size_t bytes,
                                      struct fault *why);

@@ -326,6 +326,44 @@ console_reader_tail(struct console_reader *reader, int64_t lines,
     return true;
 }
 
+bool
+console_reader_spot(struct console_reader *reader, int64_t offset,
+                    struct console_spot *spot_out, struct fault *why)
+{
+    struct console_span span;
+    char data[TAIL_STEP_BYTES];
+    int64_t start, at = 0;
+    size_t i, got;
+
+    if (!console_reader_span(reader, &span, why))
+        return false;
+    i = segment_of(reader, offset);
+    start = reader->count == 0 ? 0 : segment_start(reader, i);
+    if (reader->count == 0 || offset < start ||
+        offset >= start + segment_size(reader, reader->segments[i].number))
+        return fault_set(why, FAULT_NOT_FOUND, "%s: no file has offset %lld",
+                         reader->dir, (long long)offset);
+    *spot_out = (struct console_spot){
+        .number = reader->segments[i].number, .byte = offset - start,
+        .line = 1,
+    };
+    while (at < spot_out->byte) {
+        size_t want = spot_out->byte - at < (int64_t)sizeof(data)
+                          ? (size_t)(spot_out->byte - at) : sizeof(data);
+
+        if (!read_segment(reader, i, at, data, want, &got, why))
+            return false;
+        if (got == 0)
+            return fault_set(why, FAULT_DATA, "%s: segment %lld became "
+                             "shorter", reader->dir,
+                             (long long)spot_out->number);
+        for (size_t k = 0; k < got; k++)
+            spot_out->line += data[k] == '\n';
+        at += (int64_t)got;
+    }
+    return true;
+}
+
 /* Looks at the index of segment i for the last offset whose time is at most
  * 'wall_ms'; not found if all of it is later. */
 static bool

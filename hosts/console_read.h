@@ -35,6 +35,15 @@ MUST_CHECK bool console_reader_span(struct console_reader *reader,
 MUST_CHECK bool console_reader_tail(struct console_reader *reader,
                                     int64_t lines, int64_t *offset_out,
                                     struct fault *why);
+/* The file that has 'offset', and where in it. FAULT_NOT_FOUND: none has. */
+struct console_spot {
+    int64_t number;             /* of the segment */
+    int64_t byte, line;         /* from 0, from 1 */
+};
+MUST_CHECK bool console_reader_spot(struct console_reader *reader,
+                                    int64_t offset,
+                                    struct console_spot *spot_out,
+                                    struct fault *why);
 /* The last offset at which the index knows that bytes came before 'wall_ms'
  * or at it: reading from there misses nothing that came later. */
 MUST_CHECK bool console_reader_at_time(struct console_reader *reader,

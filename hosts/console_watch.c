@@ -50,7 +50,7 @@ static void
 lose(struct console_watch *watch, const struct fault *why)
 {
     console_watch_stop(watch);
-    watch->fn(watch->owner, NULL, why->text);
+    watch->fn(watch->owner, NULL, -1, why->text);
 }
 
 /* "Panic on CPU 0:" is a headline; the reason is the line below. */
@@ -77,12 +77,12 @@ tell_headline(struct console_watch *watch, const char *reason)
         buf_addc(&text, ' ');
         buf_add_escaped(&text, reason + 6, strcspn(reason + 6, "\r"));
     }
-    watch->fn(watch->owner, pattern, buf_text(&text));
+    watch->fn(watch->owner, pattern, watch->head_at, buf_text(&text));
     buf_free(&text);
 }
 
 static void
-on_found(void *owner, const struct pattern *pattern, int64_t offset UNUSED,
+on_found(void *owner, const struct pattern *pattern, int64_t offset,
          const char *line, size_t bytes)
 {
     struct console_watch *watch = owner;
@@ -98,6 +98,7 @@ on_found(void *owner, const struct pattern *pattern, int64_t offset UNUSED,
     buf_reset(&watch->head);
     buf_add_escaped(&watch->head, line, bytes);
     watch->headline = pattern;
+    watch->head_at = watch->base + offset;
     watch->head_ms = 0;
 }
 
@@ -132,13 +133,30 @@ take_line(struct console_watch *watch, const char *data, size_t bytes)
     }
     if (whole)
         buf_reset(&watch->line);
+    watch->fed += (int64_t)bytes;
     pattern_scan_feed(watch->scan, data, bytes);
     tell_found(watch);
 }
 
+/* The line that was begun goes no further. */
 static void
-take(struct console_watch *watch, const char *data, size_t bytes)
+end_line(struct console_watch *watch)
 {
+    pattern_scan_flush(watch->scan);
+    buf_reset(&watch->line);
+    tell_found(watch);
+}
+
+/* Bytes from 'offset' on: where others are missing before them, a line has
+ * ended. */
+static void
+take(struct console_watch *watch, int64_t offset, const char *data,
+     size_t bytes)
+{
+    if (offset != watch->base + watch->fed) {
+        end_line(watch);
+        watch->base = offset - watch->fed;
+    }
     while (bytes > 0 && watch->client != NULL) {
         const char *end = memchr(data, '\n', bytes);
         size_t part = end == NULL ? bytes : (size_t)(end - data) + 1;
@@ -168,7 +186,8 @@ pump(struct console_watch *watch)
             return;
         watch->quiet_ms = 0;
         if (event == CONSOLE_EVENT_DATA)
-            take(watch, data, bytes);
+            take(watch, console_client_offset(watch->client)
+                            - (int64_t)bytes, data, bytes);
     }
 }
 
@@ -195,9 +214,7 @@ on_timer(uv_timer_t *timer)
         tell_headline(watch, NULL);
     if (watch->client == NULL || watch->quiet_ms != REASON_MS)
         return;
-    pattern_scan_flush(watch->scan);
-    buf_reset(&watch->line);
-    tell_found(watch);
+    end_line(watch);
 }
 
 void
@@ -225,8 +242,9 @@ console_watch_start(struct console_watch *watch, uv_loop_t *loop,
         (void)snprintf(place, sizeof(place), "%" PRId64, offset);
         attach.from = place;
     }
-    if (!console_client_attach(watch->client, &attach, NULL, &why))
+    if (!console_client_attach(watch->client, &attach, &watch->base, &why))
         goto lost;
+    watch->fed = 0;
     watch->scan = pattern_scan_new(code, on_found, watch);
     if (!watch->started)
         must(uv_timer_init(loop, &watch->timer) == 0);
@@ -241,7 +259,7 @@ console_watch_start(struct console_watch *watch, uv_loop_t *loop,
     return;
 lost:
     if (watch->client == NULL) {
-        fn(owner, NULL, why.text);
+        fn(owner, NULL, -1, why.text);
         return;
     }
     lose(watch, &why);

@@ -16,11 +16,12 @@ struct pattern_code;
 struct pattern_scan;
 
 /* From the loop. 'line' is the line that 'pattern' matched, trimmed and
- * escaped; of a headline ("Panic on CPU 0:") with what stands below it. With
- * pattern NULL it says why the console is not watched any more. The watch may
- * be stopped in there. */
+ * escaped; of a headline ("Panic on CPU 0:") with what stands below it. It
+ * begins at the absolute 'offset' of the console's log. With pattern NULL it
+ * says why the console is not watched any more. The watch may be stopped in
+ * there. */
 typedef void console_watch_fn(void *owner, const struct pattern *pattern,
-                              const char *line);
+                              int64_t offset, const char *line);
 
 /* Embedded in its owner; zeroed before the first use. */
 struct console_watch {
@@ -33,10 +34,13 @@ struct console_watch {
     uv_poll_t *poll;            /* of this client; the loop frees it */
     uv_timer_t timer;
     bool started;               /* the timer was made */
+    int64_t base;               /* offset of what the scan counts as 0 */
+    int64_t fed;                /* bytes that the scan got */
     struct buf line;            /* of the stream, not ended */
     int64_t quiet_ms;           /* how long nothing came */
     const struct pattern *headline;     /* its reason is awaited; or NULL */
     struct buf head;
+    int64_t head_at;            /* its offset */
     int64_t head_ms;            /* how long */
 };
 

@@ -92,14 +92,15 @@ store(void *owner UNUSED, const char *path, char sha256_out[static 65],
 }
 
 static void
-on_console(const char *host, const struct pattern *pattern, const char *line,
-           const char *file)
+on_console(const char *host, const struct pattern *pattern,
+           const struct job_watch_words *words)
 {
-    char *text = xasprintf("%s: %s", host, line);
+    char *text = xasprintf("%s: %s", host, words->text);
 
     job_run_condemn(job.run, host, &(struct step_sign){
-        .text = text, .line = line, .file = file, .pattern = pattern->name,
-        .lane = pattern->lane,
+        .text = text, .line = words->text, .file = words->file,
+        .number = words->line, .byte = words->byte,
+        .pattern = pattern->name, .lane = pattern->lane,
     });
     free(text);
 }

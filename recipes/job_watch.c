@@ -3,36 +3,48 @@
 
 #include "recipes/job_watch.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #include "harness/arena.h"
+#include "harness/fault.h"
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "hosts/console_index.h"
+#include "hosts/console_read.h"
 #include "hosts/firmware_db.h"
 
 #define AGAIN_MS 2000
 
-/* The file that the console is being written to. */
-static const char *
-console_file(struct arena *arena, const char *host)
+/* They are the evidence: where they cannot be found, they stand alone. */
+static void
+find_words(const char *host, int64_t offset, struct arena *arena,
+           struct job_watch_words *words)
 {
-    const char *link = home_path(arena, "consoles/%s/current", host);
-    char name[NAME_MAX + 1];
-    ssize_t n = readlink(link, name, sizeof(name) - 1);
+    struct console_reader *reader
+        = console_reader_new(home_path(arena, "consoles/%s", host));
+    char name[CONSOLE_FILE_BYTES];
+    struct fault why = FAULT_INIT;
+    struct console_spot spot;
 
-    return n <= 0 ? ""
-        : arena_printf(arena, "consoles/%s/%.*s", host, (int)n, name);
+    if (console_reader_spot(reader, offset, &spot, &why)) {
+        console_index_log_name(spot.number, name);
+        words->file = arena_printf(arena, "consoles/%s/%s", host, name);
+        words->line = spot.line;
+        words->byte = spot.byte;
+    } else {
+        log_fault(LOG_LEVEL_WARN, &why, "the last words of host %s", host);
+    }
+    console_reader_free(reader);
 }
 
 static void
-on_pattern(void *owner, const struct pattern *pattern, const char *line)
+on_pattern(void *owner, const struct pattern *pattern, int64_t offset,
+           const char *line)
 {
     struct job_watch_host *host = owner;
     struct log_fields fields = { .host = host->name };
+    struct job_watch_words words = { .text = line, .file = "" };
     struct arena arena = ARENA_INIT;
 
     if (pattern == NULL) {
@@ -47,8 +59,8 @@ on_pattern(void *owner, const struct pattern *pattern, const char *line)
     if (pattern->kind != PATTERN_FATAL || pattern->lane != LANE_PRODUCT
         || !host->up)
         return;
-    host->owner->fn(host->name, pattern, line,
-                    console_file(&arena, host->name));
+    find_words(host->name, offset, &arena, &words);
+    host->owner->fn(host->name, pattern, &words);
     arena_free(&arena);
 }
 

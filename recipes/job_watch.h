@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 #include "harness/attr.h"
 #include "hosts/console_watch.h"
@@ -12,10 +13,18 @@
 struct pattern;
 struct pattern_code;
 
-/* 'host' has said its last words, 'line'; it had come up before, so that they
- * are not those of an earlier boot. 'file' is below ASSAY_HOME. */
+/* The last words of a host, and where they stand. */
+struct job_watch_words {
+    const char *text;
+    const char *file;           /* below ASSAY_HOME; "": unknown */
+    int64_t line;               /* from 1; 0: unknown */
+    int64_t byte;               /* where that line begins, if it is known */
+};
+
+/* 'host' has said its last words; it had come up before, so that they are not
+ * those of an earlier boot. */
 typedef void job_watch_fn(const char *host, const struct pattern *pattern,
-                          const char *line, const char *file);
+                          const struct job_watch_words *words);
 
 struct job_watch_host {
     struct job_watch *owner;

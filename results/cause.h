@@ -56,7 +56,6 @@ struct cause {
     const char *job, *testid;   /* testid "": the job as a whole */
     enum lane lane;
     struct evidence_pointer pointer;
-    int64_t byte;               /* where that line begins; -1: not known */
     size_t group;               /* index into the groups */
 };
 

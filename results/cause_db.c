@@ -141,7 +141,7 @@ read_list(struct db *db, const char *const params[], struct arena *arena,
         to->pointer.file = db_copy_text(arena, rows, i, 3);
         to->pointer.line = db_int(rows, i, 4, 0);
         to->pointer.text = db_copy_text(arena, rows, i, 5);
-        to->byte = db_int(rows, i, 7, -1);
+        to->pointer.byte = db_int(rows, i, 7, 0);
         to->group = group_of(out->groups, out->group_count,
                              db_text(rows, i, 6));
         /* One that came between the two questions is of the next reading. */

@@ -5,6 +5,12 @@
 
 #include "harness/attr.h"
 
+int64_t
+evidence_byte(const struct evidence_pointer *pointer)
+{
+    return pointer->byte > 0 || pointer->line == 1 ? pointer->byte : -1;
+}
+
 const char *
 evidence_pair_get(const struct evidence_pair *pairs, size_t count,
                   const char *name)

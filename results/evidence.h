@@ -16,6 +16,7 @@
 struct evidence_pointer {
     const char *file;           /* "": none */
     int64_t line;               /* 1-based; 0: unknown */
+    int64_t byte;               /* ask evidence_byte() */
     const char *text;           /* the line itself */
 };
 
@@ -143,6 +144,8 @@ struct evidence {
     size_t tree_count;
 };
 
+/* Where the line of a pointer begins in the file; -1: unknown. */
+int64_t evidence_byte(const struct evidence_pointer *pointer);
 /* Value of a property, NULL when absent. */
 const char *evidence_pair_get(const struct evidence_pair *pairs,
                               size_t count, const char *name);

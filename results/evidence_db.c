@@ -37,11 +37,11 @@ static const struct query Q_JOBS = {
     " j.evidence->>'file', j.evidence->>'line', j.evidence->>'text', j.arch,"
     " j.candidate, j.waits_for, j.harness, "
     MS("j.created_at") ", " MS("j.started_at") ", " MS("j.finished_at") ","
-    BOOKING_DB_COLUMNS
+    " j.evidence->>'byte', " BOOKING_DB_COLUMNS
     " from assay.job j left join assay.booking b on b.flight = j.flight"
     "  and b.job = j.job and j.finished_at is null"
     " where j.flight = $1::bigint order by j.job collate \"C\"", 1,
-    15 + BOOKING_DB_COUNT
+    16 + BOOKING_DB_COUNT
 };
 static const struct query Q_STEPS = {
     "evidence_steps",
@@ -49,8 +49,8 @@ static const struct query Q_STEPS = {
     " evidence->>'file', evidence->>'line', evidence->>'text', exit_code,"
     " exit_signal, progress, " MS("started_at") ", " MS("finished_at") ","
     " elapsed_ms, log_path, log_bytes, log_sha256, harness, boot,"
-    " reused_job, reused_step"
-    " from assay.step where flight = $1::bigint" BY_STEP, 1, 23
+    " reused_job, reused_step, evidence->>'byte'"
+    " from assay.step where flight = $1::bigint" BY_STEP, 1, 24
 };
 static const struct query Q_CASES = {
     "evidence_cases",
@@ -171,9 +171,10 @@ cell(struct reading *reading, const struct db_rows *rows, int row, int col)
 
 static struct evidence_pointer
 pointer_at(struct reading *reading, const struct db_rows *rows, int row,
-           int col)
+           int col, int byte_col)
 {
     const char *line = db_text(rows, row, col + 1);
+    const char *byte = db_text(rows, row, byte_col);
     struct evidence_pointer pointer = {
         .file = cell(reading, rows, row, col),
         .text = cell(reading, rows, row, col + 2),
@@ -181,6 +182,8 @@ pointer_at(struct reading *reading, const struct db_rows *rows, int row,
 
     if (line == NULL || !parse_int64(line, 0, INT64_MAX, &pointer.line))
         pointer.line = 0;
+    if (byte == NULL || !parse_int64(byte, 0, INT64_MAX, &pointer.byte))
+        pointer.byte = 0;
     return pointer;
 }
 
@@ -251,7 +254,7 @@ read_jobs(struct reading *reading, struct fault *why)
         job->status = outcome_parse(db_text(rows, i, 2));
         job->lane = lane_parse(db_text(rows, i, 3));
         job->reason = cell(reading, rows, i, 4);
-        job->pointer = pointer_at(reading, rows, i, 5);
+        job->pointer = pointer_at(reading, rows, i, 5, 15);
         job->arch = cell(reading, rows, i, 8);
         job->candidate = db_int(rows, i, 9, 0);
         job->waits_for = cell(reading, rows, i, 10);
@@ -259,7 +262,7 @@ read_jobs(struct reading *reading, struct fault *why)
         job->created_ms = db_int(rows, i, 12, -1);
         job->started_ms = db_int(rows, i, 13, -1);
         job->finished_ms = db_int(rows, i, 14, -1);
-        booking_db_read(rows, i, 15, &job->booking);
+        booking_db_read(rows, i, 16, &job->booking);
     }
     reading->out->jobs = reading->jobs;
     reading->out->job_count = reading->job_count;
@@ -318,7 +321,7 @@ step_fill(struct reading *reading, const struct db_rows *rows, int i,
     step->status = outcome_parse(db_text(rows, i, 4));
     step->lane = lane_parse(db_text(rows, i, 5));
     step->reason = cell(reading, rows, i, 6);
-    step->pointer = pointer_at(reading, rows, i, 7);
+    step->pointer = pointer_at(reading, rows, i, 7, 23);
     step->exit_code = (int)db_int(rows, i, 10, -1);
     step->exit_signal = (int)db_int(rows, i, 11, -1);
     step->progress = cell(reading, rows, i, 12);

@@ -177,6 +177,7 @@ keep_line(struct taking *taking, const struct evidence_job *job,
         pattern = NULL;
     row->file = pointer->file;
     row->line = pointer->line;
+    row->byte = evidence_byte(pointer);
     row->text = plain(taking, line, strlen(line));
     signature_of_line(pattern, line, row->testid, names_of(taking, job),
                       &signature);

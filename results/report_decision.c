@@ -306,6 +306,8 @@ put_fact(json_t *failure, const struct verdict_fact *fact)
     put_some(failure, "signature", fact->signature);
     put_some(pointer, "file", fact->pointer.file);
     json_put_int(pointer, "line", fact->pointer.line);
+    if (evidence_byte(&fact->pointer) >= 0)
+        json_put_int(pointer, "byte", evidence_byte(&fact->pointer));
     put_some(pointer, "text", fact->pointer.text);
     if (fact->pointer.file[0] != '\0') {
         put(failure, "evidence", pointer);

@@ -61,6 +61,7 @@ put_pointer(json_t *object, const struct evidence_pointer *pointer)
     evidence = json_object();
     put_outside(evidence, "file", pointer->file);
     put_count(evidence, "line", pointer->line > 0 ? pointer->line : -1);
+    put_count(evidence, "byte", evidence_byte(pointer));
     put_outside(evidence, "text", pointer->text);
     json_object_set_new(object, "evidence", evidence);
 }
@@ -321,7 +322,7 @@ json_causes(const struct causes *causes)
             put_outside(failure, "file", cause->pointer.file);
             put_count(failure, "line", cause->pointer.line > 0
                                        ? cause->pointer.line : -1);
-            put_count(failure, "byte", cause->byte);
+            put_count(failure, "byte", evidence_byte(&cause->pointer));
             put_outside(failure, "text", cause->pointer.text);
             json_array_append_new(failures, failure);
         }

@@ -492,8 +492,8 @@ add_incident(struct submission *sub, const struct cause *cause,
     put(misc, "file", cause->pointer.file);
     if (cause->pointer.line > 0)
         json_put_int(misc, "line", cause->pointer.line);
-    if (cause->byte >= 0)
-        json_put_int(misc, "byte", cause->byte);
+    if (evidence_byte(&cause->pointer) >= 0)
+        json_put_int(misc, "byte", evidence_byte(&cause->pointer));
     json_object_set_new(object, "misc", misc);
     json_array_append_new(sub->incidents, object);
 }

@@ -114,7 +114,8 @@ report_lines_of(const struct verdict_trouble *trouble,
         out->excerpt.count = 1;
         out->excerpt.sign = "evidence";
         out->excerpt.lines[0] = (struct excerpt_line){
-            .number = pointer->line, .byte = -1, .text = pointer->text,
+            .number = pointer->line, .byte = evidence_byte(pointer),
+            .text = pointer->text,
             .marked = true,
         };
     }

@@ -29,15 +29,15 @@ static const struct query Q_COVERED = {
     " and s.step = k.step where k.flight = $1::bigint"
     " and k.status in ('pass', 'fail')", 1, 2
 };
-/* A case has the log of its step. */
+/* A case has the log of its step. What its signature was taken of says more
+ * than the last line of the log. */
 static const struct query Q_FACTS = {
     "verdict_facts",
-    "select coalesce(s.reason, j.reason), s.log_path,"
-    " (select f.signature from assay.failure f where f.flight = c.flight"
-    "  and f.job = c.job and f.testid = c.testid),"
-    " coalesce(s.evidence, j.evidence)->>'file',"
-    " coalesce(s.evidence, j.evidence)->>'line',"
-    " coalesce(s.evidence, j.evidence)->>'text'"
+    "select coalesce(s.reason, j.reason), s.log_path, f.signature,"
+    " case when f.line_byte is null then e.at->>'file' else f.file end,"
+    " case when f.line_byte is null then e.at->>'line' else f.line::text end,"
+    " case when f.line_byte is null then e.at->>'text' else f.text end,"
+    " coalesce(f.line_byte::text, e.at->>'byte')"
     " from jsonb_to_recordset($1::jsonb)"
     "  as c(number int, flight bigint, job text, testid text)"
     " join assay.job j on j.flight = c.flight and j.job = c.job"
@@ -45,7 +45,10 @@ static const struct query Q_FACTS = {
     "  from assay.step o where o.flight = c.flight and o.job = c.job"
     "  and (o.testid = c.testid or starts_with(c.testid, o.testid || '/'))"
     "  order by length(o.testid) desc limit 1) s on true"
-    " order by c.number", 1, 6
+    " left join assay.failure f on f.flight = c.flight and f.job = c.job"
+    "  and f.testid = c.testid"
+    " cross join lateral (select coalesce(s.evidence, j.evidence)) e(at)"
+    " order by c.number", 1, 7
 };
 
 struct reading {
@@ -55,6 +58,16 @@ struct reading {
     struct evidence *evidence;
     struct verdict *out;
 };
+
+/* Of what a vendor's step may have written. */
+static int64_t
+int_text_or_0(const char *text)
+{
+    int64_t value = 0;
+
+    return text != NULL && parse_int64(text, 0, INT64_MAX, &value) ? value
+                                                                   : 0;
+}
 
 static int
 compare_cells(const void *a, const void *b)
@@ -139,7 +152,7 @@ read_facts(struct reading *reading, struct db *db, struct fault *why)
                 || fault_set(why, FAULT_DATA, "a job of the verdict is not "
                              "in the database"));
     for (int i = 0; ok && i < db_rows_count(rows); i++) {
-        const char *line = db_text(rows, i, 4);
+        struct evidence_pointer *at = &facts[i].pointer;
         const struct perf *perf;
 
         perf = perf_of(reading, &decision->failures[i]);
@@ -147,11 +160,10 @@ read_facts(struct reading *reading, struct db *db, struct fault *why)
             : db_copy_text(reading->arena, rows, i, 0);
         facts[i].log_path = db_copy_text(reading->arena, rows, i, 1);
         facts[i].signature = db_copy_text(reading->arena, rows, i, 2);
-        facts[i].pointer.file = db_copy_text(reading->arena, rows, i, 3);
-        facts[i].pointer.text = db_copy_text(reading->arena, rows, i, 5);
-        if (line == NULL
-            || !parse_int64(line, 0, INT64_MAX, &facts[i].pointer.line))
-            facts[i].pointer.line = 0;
+        at->file = db_copy_text(reading->arena, rows, i, 3);
+        at->line = int_text_or_0(db_text(rows, i, 4));
+        at->text = db_copy_text(reading->arena, rows, i, 5);
+        at->byte = int_text_or_0(db_text(rows, i, 6));
     }
     reading->out->facts = facts;
     db_rows_free(rows);

@@ -77,7 +77,8 @@ on_condemn(uv_timer_t *timer UNUSED)
 {
     step_run_condemn(stop_run, &(struct step_sign){
         .text = "h1: Panic on CPU 0: x", .line = "(XEN) Panic on CPU 0: x",
-        .file = "consoles/h1/000001.log", .pattern = "xen-panic",
+        .file = "consoles/h1/000001.log", .number = 812, .byte = 40960,
+        .pattern = "xen-panic",
         .lane = LANE_PRODUCT,
     });
     step_run_end(stop_run);
@@ -291,6 +292,10 @@ test_condemned(void)
            "the evidence of a dead host is its console");
     is_str(json_text(got.result.evidence, "text"), "(XEN) Panic on CPU 0: x",
            "with the line");
+    is_int(json_int(got.result.evidence, "line", 0), 812,
+           "its number there, not in the log");
+    is_int(json_int(got.result.evidence, "byte", 0), 40960,
+           "and where it begins");
     is_str(json_text(got.result.evidence, "pattern"), "xen-panic",
            "and the pattern");
     got_free(&got);

@@ -165,6 +165,7 @@ test_times(void)
     struct console_log *log = open_log("times", 200);
     struct console_reader *reader;
     char *path = xasprintf("%s/times", dir);
+    struct console_spot spot;
     int64_t offset, begin = clock_wall_ms(&now);
 
     /* 20 bytes each 10 s, ten lines a file. */
@@ -189,6 +190,15 @@ test_times(void)
     is_int(offset, 0, "more lines than there are");
     ok_fault(console_reader_tail(reader, 0, &offset, &why), &why, "tail");
     is_int(offset, 1000, "no line");
+    ok(console_reader_spot(reader, 345, &spot, &why) && spot.number == 2
+       && spot.byte == 145 && spot.line == 8, "byte 345 is in the eighth line "
+       "of the second file");
+    ok(console_reader_spot(reader, 400, &spot, &why) && spot.number == 3
+       && spot.byte == 0 && spot.line == 1, "400 begins the third");
+    ok(console_reader_spot(reader, 999, &spot, &why) && spot.number == 5,
+       "999 is the last byte");
+    ok(!console_reader_spot(reader, 1000, &spot, &why)
+       && why.kind == FAULT_NOT_FOUND, "the next one is not there yet");
     console_reader_free(reader);
     console_log_close(log);
     free(path);

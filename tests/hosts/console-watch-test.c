@@ -4,6 +4,7 @@
  * words count only once they have come up. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -21,10 +22,10 @@ static struct buf told;
 
 static void
 on_pattern(void *owner UNUSED, const struct pattern *pattern,
-           const char *line)
+           int64_t offset, const char *line)
 {
-    buf_addf(&told, "%s: %s|", pattern == NULL ? "lost" : pattern->name,
-             pattern == NULL ? "" : line);
+    buf_addf(&told, "%s %" PRId64 ": %s|", pattern == NULL ? "lost"
+             : pattern->name, offset, pattern == NULL ? "" : line);
 }
 
 static void
@@ -68,35 +69,37 @@ test_watch(struct pattern_code *code)
     ok(console_fix_reached("h0", 23), "that said something before");
     console_watch_start(&watch, loop, "h0", "here", code, on_pattern, NULL);
     say(machine, "nothing\r\n(XEN) Xen version 4.17.5 (Debian)\r\n");
-    await("xen-start: (XEN) Xen version 4.17.5 (Debian)|",
+    await("xen-start 32: (XEN) Xen version 4.17.5 (Debian)|",
           "what comes from now on");
     say(machine, "(XEN) Panic on ");
     say(machine, "CPU 0:\r\n(XEN) ****\r\n(XEN) FATAL TRAP: vec 13\r\n");
-    await("xen-panic: (XEN) Panic on CPU 0: FATAL TRAP: vec 13|"
-          "xen-fatal-trap: (XEN) FATAL TRAP: vec 13|",
+    await("xen-panic 67: (XEN) Panic on CPU 0: FATAL TRAP: vec 13|"
+          "xen-fatal-trap 102: (XEN) FATAL TRAP: vec 13|",
           "a headline has its reason");
     say(machine, "(XEN) Panic on CPU 1:\r\n");
-    await("xen-panic: (XEN) Panic on CPU 1:|",
+    await("xen-panic 128: (XEN) Panic on CPU 1:|",
           "one without a reason is told all the same");
     say(machine, "Kernel panic - not syncing: x");
-    await("linux-panic: Kernel panic - not syncing: x|",
+    await("linux-panic 151: Kernel panic - not syncing: x|",
           "so is a line that does not end");
     console_watch_stop(&watch);
     console_watch_stop(&watch);
     console_watch_start(&watch, loop, "no-such", NULL, code, on_pattern,
                         NULL);
-    await("lost: |", "an unknown console is told at once");
+    await("lost -1: |", "an unknown console is told at once");
     console_watch_start(&watch, loop, "h0", NULL, code, on_pattern, NULL);
     ok(console_fix_stop(&fix), "assay-console goes away");
-    await("lost: |", "which is told");
+    await("lost -1: |", "which is told");
     close(machine);
 }
 
 static void
-on_dead(const char *host, const struct pattern *pattern, const char *line,
-        const char *file)
+on_dead(const char *host, const struct pattern *pattern,
+        const struct job_watch_words *words)
 {
-    buf_addf(&told, "%s %s %s %s|", host, pattern->name, line, file);
+    buf_addf(&told, "%s %s %s %s:%" PRId64 ":%" PRId64 "|", host,
+             pattern->name, words->text, words->file, words->line,
+             words->byte);
 }
 
 static void
@@ -119,7 +122,7 @@ test_job(void)
     say(machine, "(XEN) Xen version 4.17.5\r\nassay-netboot: failed\r\n"
         "(XEN) Xen BUG at spinlock.c:48\r\n");
     await("h0 xen-bug (XEN) Xen BUG at spinlock.c:48 "
-          "consoles/h0/000001.log|", "a host's death, after it came up");
+          "consoles/h0/000001.log:11:256|", "a host's death, after it came up");
     job_watch_stop(&watch);
     job_watch_stop(&watch);
     uv_run(loop, UV_RUN_NOWAIT);

@@ -8,6 +8,7 @@
 #include "harness/fs.h"
 #include "harness/pattern_scan.h"
 #include "results/cause.h"
+#include "results/evidence.h"
 #include "results/failure.h"
 #include "results/issue_db.h"
 #include "tests/tap.h"
@@ -194,7 +195,7 @@ test_record(const struct pgfix *fix, struct db *db)
 
         is_str(cause->pointer.file, "flights/5/a/1.log", "is in the log");
         is_int(cause->pointer.line, 1, "with its line");
-        is_int(cause->byte, 0, "and where that begins");
+        is_int(evidence_byte(&cause->pointer), 0, "and where that begins");
         is_str(cause->pointer.text, "[ 2.75] BUG: kernel NULL pointer",
                "and its text");
         is_str(lane_name(cause->lane), "product", "the pattern says the lane");

@@ -82,7 +82,7 @@ step_of(const char *testid, enum outcome status)
 {
     return (struct evidence_step){
         .number = 1, .testid = testid, .program = "steps/x", .reason = "",
-        .progress = "", .status = status, .pointer = { "", 0, "" },
+        .progress = "", .status = status, .pointer = { .file = "", .text = "" },
         .exit_code = -1, .exit_signal = -1, .started_ms = -1,
         .finished_ms = -1, .elapsed_ms = -1, .log_path = "",
         .log_sha256 = "", .log_bytes = -1, .harness = "", .boot = "",
@@ -97,7 +97,7 @@ job_of(const char *name, enum outcome status,
     return (struct evidence_job){
         .name = name, .recipe = "smoke", .reason = "", .arch = "amd64",
         .waits_for = "", .harness = "", .status = status,
-        .pointer = { "", 0, "" }, .created_ms = -1, .started_ms = -1,
+        .pointer = { .file = "", .text = "" }, .created_ms = -1, .started_ms = -1,
         .finished_ms = -1, .steps = steps, .step_count = count,
     };
 }

@@ -31,6 +31,7 @@
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/proc.h"
+#include "results/allow_db.h"
 #include "results/ruling.h"
 
 #define RETEST_PART 10          /* at most one job in so many */
@@ -366,6 +367,21 @@ state_of(enum policy_verdict verdict)
     return GATE_HELD;
 }
 
+static const char *
+allow_text(struct work *w, const struct ruling_input *input)
+{
+    json_t *json = allow_json(input->evidence.allow,
+                              input->evidence.allow_count);
+    char *text = json_dumps(json, JSON_COMPACT);
+    const char *copy;
+
+    must(text != NULL);
+    copy = arena_strdup(&w->arena, text);
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
 /* The file first: a decision that cannot be shown is none. */
 static bool
 write_decision(struct work *w, const struct ruling_input *input,
@@ -375,14 +391,15 @@ write_decision(struct work *w, const struct ruling_input *input,
         .state = state_of(ruling->answer.verdict),
         .result = decide_result_name(ruling->decision.result),
         .summary = ruling->answer.text,
+        .allow = allow_text(w, input),
     };
     struct deciding d = { .w = w, .input = input, .decided = &decided };
     struct buf text = BUF_INIT;
     char hex[65];
     bool ok;
 
-    ok = gate_news_decided(w->gate->db, &w->run, input->about.flight,
-                           &ruling->answer, &w->arena, &d.news, why) &&
+    ok = gate_news_decided(w->gate->db, &w->run, input, ruling, &w->arena,
+                           &d.news, why) &&
          ruling_write(input, ruling, w->gate->sign_key, &text, why) &&
          file_of(w, "json", &decided.ruling, why) &&
          fs_write_file(decided.ruling, 0644, buf_text(&text), text.len, why);
@@ -627,7 +644,8 @@ after_push(struct work *w, const struct ruling_file *file, enum git_push how,
     p.summary = arena_printf(&w->arena, "%s%s", file->ruling.answer.text,
                              how == GIT_PUSH_ALREADY
                                  ? "; the output had it already" : "");
-    if (!gate_news_pushed(w->gate->db, &w->run, &w->arena, &p.news, why) ||
+    if (!gate_news_pushed(w->gate->db, &w->run, &file->input, &file->ruling,
+                          &w->arena, &p.news, why) ||
         !db_transact(w->gate->db, pushed_tx, &p, why))
         return false;
     say(w, "pushed: %s %.12s..%.12s", about->output, about->old,

@@ -17,6 +17,7 @@
 #include "flights/operator.h"
 #include "flights/watch.h"
 #include "harness/arena.h"
+#include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/db.h"
 #include "harness/fault.h"
@@ -47,10 +48,27 @@ struct running {
     char key[SEAL_FINGERPRINT_BYTES];
 };
 
+/* What people say may be more than one line. */
+static const char *
+escaped(struct arena *arena, const char *text)
+{
+    struct buf out = BUF_INIT;
+    const char *copy;
+
+    buf_add_escaped(&out, text, strlen(text));
+    copy = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return copy;
+}
+
 static void
 print_line(void *owner UNUSED, const char *branch, const char *text)
 {
-    fprintf(stderr, "%s: %s\n", branch, text);
+    struct buf line = BUF_INIT;
+
+    buf_add_escaped(&line, text, strlen(text));
+    fprintf(stderr, "%s: %s\n", branch, buf_text(&line));
+    buf_free(&line);
 }
 
 /* One gate a branch; who was killed does not keep it. */
@@ -208,7 +226,7 @@ end_of(struct running *r, const struct runner *runner, int *status,
         *status = 1;
     if (ok && gate_state_is_end(run.state))
         printf("%s: %s %.12s: %s\n", run.branch, gate_state_name(run.state),
-               run.revision, run.summary);
+               run.revision, escaped(&arena, run.summary));
     arena_free(&arena);
     return ok;
 }
@@ -449,7 +467,8 @@ print_levers(struct status *s, const char *branch, size_t *debt,
 
         if (ended == NULL && levers[i].kind == POLICY_WAIVE)
             (*debt)++;
-        printf("%s: %s%s%s\n", branch, lever_text(&s->arena, &levers[i]),
+        printf("%s: %s%s%s\n", branch,
+               escaped(&s->arena, lever_text(&s->arena, &levers[i])),
                ended != NULL ? "; over: " : "", ended != NULL ? ended : "");
     }
     return true;

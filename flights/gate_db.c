@@ -265,11 +265,11 @@ gate_db_set_flight(struct db *db, int64_t run, enum gate_state from,
 static const struct query Q_DECIDE = { "gate-decide",
     "update assay.gate_run set state = $3::text,"
     " push = $3::text = 'decided', result = $4::text, summary = $5::text,"
-    " ruling = $6::text, ruling_sha256 = $7::text,"
+    " ruling = $6::text, ruling_sha256 = $7::text, allow = $8::jsonb,"
     " decided_at = clock_timestamp(),"
     " finished_at = case when $3::text <> 'decided'"
     "  then clock_timestamp() end"
-    " where run = $1::bigint and state = $2::text", 7, 0 };
+    " where run = $1::bigint and state = $2::text", 8, 0 };
 
 bool
 gate_db_decide(struct db *db, int64_t run, enum gate_state from,
@@ -279,7 +279,7 @@ gate_db_decide(struct db *db, int64_t run, enum gate_state from,
     const char *params[] = {
         int_or_null(number, run), state_names[from],
         state_names[decided->state], decided->result, decided->summary,
-        decided->ruling, decided->ruling_sha256,
+        decided->ruling, decided->ruling_sha256, decided->allow,
     };
 
     return step(db, &Q_DECIDE, params, why);

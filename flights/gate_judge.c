@@ -46,7 +46,9 @@ read_allow(const struct branch *branch, struct arena *arena,
            const struct decide_allow **out, size_t *count_out,
            struct fault *why)
 {
-    *out = NULL;
+    static const struct decide_allow none[1];
+
+    *out = none;
     *count_out = 0;
     for (size_t i = 0; branch->allow[i] != NULL; i++) {
         const char *text = NULL;

@@ -10,17 +10,20 @@
 #include "flights/gate_db.h"
 #include "flights/gate_news_db.h"
 #include "harness/arena.h"
-#include "harness/db.h"
+#include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/message.h"
 #include "harness/notice.h"
+#include "harness/notice_rules.h"
 #include "harness/pattern_scan.h"
 #include "results/cause.h"
+#include "results/decide_db.h"
 #include "results/failure.h"
 #include "results/mail.h"
 #include "results/report.h"
+#include "results/ruling.h"
 
 /* Causes ------------------------------------------------------------------- */
 
@@ -77,37 +80,85 @@ causes_of(const struct policy_answer *answer, const struct causes *causes,
 
 /* Notices ------------------------------------------------------------------ */
 
-/* The report, as "assay report --format mail" makes it. */
+struct telling {
+    struct db *db;
+    const struct gate_run *run;
+    const struct ruling_input *input;
+    const struct ruling *ruling;
+    struct arena *arena;
+};
+
+static const struct report_gate *
+in_words(const struct telling *telling)
+{
+    const struct policy_answer *answer = &telling->ruling->answer;
+    struct report_gate *out = arena_alloc(telling->arena, sizeof *out);
+    struct buf text = BUF_INIT;
+
+    ruling_text(telling->input, telling->ruling, &text);
+    out->words = arena_strdup(telling->arena, buf_text(&text));
+    out->answer = arena_printf(telling->arena, "%s: %s",
+                               policy_verdict_name(answer->verdict),
+                               answer->text);
+    buf_free(&text);
+    return out;
+}
+
+/* Where people find the page; a site without rules tells nobody anyway. */
+static const char *
+pages_url(struct arena *arena)
+{
+    struct notice_rules rules;
+    struct fault minor = FAULT_INIT;
+
+    if (notice_rules_load(arena, &rules, &minor))
+        return rules.url;
+    if (minor.kind != FAULT_NOT_FOUND)
+        log_fault(LOG_LEVEL_WARN, &minor, "no link to the report");
+    return NULL;
+}
+
+/* The report, as "assay report --format mail" makes it, of what the gate
+ * decided upon, which may not be in the database yet. */
 static bool
-compose(struct db *db, int64_t flight, bool pushed, struct arena *arena,
-        struct message *out, struct fault *why)
+compose(const struct telling *telling, bool pushed, struct message *out,
+        struct fault *why)
 {
     const struct mail_options mail = { .pushed = pushed };
-    struct report_options options = { .links = REPORT_LINKS_NONE };
+    const struct decide_request request = {
+        .allow = telling->input->evidence.allow,
+        .allow_count = telling->input->evidence.allow_count,
+    };
+    struct report_options options = {
+        .links = REPORT_LINKS_NONE, .url = pages_url(telling->arena),
+    };
     struct report report;
     bool ok;
 
     if (!home_get(&options.root, why) ||
-        !report_read(db, flight, NULL, arena, &report, why))
+        !report_read(telling->db, telling->input->about.flight, &request,
+                     telling->arena, &report, why))
         return false;
+    report.gate = in_words(telling);
     options.patterns = pattern_code_try();
-    ok = mail_compose(&report, &options, &mail, arena, out, why);
+    ok = mail_compose(&report, &options, &mail, telling->arena, out, why);
     pattern_code_free(options.patterns);
     return ok;
 }
 
 /* 'about' and 'cause' are the row's alone; people read the mail. */
 static bool
-make_notice(struct db *db, const struct gate_run *run, int64_t flight,
-            const char *kind, const char *cause, const char *text,
-            struct arena *arena, struct gate_news *out, struct fault *why)
+make_notice(const struct telling *telling, const char *kind,
+            const char *cause, struct gate_news *out, struct fault *why)
 {
+    struct arena *arena = telling->arena;
     struct notice *notice = arena_alloc(arena, sizeof *notice);
+    const char *branch = telling->run->branch;
+    int64_t flight = telling->input->about.flight;
     struct fault minor = FAULT_INIT;
     struct message message;
 
-    if (!compose(db, flight, strcmp(kind, "recovery") == 0, arena, &message,
-                 &minor)) {
+    if (!compose(telling, strcmp(kind, "recovery") == 0, &message, &minor)) {
         if (minor.kind == FAULT_LOST) {
             *why = minor;
             return false;
@@ -116,15 +167,15 @@ make_notice(struct db *db, const struct gate_run *run, int64_t flight,
                   " for its mail", flight);
         message = (struct message){
             .subject = arena_printf(arena, "[%s test] %" PRId64 ": %s",
-                                    run->branch, flight, kind),
-            .body = arena_printf(arena, "%s\n\nThe report of the flight "
-                                 "could not be made: %s\n", text,
-                                 minor.text),
+                                    branch, flight, kind),
+            .body = arena_printf(arena, "%s\nThe report of the flight could "
+                                 "not be made: %s\n",
+                                 in_words(telling)->words, minor.text),
         };
     }
     *notice = (struct notice){
-        .kind = kind, .branch = run->branch, .cause = cause,
-        .about = arena_printf(arena, "branch %s", run->branch),
+        .kind = kind, .branch = branch, .cause = cause,
+        .about = arena_printf(arena, "branch %s", branch),
         .subject = message.subject, .body = message.body,
         .headers = message.headers,
     };
@@ -147,10 +198,12 @@ read_known_causes(struct db *db, int64_t flight, struct arena *arena,
 }
 
 bool
-gate_news_decided(struct db *db, const struct gate_run *run, int64_t flight,
-                  const struct policy_answer *answer, struct arena *arena,
+gate_news_decided(struct db *db, const struct gate_run *run,
+                  const struct ruling_input *input,
+                  const struct ruling *ruling, struct arena *arena,
                   struct gate_news *out, struct fault *why)
 {
+    const struct telling telling = { db, run, input, ruling, arena };
     static const char *const none[] = { NULL };
     const char *const *told = none, *text;
     struct causes causes;
@@ -160,10 +213,10 @@ gate_news_decided(struct db *db, const struct gate_run *run, int64_t flight,
     *out = (struct gate_news){ .causes = none };
     if (run->purpose != POLICY_CANDIDATE)
         return true;
-    if (!read_known_causes(db, flight, arena, &causes, why) ||
+    if (!read_known_causes(db, input->about.flight, arena, &causes, why) ||
         !gate_news_db_told(db, run, arena, &good, &told, why))
         return false;
-    out->causes = causes_of(answer, &causes, arena);
+    out->causes = causes_of(&ruling->answer, &causes, arena);
     text = arena_printf(arena, "since run %" PRId64 ":", good);
     for (size_t i = 0; out->causes[i] != NULL; i++) {
         if (is_in(told, out->causes[i]))
@@ -172,16 +225,17 @@ gate_news_decided(struct db *db, const struct gate_run *run, int64_t flight,
         fresh = true;
     }
     return !fresh ||
-           make_notice(db, run, flight, told[0] == NULL ? "regression"
-                                                        : "cause",
-                       text, answer->text, arena, out, why);
+           make_notice(&telling, told[0] == NULL ? "regression" : "cause",
+                       text, out, why);
 }
 
 bool
 gate_news_pushed(struct db *db, const struct gate_run *run,
-                 struct arena *arena, struct gate_news *out,
-                 struct fault *why)
+                 const struct ruling_input *input,
+                 const struct ruling *ruling, struct arena *arena,
+                 struct gate_news *out, struct fault *why)
 {
+    const struct telling telling = { db, run, input, ruling, arena };
     static const char *const none[] = { NULL };
     const char *const *told = none, *const *own = none;
     int64_t good = 0;
@@ -192,9 +246,9 @@ gate_news_pushed(struct db *db, const struct gate_run *run,
         return false;
     /* Forced, it passes no more than before. */
     return told[0] == NULL || own[0] != NULL ||
-           make_notice(db, run, run->flight, "recovery",
-                       arena_printf(arena, "since run %" PRId64, good),
-                       "it passes again", arena, out, why);
+           make_notice(&telling, "recovery",
+                       arena_printf(arena, "since run %" PRId64, good), out,
+                       why);
 }
 
 bool

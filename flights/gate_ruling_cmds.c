@@ -78,10 +78,11 @@ verify_text(const struct ruling_file *file)
     struct buf text = BUF_INIT;
 
     ruling_text(&file->input, &file->ruling, &text);
-    if (file->is_signed)
-        buf_addf(&text, "signed by %s %s\n", file->seal.fingerprint,
-                 file->seal.who);
-    else
+    if (file->is_signed) {
+        buf_addf(&text, "signed by %s ", file->seal.fingerprint);
+        buf_add_escaped(&text, file->seal.who, strlen(file->seal.who));
+        buf_addc(&text, '\n');
+    } else
         buf_adds(&text, "unsigned: the site had no key, so anyone can have "
                  "written it\n");
     buf_adds(&text, "verified: the decision follows from its inputs\n");

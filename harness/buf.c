@@ -310,3 +310,21 @@ name_is_safe(const char *s, size_t max)
     return len > 0 && len <= max && strchr(first, s[0]) != NULL
         && strspn(s, rest) == len;
 }
+
+bool
+pages_url_is_good(const char *s)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+    size_t begin = 0, len = strlen(s);
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (strncmp(s, schemes[i], strlen(schemes[i])) == 0)
+            begin = strlen(schemes[i]);
+    if (begin == 0 || len == begin || len > 500 || s[len - 1] == '/')
+        return false;
+    for (size_t i = begin; i < len; i++)
+        if ((unsigned char)s[i] <= 0x20 || (unsigned char)s[i] >= 0x7f
+            || strchr("\"<>", s[i]) != NULL)
+            return false;
+    return true;
+}

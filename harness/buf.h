@@ -50,5 +50,8 @@ MUST_CHECK bool parse_duration_ms(const char *s, int64_t *out_ms);
 MUST_CHECK bool parse_double(const char *s, double *out);
 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most 'max' bytes: names that become paths. */
 MUST_CHECK bool name_is_safe(const char *s, size_t max);
+/* "http://lab:8077", "https://lab.example.org/assay": where people find pages,
+ * without a slash at the end, and fit to stand in a mail. */
+MUST_CHECK bool pages_url_is_good(const char *s);
 
 #endif

@@ -28,7 +28,7 @@ struct raw_rule {
     bool people;
 };
 struct raw_rules {
-    char *from, *limit, *stale;
+    char *from, *limit, *stale, *url;
     char **sendmail;
     unsigned sendmail_count;
     struct raw_rule *rules;
@@ -62,6 +62,7 @@ static const cyaml_schema_field_t rules_fields[] = {
                          CYAML_UNLIMITED),
     TEXT_OPT("limit", struct raw_rules, limit),
     TEXT_OPT("stale", struct raw_rules, stale),
+    TEXT_OPT("url", struct raw_rules, url),
     CYAML_FIELD_SEQUENCE("rules", CYAML_FLAG_POINTER, struct raw_rules, rules,
                          &rule_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END
@@ -199,6 +200,11 @@ read_rules(struct work *w, struct notice_rules *out)
     out->sendmail = sendmail(w);
     out->limit_ms = duration(w, w->raw->limit, "limit", LIMIT_MS);
     out->stale_ms = duration(w, w->raw->stale, "stale", STALE_MS);
+    if (w->raw->url != NULL && !pages_url_is_good(w->raw->url))
+        yaml_error(&w->errors, "url", "'%s' is no address like "
+                   "https://lab.example.org:8077", w->raw->url);
+    else if (w->raw->url != NULL)
+        out->url = arena_strdup(w->arena, w->raw->url);
     for (unsigned i = 0; i < w->raw->rules_count; i++)
         read_rule(w, i, &rules[i]);
     out->rules = rules;

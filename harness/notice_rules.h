@@ -27,6 +27,8 @@ struct notice_rules {
     struct message_person from;
     const char *const *sendmail;        /* argv, NULL-ended; the recipient's
                                          * address is added */
+    const char *url;            /* of assay-web's pages for people, without a
+                                 * slash at the end; NULL: not said */
     int64_t limit_ms;           /* for one run of it */
     int64_t stale_ms;           /* what is older when the rules first see it
                                  * goes to nobody */

@@ -118,6 +118,7 @@ rules_json(const struct notice_rules *rules)
     }
     json_put_text(json, "file", rules->file);
     json_put_text(json, "from", rules->from.address);
+    json_put_text(json, "url", rules->url);
     json_put_int(json, "limit_ms", rules->limit_ms);
     json_put_int(json, "stale_ms", rules->stale_ms);
     must(json_object_set_new(json, "sendmail", texts_json(rules->sendmail))

@@ -14,8 +14,8 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/mem.h"
+#include "results/allow_db.h"
 #include "results/evidence.h"
-#include "results/flake.h"
 #include "results/verdict.h"
 
 #define FLIGHTS_MAX 1000        /* of each version */
@@ -744,8 +744,9 @@ read_all(struct db *db, void *arg, struct fault *why)
     decide_flight_of(reading->evidence, reading->arena,
                      &reading->out->flight);
     return db_run(db, &Q_SNAPSHOT, NULL, NULL, why)
-        && flake_allow(db, reading->arena, &reading->out->allow,
-                       &reading->out->allow_count, why)
+        && allow_db_fill(db, reading->evidence->flight, reading->arena,
+                         &reading->out->allow, &reading->out->allow_count,
+                         why)
         && read_branches(reading, why) && read_versions(reading, why)
         && read_history_flights(reading, why) && read_failed(reading, why)
         && read_passed(reading, why) && read_history(reading, why);

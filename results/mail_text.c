@@ -96,6 +96,8 @@ part_facts(struct letter *letter)
              arena_printf(&letter->arena, "%s %s", evidence->trees[i].name,
                           evidence->trees[i].value));
     fact(letter, "Against", words_against(report, &letter->arena));
+    if (report->gate != NULL)
+        fact(letter, "Gate", report->gate->answer);
     fact(letter, "Coverage", words_coverage(report, &letter->arena));
     if (report->age == NULL)
         return;
@@ -293,7 +295,11 @@ part_decided(struct letter *letter)
                      step_number(letter->report->evidence, failure->job,
                                  failure->testid),
                      decide_testid_text(failure->testid),
-                     outcome_name(failure->status), failure->summary);
+                     outcome_name(failure->status),
+                     failure->allow == NULL ? failure->summary
+                     : arena_printf(&letter->arena, "%s, allowed by %s",
+                                    failure->summary,
+                                    failure->allow->source));
     }
     if (shown > FAILURES_SHOWN)
         buf_addf(letter->out, " ... and %zu more\n", shown - FAILURES_SHOWN);
@@ -320,6 +326,27 @@ part_troubles(struct letter *letter)
     if (verdict->trouble_count > FAILURES_SHOWN)
         buf_addf(letter->out, " ... and %zu more\n",
                  verdict->trouble_count - FAILURES_SHOWN);
+}
+
+/* Each reason, and who or what took it on. */
+static void
+part_gate(struct letter *letter)
+{
+    const struct report_gate *gate = letter->report->gate;
+
+    if (gate == NULL)
+        return;
+    buf_adds(letter->out, "\nWhat the gate decided:\n");
+    for (const char *p = gate->words; *p != '\0';) {
+        size_t bytes = strcspn(p, "\n"), blanks = strspn(p, " ");
+
+        buf_addf(letter->out, "  %*s", (int)blanks, "");
+        plain_wrap(letter->out, arena_printf(&letter->arena, "%.*s",
+                                             (int)(bytes - blanks),
+                                             p + blanks),
+                   ITEM_MAX, 2 + (int)blanks, 4 + (int)blanks);
+        p += bytes + (p[bytes] == '\n');
+    }
 }
 
 /* Of each cause the lines that matter, once. */
@@ -413,6 +440,7 @@ mail_text(const struct report *report, const struct report_options *options,
         part_decided(&letter);
     else
         part_troubles(&letter);
+    part_gate(&letter);
     part_lines(&letter);
     part_gaps(&letter);
     report_changes_text(letter.report->changes, &letter.arena, letter.out);

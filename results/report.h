@@ -24,6 +24,12 @@ struct fault;
 struct report_age;
 struct verdict;
 
+/* What the gate made of it. */
+struct report_gate {
+    const char *answer;         /* "held: 2 failed, 1 missing; 3 waived" */
+    const char *words;          /* all of ruling_text() */
+};
+
 /* What a report is made from. */
 struct report {
     const struct evidence *evidence;
@@ -34,6 +40,7 @@ struct report {
     const struct causes *causes;
     const struct report_age *age;
     const struct changes *changes;      /* since the last good flight */
+    const struct report_gate *gate;
 };
 
 enum report_links {

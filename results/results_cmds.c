@@ -183,17 +183,10 @@ static bool
 request_take(struct cmd_call *call, struct request *request,
              struct fault *why)
 {
-    static const char *const FIRST[] = { "http://", "https://" };
     const char *url = cmd_text(call, "url");
     const char *origin = cmd_text(call, "origin");
-    bool known = url == NULL;
 
-    for (size_t i = 0; i < ARRAY_LEN(FIRST) && !known; i++)
-        known = strncmp(url, FIRST[i], strlen(FIRST[i])) == 0
-            && url[strlen(FIRST[i])] != '\0'
-            && strpbrk(url, " \t\r\n\"<>") == NULL
-            && url[strlen(url) - 1] != '/';
-    if (!known)
+    if (url != NULL && !pages_url_is_good(url))
         return fault_set(why, FAULT_USAGE, "'%s' is no address like "
                          "http://lab:8077", url);
     if (origin[0] == '\0' || strspn(origin, "abcdefghijklmnopqrstuvwxyz"

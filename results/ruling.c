@@ -11,6 +11,9 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/fault.h"
+#include "results/plain.h"
+
+#define TEXT_MAX 2000           /* bytes of an outside text, for people */
 
 struct found {
     struct arena *arena;
@@ -353,19 +356,32 @@ ruling_make(const struct ruling_input *input, struct arena *arena,
 
 /* In words ----------------------------------------------------------------- */
 
+/* A file may come from anywhere. */
+static void
+add_plain(struct buf *out, const char *text)
+{
+    plain_add(out, text, strlen(text), TEXT_MAX);
+}
+
 static void
 reason_text(const struct policy_reason *reason, struct buf *out)
 {
     buf_addf(out, "  %-8s ", policy_kind_name(reason->kind));
-    if (reason->job[0] != '\0')
-        buf_addf(out, "%s %s  ", reason->job,
-                 decide_testid_text(reason->testid));
-    buf_adds(out, reason->text);
+    if (reason->job[0] != '\0') {
+        add_plain(out, reason->job);
+        buf_addc(out, ' ');
+        add_plain(out, decide_testid_text(reason->testid));
+        buf_adds(out, "  ");
+    }
+    add_plain(out, reason->text);
     if (reason->kind == POLICY_WAIVED)
         buf_addf(out, "  [%s, waived by lever %" PRId64 "]",
                  policy_kind_name(reason->was), reason->lever);
-    else if (reason->rule[0] != '\0')
-        buf_addf(out, "  [%s]", reason->rule);
+    else if (reason->rule[0] != '\0') {
+        buf_adds(out, "  [");
+        add_plain(out, reason->rule);
+        buf_addc(out, ']');
+    }
     buf_addc(out, '\n');
 }
 
@@ -378,16 +394,23 @@ ruling_text(const struct ruling_input *input, const struct ruling *ruling,
     char at[32];
 
     clock_iso(about->at_ms, at);
-    buf_addf(out, "%s: %s %s %.12s", about->branch,
-             policy_verdict_name(answer->verdict), about->tree,
-             about->revision);
-    if (about->purpose == POLICY_CANDIDATE)
-        buf_addf(out, " in place of %.12s", about->old);
-    buf_addf(out, "\n%s\n", answer->text);
-    buf_addf(out, "%s flight %" PRId64 ": %s; %s, policy %s version %" PRId64
-             "\n", about->stage, about->flight,
-             decide_result_name(ruling->decision.result), at,
-             ruling->policy.name, ruling->policy.version);
+    add_plain(out, about->branch);
+    buf_addf(out, ": %s ", policy_verdict_name(answer->verdict));
+    add_plain(out, about->tree);
+    buf_addc(out, ' ');
+    plain_add(out, about->revision, strnlen(about->revision, 12), TEXT_MAX);
+    if (about->purpose == POLICY_CANDIDATE) {
+        buf_adds(out, " in place of ");
+        plain_add(out, about->old, strnlen(about->old, 12), TEXT_MAX);
+    }
+    buf_addc(out, '\n');
+    add_plain(out, answer->text);
+    buf_addc(out, '\n');
+    add_plain(out, about->stage);
+    buf_addf(out, " flight %" PRId64 ": %s; %s, policy ", about->flight,
+             decide_result_name(ruling->decision.result), at);
+    add_plain(out, ruling->policy.name);
+    buf_addf(out, " version %" PRId64 "\n", ruling->policy.version);
     for (size_t i = 0; i < answer->reason_count; i++) {
         bool blocks = answer->reasons[i].effect == POLICY_BLOCK;
 
@@ -399,8 +422,12 @@ ruling_text(const struct ruling_input *input, const struct ruling *ruling,
     for (size_t i = 0; i < input->lever_count; i++) {
         const struct policy_lever *lever = &input->levers[i];
 
-        if (answer->decisive == lever)
-            buf_addf(out, "lever %" PRId64 " by %s: %s\n", lever->id,
-                     lever->author, lever->reason);
+        if (answer->decisive != lever)
+            continue;
+        buf_addf(out, "lever %" PRId64 " by ", lever->id);
+        add_plain(out, lever->author);
+        buf_adds(out, ": ");
+        add_plain(out, lever->reason);
+        buf_addc(out, '\n');
     }
 }

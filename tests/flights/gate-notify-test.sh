@@ -56,8 +56,11 @@ trees:
     input: refs/heads/staging
     output: refs/heads/master
 flight: ../full.yaml
+allow: [allow.sim]
 retest: false
 END
+echo '# known to be shaky' >"$ASSAY_HOME/branches/allow.sim"
+echo 'boot two' >>"$ASSAY_HOME/branches/allow.sim"
 
 # Rules ----------------------------------------------------------------------
 assay notify rules >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
@@ -68,6 +71,7 @@ is $? 0 && is "$(cat "$ASSAY_HOME/err")" ''
 ok 'for assayd that is no fault'
 cat >"$ASSAY_HOME/notify.yaml" <<END
 from: Lab <lab@example.org>
+url: https://lab.example.org
 sendmail: [$ASSAY_HOME/sendmail, -oi]
 rules:
   - {on: [regression, cause, recovery], branch: s*, to: [devel@example.org]}
@@ -79,7 +83,7 @@ printf '#!/bin/sh\nd=%s\n[ "$1 $2" = "-oi devel@example.org" ] || exit 64\n%s' \
 ' >"$ASSAY_HOME/sendmail"
 chmod +x "$ASSAY_HOME/sendmail"
 assay notify rules >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
-is $? 0 && grep -q '4 *regression, cause, recovery *s\* .*devel@example.org' \
+is $? 0 && grep -q '5 *regression, cause, recovery *s\* .*devel@example.org' \
     "$ASSAY_HOME/out"
 ok 'the rules are shown with their lines'
 assay notify rules --json | jq -e '.rules[1].branch == "linux"' >/dev/null
@@ -101,10 +105,17 @@ ok 'a good revision is pushed'
 is "$(kinds)" ''
 ok 'which is no news'
 commit three
-echo migrate/two >"$ASSAY_HOME/bad-$rev"
+printf 'migrate/two\nboot/two\n' >"$ASSAY_HOME/bad-$rev"
 gate run sim
 is $? 1 && is "$(kinds)" regression
 ok 'a regression is'
+assay gate block sim --author eve \
+    --reason "$(printf 'x\nsim: lever 9: \033[32mforged')" >/dev/null &&
+    gate status && ! grep -q -e "$(printf '\033')" -e '^sim: lever 9' \
+    "$ASSAY_HOME/out" && grep -q 'BLOCKED by eve: x.*sim: lever 9' \
+    "$ASSAY_HOME/out"
+ok "a person's words are one line, and do not draw on the screen"
+assay gate unblock sim --reason 'that was a test' --author eve
 flight=$(sql 'select max(flight) from assay.flight')
 gate run sim
 commit four
@@ -141,12 +152,29 @@ assay notify send --now >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err" &&
 ok 'and nothing is left to send'
 set -- "$ASSAY_HOME"/mails/*
 assay report "$flight" --format mail --from 'Lab <lab@example.org>' \
-    --to devel@example.org | sed '/^Message-Id:/d; /^Date:/d' \
-    >"$ASSAY_HOME/want"
+    --to devel@example.org --url https://lab.example.org |
+    sed '/^Message-Id:/d; /^Date:/d' >"$ASSAY_HOME/want"
 sed '/^Message-Id:/d; /^Date:/d' "$1" >"$ASSAY_HOME/got"
-diff "$ASSAY_HOME/want" "$ASSAY_HOME/got" >"$ASSAY_HOME/err"
+sed '/^Gate /d; /^What the gate decided:$/,/^$/d' "$ASSAY_HOME/got" |
+    diff "$ASSAY_HOME/want" - >"$ASSAY_HOME/err"
 ok 'the mail is the report as it is'
-grep -q "^Subject: \[sim test\] $flight: regressions - FAIL\$" "$1" &&
+grep -q '^Gate  *hold: 1 failed$' "$1" &&
+    grep -q '^    failed migrate two fail, REGR' "$1"
+ok 'and what the gate made of it'
+grep -q "^ boot .* two .*REGR.*, allowed by .*/branches/allow.sim:2\$" "$1"
+ok 'it says which line of which file allowed a failure'
+grep -qx "https://lab.example.org/flight/$flight" "$1"
+ok 'and where the page is'
+assay verdict "$flight" >"$ASSAY_HOME/out"
+grep -q 'boot.*two.*allow.sim:2' "$ASSAY_HOME/out"
+ok 'the verdict of everybody is that of the gate'
+echo >"$ASSAY_HOME/branches/allow.sim"
+assay report "$flight" --format html | grep -q 'allowed by .*allow.sim:2'
+ok 'also when the file has changed since'
+assay verdict "$flight" --allow /dev/null >"$ASSAY_HOME/out"
+is "$(grep -c 'allow.sim' "$ASSAY_HOME/out")" 0
+ok 'who asks with another file gets another answer'
+grep -q "^Subject: \[sim test\] $flight: regressions - ALL FAIL\$" "$1" &&
     grep -q '^X-Assay-Verdict: regressions$' "$1" &&
     grep -q '^Message-Id: <assay-notice-1@example.org>$' "$1"
 ok 'with its subject and headers'

@@ -13,6 +13,7 @@ static struct arena arena = ARENA_INIT;
 
 #define RULES \
     "from: The Lab <lab@example.org>\n" \
+    "url: https://lab.example.org/assay\n" \
     "rules:\n" \
     "  - on: [regression, recovery, cause]\n" \
     "    branch: xen-*\n" \
@@ -37,8 +38,9 @@ test_read(void)
     is_str(rules.sendmail[0], "/usr/sbin/sendmail", "the usual program");
     ok(rules.limit_ms == 60000 && rules.stale_ms == 3 * 86400000,
        "the usual limits");
+    is_str(rules.url, "https://lab.example.org/assay", "the pages");
     is_int((int64_t)rules.count, 3, "three rules");
-    is_int(rules.rules[1].line, 6, "with their lines");
+    is_int(rules.rules[1].line, 7, "with their lines");
     is_str(rules.rules[0].to[0].name, "Xen, Devel", "a name");
 }
 
@@ -56,6 +58,10 @@ refuses(const char *text, const char *says)
 static void
 test_refused(void)
 {
+    refuses("from: a@b.org\nurl: ftp://lab\nrules: []\n",
+            "r:2: 'ftp://lab' is no address like");
+    refuses("from: a@b.org\nurl: https://lab/\nrules: []\n", "r:2: ");
+    refuses("from: a@b.org\nurl: \"https://a\\nb\"\nrules: []\n", "r:2: ");
     refuses("rules: []\n", "from");
     refuses("from: nobody\nrules: []\n",
             "r:1: 'nobody' is no address of mail");

@@ -1,0 +1,81 @@
+/* results/allow_db.c - see allow_db.h. */
+#include <config.h>
+
+#include "results/allow_db.h"
+
+#include "harness/arena.h"
+#include "harness/db.h"
+#include "harness/json.h"
+#include "harness/mem.h"
+#include "results/decide.h"
+#include "results/flake.h"
+
+/* A row without a pattern says that the decision was made without any. */
+static const struct query Q_GATE = {
+    "allow_gate",
+    "select a.one->>'job', a.one->>'testid', a.one->>'source' from ("
+    "  select r.allow from assay.gate_run r"
+    "  where (r.flight = $1::bigint"
+    "   or (r.flight is null and r.smoke_flight = $1::bigint))"
+    "  and r.decided_at is not null order by r.run desc limit 1) g"
+    " left join lateral jsonb_array_elements(g.allow)"
+    "  with ordinality a(one, place) on true"
+    " where g.allow is not null order by a.place", 1, 3
+};
+
+json_t *
+allow_json(const struct decide_allow *allow, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+
+        json_put_text(one, "job", allow[i].job);
+        json_put_text(one, "testid", allow[i].testid);
+        json_put_text(one, "source", allow[i].source);
+        must(json_array_append_new(list, one) == 0);
+    }
+    return list;
+}
+
+static bool
+read_gate(struct db *db, int64_t flight, struct arena *arena,
+          const struct decide_allow **allow, size_t *count, bool *known_out,
+          struct fault *why)
+{
+    char number[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, flight) };
+    struct decide_allow *list;
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_GATE, params, &rows, why))
+        return false;
+    *known_out = db_rows_count(rows) > 0;
+    list = arena_alloc(arena, (size_t)db_rows_count(rows) * sizeof *list + 1);
+    *count = 0;
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        if (db_text(rows, i, 0) != NULL)
+            list[(*count)++] = (struct decide_allow){
+                db_copy_text(arena, rows, i, 0),
+                db_copy_text(arena, rows, i, 1),
+                db_copy_text(arena, rows, i, 2),
+            };
+    }
+    *allow = list;
+    db_rows_free(rows);
+    return true;
+}
+
+bool
+allow_db_fill(struct db *db, int64_t flight, struct arena *arena,
+              const struct decide_allow **allow, size_t *count,
+              struct fault *why)
+{
+    bool known = false;
+
+    if (*allow == NULL
+        && !read_gate(db, flight, arena, allow, count, &known, why))
+        return false;
+    return known || flake_allow(db, arena, allow, count, why);
+}

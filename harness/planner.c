@@ -13,6 +13,7 @@
 #define ATTEMPTS_MAX 8          /* to keep every promise */
 #define FAIR_FACTOR_MAX 4.0
 #define AGING 10.0
+#define WIDE_FAVOUR 16.0
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
@@ -164,7 +165,7 @@ sort_jobs(struct planner_work *work, struct sort_key *keys)
             .promoted = known->promoted, .due_ms = known->due_ms,
             .priority = job->priority,
             .first = fcfs ? (double)job->queued_ms
-                : known->flight_work * youth(in, job),
+                : known->flight_work * youth(in, job) / known->favour,
             .second = fcfs ? 0 : job->flight,
             .third = fcfs ? 0 : known->rank,
             .id = job->id, .j = j,
@@ -283,6 +284,8 @@ know_jobs(struct planner_work *work)
                                                     : job->run_ms)
             + (double)job->prepare_ms;
         known->rank = known->length * known->units;
+        known->wide = job->role_count > 1;
+        known->favour = 1;
         known->latest_ms = PLANNER_NO_TIME;
         if (job->booked_ms > 0) {
             known->latest_ms = job->queued_ms + patience(in, known);
@@ -295,11 +298,32 @@ know_jobs(struct planner_work *work)
     know_flights(work);
 }
 
+/* Jobs that need hosts together go before others of their size: not more of
+ * them than there are hosts, for the places of the rest will be found anew
+ * before their time comes, and many gaps make slow plans. */
+static void
+favour_wide(struct planner_work *work, struct sort_key *keys)
+{
+    const struct planner_in *in = work->in;
+    int left = in->host_count;
+
+    sort_jobs(work, keys);
+    for (int i = 0; i < in->job_count && left > 0; i++) {
+        struct planner_known *known = &work->known[work->order[i]];
+
+        if (known->wide) {
+            known->favour = WIDE_FAVOUR;
+            left--;
+        }
+    }
+}
+
 /* Hosts in the order in which they are given when it is all the same: those
- * for which there is least other work. */
+ * for which there is least other work; and one class after the other, so that
+ * those that are left over are of one, for a pair. */
 struct wanted {
     double work;
-    int host;
+    int class, host;
 };
 
 static int
@@ -308,6 +332,8 @@ compare_wanted(const void *left, const void *right)
     const struct wanted *a = left, *b = right;
     int order = compare_doubles(a->work, b->work);
 
+    if (order == 0)
+        order = a->class - b->class;
     return order != 0 ? order : a->host - b->host;
 }
 
@@ -327,7 +353,7 @@ rank_hosts(struct planner_work *work)
             per_host[role->set] += work->known[j].length * role->count;
         }
     for (int h = 0; h < in->host_count; h++)
-        wanted[h].host = h;
+        wanted[h] = (struct wanted){ .class = in->hosts[h].class, .host = h };
     for (int s = 0; s < in->set_count; s++) {
         int size = set_size(in, s);
 
@@ -552,7 +578,8 @@ forward(struct planner_work *work, int j)
 }
 
 /* The bookings of the last plan, moved forward where that is possible: no
- * promise breaks unless the world has changed. */
+ * promise breaks unless the world has changed. A gap that takes a wide job is
+ * rare, and the first narrow one would spoil it. */
 static void
 keep(struct planner_work *work, struct sort_key *keys)
 {
@@ -581,6 +608,10 @@ keep(struct planner_work *work, struct sort_key *keys)
             work->slots[keys[i].j].verdict = PLANNER_NONE;
     }
     memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
+    for (int i = 0; i < in->job_count; i++)
+        if (work->known[work->order[i]].wide
+            && in->jobs[work->order[i]].booked_ms > 0)
+            forward(work, work->order[i]);
     for (int i = 0; i < in->job_count; i++)
         forward(work, work->order[i]);
 }
@@ -717,6 +748,7 @@ planner_make(const struct planner_in *in, struct arena *arena,
 
     *plan_out = (struct planner_plan){ 0 };
     work_init(&work, in, arena);
+    favour_wide(&work, keys);
     do {
         sort_jobs(&work, keys);
         place_all(&work);

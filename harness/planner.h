@@ -12,10 +12,14 @@
  * before it (conservative backfilling: Mu'alem and Feitelson, IEEE TPDS 12(6),
  * 2001). The order is: priority; the flight with the least work left (smallest
  * area first: Carastan-Santos et al., CCGrid 2019), growing smaller with age;
- * its longest job first (LPT: Graham, 1969). That order alone would starve big
- * jobs, hence the promise: a booking may move back only as long as its job has
- * waited less than 'patience_ms' (cf. slack-based backfilling: Talby and
- * Feitelson, IPPS 1999), less the part of the fitting hosts that it needs.
+ * its longest job first (LPT: Graham, 1969). Jobs of several roles, as many as
+ * there are hosts, go as if their flights were 16 times smaller: hosts become
+ * free one by one, seldom together, and it takes little from the others where
+ * such jobs are few (on the order of service in such queues: Green, Management
+ * Science 27(1), 1981). That order alone would starve big jobs, hence the
+ * promise: a booking may move back only as long as its job has waited less than
+ * 'patience_ms' (cf. slack-based backfilling: Talby and Feitelson, IPPS 1999),
+ * less the part of the fitting hosts that it needs.
  * Jobs whose promise a plan would break go first in the next attempt; when
  * attempts run out, the bookings of the last plan are kept and only moved
  * forward.

@@ -24,6 +24,8 @@ struct planner_known {
     double length;              /* expected */
     double flight_work;         /* of its flight, with its fair share */
     double rank;                /* in its flight, this round: highest first */
+    bool wide;                  /* needs hosts that are free together */
+    double favour;              /* so many times smaller it seems */
     bool promoted;              /* goes first, or its promise breaks */
     int64_t due_ms;             /* by when it has to start, if promoted */
     int64_t latest_ms;          /* the start it was promised */

@@ -2,8 +2,8 @@
  *
  * Prints the mean waits of pairs and of single jobs in a lab that is loaded to
  * 80 per cent, by flights of 50 jobs, and by jobs that come one by one, when
- * hardly anybody waits for long; then runs CASES small random labs to their
- * end and counts those in which a job was stuck, or more hosts were in use than
+ * hardly anybody waits for long; then runs CASES small random labs to their end
+ * and counts those in which a job was stuck, or more hosts were in use than
  * there are. Exit 1 if there was one. That nobody has half of a pair, nor a
  * host that is another's, is what planlab_check() finds of 10,000 random plans
  * in planner-test. */
@@ -21,6 +21,7 @@
 #define HOSTS 24
 #define CLASSES 3
 #define JOBS 6000
+#define LABS 4                  /* of so many jobs each, from as many seeds */
 #define PAIR_PERCENT 10
 #define MINUTE 60000
 
@@ -96,26 +97,30 @@ static void
 print_waits(int flight)
 {
     struct lab lab = { HOSTS, CLASSES, JOBS, flight, 0.8 };
-    struct arena arena = ARENA_INIT;
-    struct replay_policy policy;
-    struct replay_past past;
-    struct sim_result result;
-    struct sim_job *jobs;
-    double wait[2] = { 0 }, count[2] = { 0 };
+    double wait[2] = { 0 }, count[2] = { 0 }, used = 0;
 
-    make_past(&lab, 1, &arena, &past);
-    replay_policy_default(&policy);
-    replay_run(&past, &policy, &arena, &result, &jobs);
-    for (int j = 0; j < JOBS; j++) {
-        wait[jobs[j].hosts - 1] += (double)(jobs[j].start_ms
-                                            - jobs[j].submit_ms) / 1000;
-        count[jobs[j].hosts - 1]++;
+    for (uint64_t seed = 1; seed <= LABS; seed++) {
+        struct arena arena = ARENA_INIT;
+        struct replay_policy policy;
+        struct replay_past past;
+        struct sim_result result;
+        struct sim_job *jobs;
+
+        make_past(&lab, seed, &arena, &past);
+        replay_policy_default(&policy);
+        replay_run(&past, &policy, &arena, &result, &jobs);
+        for (int j = 0; j < JOBS; j++) {
+            wait[jobs[j].hosts - 1] += (double)(jobs[j].start_ms
+                                                - jobs[j].submit_ms) / 1000;
+            count[jobs[j].hosts - 1]++;
+        }
+        used += result.utilisation;
+        arena_free(&arena);
     }
     printf("pair: %d hosts, %.0f per cent in use, %d come together: a single "
            "waits %.0f s, a pair %.0f s: %.2f times (1.5)\n", HOSTS,
-           result.utilisation * 100, flight, wait[0] / count[0],
-           wait[1] / count[1], wait[1] / count[1] / (wait[0] / count[0]));
-    arena_free(&arena);
+           used / LABS * 100, flight, wait[0] / count[0], wait[1] / count[1],
+           wait[1] / count[1] / (wait[0] / count[0]));
 }
 
 /* Whether at any start more hosts are in use than there are, or a job starts

@@ -103,6 +103,40 @@ plan_of(struct planner_in *in, struct planner_job *jobs, int count)
 #define PLAN(in, jobs) plan_of(in, jobs, (int)ARRAY_LEN(jobs))
 
 static void
+pairs_first(void)
+{
+    static const struct planner_host by_turns[] = {
+        { .name = "a", .count = 1, .class = 0 },
+        { .name = "b", .count = 1, .class = 1 },
+        { .name = "c", .count = 1, .class = 0 },
+        { .name = "d", .count = 1, .class = 1 },
+    };
+    struct planner_hold holds[] = {
+        { .host = 0, .count = 1, .job = 90, .until_ms = 1100 },
+        { .host = 1, .count = 1, .job = 91, .until_ms = 1100 },
+        { .host = 2, .count = 1, .job = 92, .until_ms = 1200 },
+    };
+    struct planner_in in = { .holds = holds, .hold_count = 3 };
+    struct planner_job jobs[] = {
+        JOB(&ab, 100, .flight = 1), PAIR(pair, 100, .flight = 2),
+        JOB(&ab, 5, .flight = 3),
+    };
+    struct planner_job later[] = {
+        JOB(&any, 100, .flight = 1), JOB(&any, 100, .flight = 2),
+        PAIR(pair, 3000, .flight = 3, .not_before_ms = NOW + 1),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    is_int(plan.slots[1].start_ms, 1105, "a pair goes before a single job");
+    is_int(plan.slots[0].start_ms, 1205, "which would put it off");
+    is_int(plan.slots[2].start_ms, 1100, "but not before one far smaller");
+    in = (struct planner_in){ .hosts = by_turns, .host_count = 4 };
+    plan = PLAN(&in, later);
+    is_int(plan.slots[2].start_ms, NOW + 1, "single jobs leave a pair of "
+           "hosts");
+}
+
+static void
 order(void)
 {
     struct planner_in in = { 0 };
@@ -650,6 +684,7 @@ main(void)
 {
     timelines();
     order();
+    pairs_first();
     fair();
     many_hosts();
     checks();

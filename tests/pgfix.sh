@@ -1,16 +1,16 @@
 # shellcheck shell=sh
 # tests/pgfix.sh - a private PostgreSQL server for a test in shell; source it.
 #
-#     . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
+#     . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"      # and so tests/tap.sh
 #     pgfix_start           # ASSAY_HOME is now a temporary one, with a database
-#     ...
-#     pgfix_passed=yes      # before the end; else the directory is kept
 #
 # The server, and whatever pgfix_undo has collected, goes when the script ends,
-# in reverse order.
+# in reverse order; the directory too, if the exit status is 0.
 
+# shellcheck source=tests/tap.sh
+. "$ASSAY_TOP_SRCDIR/tests/tap.sh"
 pgfix_undo=
-pgfix_passed=no
+: "${pgfix_passed:=}"   # XXX Tests that set it; goes with the last of them.
 
 # Runs "$*" at the end, before what was registered earlier.
 pgfix_at_end()
@@ -21,9 +21,10 @@ $pgfix_undo"
 
 pgfix_finish()
 {
+    pgfix_status=$?
     trap - EXIT HUP INT TERM
     eval "$pgfix_undo"
-    if [ "$pgfix_passed" = yes ]; then
+    if [ "$pgfix_status" -eq 0 ]; then
         rm -rf "$ASSAY_HOME"
     else
         echo "# kept $ASSAY_HOME"
@@ -46,4 +47,10 @@ pgfix_start()
     }
     assay db psql -- -qX -c 'alter system set fsync = off' \
         -c 'select pg_reload_conf()' >/dev/null
+}
+
+# sql [TEXT]: the text, or standard input; its rows, bare.
+sql()
+{
+    assay db psql -- -qAtX -v ON_ERROR_STOP=1 ${1+-c "$1"}
 }

@@ -107,36 +107,38 @@ author_hears() { [ -n "$(mailed "$(planted_at "$1")")" ]; }
 # found NUMBER COMMIT WHAT: the bisection of that number found it.
 found() {
     wait_for 600 ended "$1"
-    is "$(culprit "$1")" "$(planted_at "$2")" "the commit that planted the $3 is found"
+    is "the commit that planted the $3 is found" "$(culprit "$1")" \
+        "$(planted_at "$2")"
     assay bisect show "$1" | diag
     wait_for 120 author_hears "$2"
-    is "$(mailed "$(planted_at "$2")" | wc -l)" 1 "its author hears of it, once"
-    like "$(mailed "$(planted_at "$2")" | xargs -r cat)" 'confidence 0\.9' \
-        "with a confidence"
+    is "its author hears of it, once" "$(mailed "$(planted_at "$2")" | wc -l)" 1
+    like "with a confidence" "$(mailed "$(planted_at "$2")" | xargs -r cat)" \
+        'confidence 0\.9'
 }
 
-try "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
-try "a candidate with what a boot needs" \
+ok "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" || bail "no lab"
+ok "a candidate with what a boot needs" \
     assay candidate add --dir "$ASSAY_HOME/base" --arch amd64 --name base
 push "${commits[1]}" staging
 push "${commits[1]}" tested
-try "the tiny hypervisor is a tree" assay tree add tiny "$bare"
+ok "the tiny hypervisor is a tree" assay tree add tiny "$bare"
 gate
-is "$(assay flight show 1 --json | jq -r .outcome)" pass "the first commit passes its tests"
+is "the first commit passes its tests" \
+    "$(assay flight show 1 --json | jq -r .outcome)" pass
 push "${commits[20]}" staging
 gate
-is $? 1 "the twentieth is held"
+is "the twentieth is held" $? 1
 found 1 15 hang
 push "${commits[22]}" staging
 gate
-is $? 0 "mended, the branch moves on"
+is "mended, the branch moves on" $? 0
 push "${commits[40]}" staging
 gate
-is $? 1 "the fortieth is held"
+is "the fortieth is held" $? 1
 found 2 31 panic
 push "${commits[42]}" staging
 gate
-is $? 0 "mended, the branch moves on"
+is "mended, the branch moves on" $? 0
 
 # A flake may pass; then the branch is set back, and the next revision is tested.
 for i in {56..60}; do
@@ -145,6 +147,6 @@ for i in {56..60}; do
     push "${commits[42]}" tested
 done
 found 3 49 flake
-is "$(bisections | jq length)" 3 "nothing else was bisected"
-is "$(mails | xargs -r grep -l '^to: ann' | wc -l)" 3 \
-    "and nobody was written to but for that"
+is "nothing else was bisected" "$(bisections | jq length)" 3
+is "and nobody was written to but for that" \
+    "$(mails | xargs -r grep -l '^to: ann' | wc -l)" 3

@@ -5,63 +5,31 @@
 set -u
 # shellcheck disable=SC2034 # for those who read this file
 top=${ASSAY_TOP_SRCDIR:?run me by make check-lab}
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
 PATH=${ASSAY_TOP_BUILDDIR:?}:$PATH
 export PATH
 unset ASSAY_DB
-tests=0
 
 # Short and without a blank: Unix sockets live below it.
 ASSAY_HOME=$(mktemp -d /tmp/assay-e2e.XXXXXX)
 export ASSAY_HOME
 chmod 711 "$ASSAY_HOME"
-failures=0
 
-ok() {
-    local status=$1
-    shift
-    tests=$((tests + 1))
-    if [ "$status" -eq 0 ]; then
-        printf 'ok %d - %s\n' "$tests" "$*"
-    else
-        printf 'not ok %d - %s\n' "$tests" "$*"
-        failures=$((failures + 1))
-    fi
-}
-# is GOT WANTED TEXT
-is() {
-    if [ "$1" = "$2" ]; then
-        ok 0 "$3"
-    else
-        ok 1 "$3"
-        printf '# got    %s\n# wanted %s\n' "$1" "$2"
-    fi
-}
-# like GOT REGEX TEXT
-like() {
-    if grep -qE "$2" <<<"$1"; then
-        ok 0 "$3"
-    else
-        ok 1 "$3"
-        sed 's/^/# /' <<<"$1" | tail -n 30
-        printf '# does not match %s\n' "$2"
-    fi
-}
 diag() { sed 's/^/# /'; }
 
-# try TEXT COMMAND...: its output is shown only when it fails.
-try() {
-    local text=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        ok 0 "$text"
-    else
-        ok 1 "$text"
-        tail -n 40 <<<"$out" | diag
-        return 1
-    fi
+# like NAME TEXT REGEX
+like() {
+    grep -qE "$3" <<<"$2" || {
+        tail -n 30 <<<"$2" | diag
+        echo "# does not match $3"
+        false
+    }
+    ok "$1"
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; 1 if it never does.
+# wait_for SECONDS COMMAND...: as await does, but asks seldom, for the sake of
+# the machines that are emulated meanwhile.
 wait_for() {
     local end=$((SECONDS + $1))
     shift
@@ -77,15 +45,14 @@ finish() {
     # What still runs with our home in its arguments is a leak.
     local left
     left=$(pgrep -af "$ASSAY_HOME" | grep -v "^$$ " | grep -v pgrep)
-    is "$left" "" "nothing runs when the lab is down"
-    printf '1..%d\n' "$tests"
-    if [ "$failures" -eq 0 ]; then
+    is "nothing runs when the lab is down" "$left" ""
+    if tap_end; then
         if mountpoint -q "$ASSAY_HOME/flights"; then umount "$ASSAY_HOME/flights"; fi
         rm -rf "$ASSAY_HOME"
     else
         printf '# kept %s\n' "$ASSAY_HOME"
     fi
-    exit $((failures > 0))
+    exit $((tap_bad > 0))
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP

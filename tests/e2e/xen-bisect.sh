@@ -8,10 +8,9 @@
 # What it gave is in tests/e2e/xen-bisect.txt.
 . "${ASSAY_TOP_SRCDIR:?}/tests/e2e/e2e.sh"
 if [ -z "${XEN_GIT:-}" ]; then
-    echo "1..0 # SKIP set XEN_GIT to a clone of xen.git"
     trap - EXIT
     rm -rf "$ASSAY_HOME"
-    exit 0
+    skip_all 'set XEN_GIT to a clone of xen.git'
 fi
 good=${GOOD:-44a6871a5bd0} bad=${BAD:-59d0bf62861f}
 record=${RECORD:-/dev/null}
@@ -52,9 +51,9 @@ END
     assay flight run "$flight" >/dev/null 2>&1
 }
 
-try "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" ||
+ok "a lab with one host" assay lab up "$top/hosts/lab/lab-x86-1.yaml" ||
     bail "no lab"
-try "a candidate from Debian's packages" \
+ok "a candidate from Debian's packages" \
     assay candidate add --deb bookworm --arch amd64 || bail "no candidate"
 
 # The same with early microcode in front of its initrd.
@@ -86,25 +85,25 @@ truncate -s %512 "$parts/early"
 cat "$parts/early" "$parts/initrd" >"$parts/initrd.new"
 mv "$parts/initrd.new" "$parts/initrd"
 rm "$parts/early"
-try "a candidate that carries early microcode" \
+ok "a candidate that carries early microcode" \
     assay candidate add --dir "$parts" --arch amd64 --name microcode ||
     bail "no candidate"
 
-try "xen.git is a tree" assay tree add xen "$XEN_GIT"
+ok "xen.git is a tree" assay tree add xen "$XEN_GIT"
 good=$(git -C "$XEN_GIT" rev-parse "$good^{commit}")
 bad=$(git -C "$XEN_GIT" rev-parse "$bad^{commit}")
 fly "$(build "$good")" "$good"
-is $? 0 "the good revision boots"
+is "the good revision boots" $? 0
 [ "$(assay flight show "$flight" --json | jq -r .outcome)" = pass ] ||
     explain_flight "$flight"
 fly "$(build "$bad")" "$bad"
 status=$?
-is $status 1 "the bad one does not"
+is "the bad one does not" $status 1
 [ $status = 1 ] || bail "there is nothing to look for"
 begin=$SECONDS
 assay bisect start "$flight" boot xen-boot --confidence 0.95 \
     >"$ASSAY_HOME/out" 2>&1
-is $? 0 "the bisection ends with a culprit"
+is "the bisection ends with a culprit" $? 0
 {
     echo "$(git -C "$XEN_GIT" rev-list --count "$good..$bad") commits," \
         "$((SECONDS - begin)) s"
@@ -112,4 +111,4 @@ is $? 0 "the bisection ends with a culprit"
     assay build list
 } | tee "$record" | diag
 culprit=$(sed -n 's/^culprit: \([0-9a-f]*\).*/\1/p' "$ASSAY_HOME/out")
-like "$culprit" '^[0-9a-f]{40}$' "which is one commit"
+like "which is one commit" "$culprit" '^[0-9a-f]{40}$'

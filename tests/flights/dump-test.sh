@@ -3,26 +3,19 @@
 # tests/flights/golden/NAME.dump. After a change on purpose, write them again
 # with "assay flight dump NAME" and look at the difference.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 here=$ASSAY_TOP_SRCDIR/tests/flights
-n=0
+as_reviewed()
+{
+    assay flight dump "$name" 2>&1 | diff -u "$golden" -
+}
 for golden in "$here"/golden/*.dump; do
     name=$(basename "$golden" .dump)
-    n=$((n + 1))
-    if assay flight dump "$name" 2>&1 | diff -u "$golden" - >dump-test.$$; then
-        echo "ok $n - $name"
-    else
-        sed 's/^/# /' dump-test.$$
-        echo "not ok $n - $name"
-    fi
-    rm -f dump-test.$$
+    ok "$name" as_reviewed
 done
 for file in "$ASSAY_TOP_SRCDIR"/flights/*.yaml; do
     name=$(basename "$file" .yaml)
-    n=$((n + 1))
-    if [ -f "$here/golden/$name.dump" ]; then
-        echo "ok $n - $name has a reviewed dump"
-    else
-        echo "not ok $n - $name has a reviewed dump"
-    fi
+    ok "$name has a reviewed dump" test -f "$here/golden/$name.dump"
 done
-echo "1..$n"
+tap_end

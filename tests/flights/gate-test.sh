@@ -3,8 +3,6 @@
 # repositories, a real server, assayd and assay-jobs, decisions signed by a key
 # of the test's own. Each revision is as good as a file says.
 set -u
-# shellcheck source=tests/pgfix.sh
-. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 # shellcheck source=tests/flights/sim.sh
 . "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
@@ -85,50 +83,43 @@ ok 'assayd serves'
 
 # What cannot begin --------------------------------------------------------
 gate run nobody
-is $? 2
-ok 'a branch that is not there: exit 2'
+is 'a branch that is not there: exit 2' $? 2
 gate run
-is $? 2
-ok 'no branch: exit 2'
+is 'no branch: exit 2' $? 2
 commit one
 gate run sim
-is $? 1 && grep -q 'has no refs/heads/master' "$ASSAY_HOME/err" &&
+equal $? 1 && grep -q 'has no refs/heads/master' "$ASSAY_HOME/err" &&
     grep -q 'hint: begin with' "$ASSAY_HOME/err"
 ok 'a branch without an output: exit 1, and what to do'
 git -C "$work" push -q "$bare" HEAD:refs/heads/master
 base=$rev
-is "$(flights)" 0
-ok 'no flight was made'
+is 'no flight was made' "$(flights)" 0
 
 # The baseline -------------------------------------------------------------
 commit two
 gate run sim
-is $? 0
-ok 'an untested baseline is tested first'
-is "$(output) $(sql 'select purpose, state, revision from assay.gate_run')" \
+is 'an untested baseline is tested first' $? 0
+is 'as itself, and nothing is pushed' \
+    "$(output) $(sql 'select purpose, state, revision from assay.gate_run')" \
     "$base baseline|tested|$base"
-ok 'as itself, and nothing is pushed'
 
 # A good revision ----------------------------------------------------------
 ASSAY_SIGN_KEY=gate@example.org
 export ASSAY_SIGN_KEY
 gate run sim
-is $? 0
-ok 'a good revision: exit 0'
-is "$(output)" "$rev"
-ok 'is pushed'
-is "$out" "sim: pushed $(echo "$rev" | cut -c 1-12): nothing blocks"
-ok 'and told'
-is "$(sql "select string_agg(job, ' ' order by job) from assay.job
+is 'a good revision: exit 0' $? 0
+is 'is pushed' "$(output)" "$rev"
+is 'and told' "$out" "sim: pushed $(echo "$rev" | cut -c 1-12): nothing blocks"
+is 'the full flight does not build again' \
+    "$(sql "select string_agg(job, ' ' order by job) from assay.job
     where flight = 4")" 'boot migrate'
-ok 'the full flight does not build again'
-is "$(sql "select distinct needs_flight || '.' || needs_job
+is 'it needs the build of the smoke flight' \
+    "$(sql "select distinct needs_flight || '.' || needs_job
     from assay.job_need where flight = 4")" '3.build-x'
-ok 'it needs the build of the smoke flight'
-is "$(sql "select distinct t.revision || ' ' || v.value
+is 'both flights know their revision' \
+    "$(sql "select distinct t.revision || ' ' || v.value
     from assay.flight_tree t join assay.runvar v on v.flight = t.flight
     where t.flight in (3, 4) and v.name = 'revision_xen'")" "$rev $rev"
-ok 'both flights know their revision'
 good=$(ruling)
 gate verify "$good"
 ok 'its decision is verified'
@@ -140,14 +131,14 @@ env ASSAY_DB='host=/nowhere' ASSAY_HOME="$ASSAY_HOME/other" \
 ok 'without a database, too'
 sed 's/nothing blocks/nothing at all/' "$good" >"$ASSAY_HOME/changed"
 gate verify "$ASSAY_HOME/changed"
-is $? 1 && grep -q 'was changed' "$ASSAY_HOME/err"
+equal $? 1 && grep -q 'was changed' "$ASSAY_HOME/err"
 ok 'a changed decision is noticed'
 gate verify --signer 0123456789ABCDEF "$good"
-is $? 1 && grep -q 'not by 0123456789ABCDEF' "$ASSAY_HOME/err"
+equal $? 1 && grep -q 'not by 0123456789ABCDEF' "$ASSAY_HOME/err"
 ok 'another signer is asked for in vain'
 before=$(flights)
 gate run sim
-is $? 0 && is "$(flights)" "$before" && grep -q 'up to date' "$ASSAY_HOME/err"
+equal $? 0 && equal "$(flights)" "$before" && grep -q 'up to date' "$ASSAY_HOME/err"
 ok 'nothing new: nothing is done'
 
 # A bad revision -----------------------------------------------------------
@@ -155,10 +146,8 @@ pushed=$rev
 commit three
 echo migrate/two >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 1
-ok 'a regression: exit 1'
-is "$(output)" "$pushed"
-ok 'is not pushed'
+is 'a regression: exit 1' $? 1
+is 'is not pushed' "$(output)" "$pushed"
 gate verify "$(ruling)"
 echo "$out" | grep -q "  failed   migrate two  fail, REGR. vs. 4, product:\
  migrate/two of $rev (flights/6/migrate/.*:1)"
@@ -172,44 +161,40 @@ gate what-if --policy "$ASSAY_HOME/lax.yaml" sim
 echo "$out" | grep -q '^1 of 3 decisions would be others'
 ok 'a lax one would have pushed it'
 
-is "$(sql "select f.blessing || ' ' || f.source || ' ' ||
+is 'before it was decided, the job was run once more' \
+    "$(sql "select f.blessing || ' ' || f.source || ' ' ||
     string_agg(j.job, ' ') from assay.flight f join assay.job j
     on j.flight = f.flight join assay.gate_run r
     on r.retest_flight = f.flight group by f.flight")" \
     'real-retest retest of flight 6 migrate'
-ok 'before it was decided, the job was run once more'
 
 gate what-if --json --policy "$ASSAY_HOME/lax.yaml" 4 6 7
-is "$(echo "$out" | jq -r '.[] | "\(.flight) \(.was) \(.would.decision)"')" \
+is 'also of flights by their numbers' \
+    "$(echo "$out" | jq -r '.[] | "\(.flight) \(.was) \(.would.decision)"')" \
     '4 push push
 6 hold push
 7 hold push'
-ok 'also of flights by their numbers'
 
 # Levers -------------------------------------------------------------------
 before=$(flights)
 gate waive sim migrate two --passes 2
-is $? 2 && grep -q 'without a reason' "$ASSAY_HOME/err"
+equal $? 2 && grep -q 'without a reason' "$ASSAY_HOME/err"
 ok 'a waiver without a reason is refused'
 gate waive sim migrate two --reason ' ' --passes 2
-is $? 2
-ok 'blanks are no reason'
+is 'blanks are no reason' $? 2
 gate waive sim migrate two --reason 'known since 4.16'
-is $? 2 && grep -q 'has to end' "$ASSAY_HOME/err"
+equal $? 2 && grep -q 'has to end' "$ASSAY_HOME/err"
 ok 'a waiver without an end is refused'
 gate waive nobody migrate --reason x --passes 1
-is $? 2
-ok 'so is one for a branch that is not there'
-is "$(sql 'select count(*) from assay.gate_lever')" 0
-ok 'nothing is in the log'
+is 'so is one for a branch that is not there' $? 2
+is 'nothing is in the log' "$(sql 'select count(*) from assay.gate_lever')" 0
 gate waive sim 'migr@' two --reason 'known since 4.16' --author ann \
     --until-rc 4.17.0-rc1
 ok 'a waiver'
 gate run sim
-is $? 0 && is "$(output)" "$rev"
+equal $? 0 && equal "$(output)" "$rev"
 ok 'has effect at once: what was held is pushed'
-is "$(flights)" "$before"
-ok 'without being tested again'
+is 'without being tested again' "$(flights)" "$before"
 gate verify "$(ruling)"
 echo "$out" | grep -q 'waived   migrate two .*waived by lever 1'
 ok 'the decision names the waiver'
@@ -222,25 +207,24 @@ echo migrate/two >"$ASSAY_HOME/bad-$rev"
 # As bad as its baseline: no failure. But pass once, and it is one.
 echo boot/one >>"$ASSAY_HOME/bad-$rev"
 gate force-rev sim "$(echo "$rev" | cut -c 1-12)" --reason x
-is $? 2
-ok 'a force does not guess a revision'
+is 'a force does not guess a revision' $? 2
 gate block sim --reason 'the release is being tagged' --author bob
 gate force-rev sim "$rev" --reason 'fixes a security hole' --author bob
 gate run sim
-is $? 1 && is "$(output)" "$pushed"
+equal $? 1 && equal "$(output)" "$pushed"
 ok 'a block holds, whoever forces'
 grep -q 'blocked by lever 2 of bob' "$ASSAY_HOME/out"
 ok 'and says who blocks'
 gate unblock sim --reason 'it is tagged'
 gate run sim
-is $? 0 && is "$(output)" "$rev"
+equal $? 0 && equal "$(output)" "$rev"
 ok 'unblocked, the force pushes'
 grep -q 'forced by lever 3 of bob' "$ASSAY_HOME/out"
 ok 'and says who forced'
 gate log sim
-is "$(echo "$out" | awk 'NR > 1 {print $5}' | tr '\n' ' ')" \
+is 'the log has all of it' \
+    "$(echo "$out" | awk 'NR > 1 {print $5}' | tr '\n' ' ')" \
     'waive block force-rev end end '
-ok 'the log has all of it'
 echo "$out" | grep -q 'assay, run [0-9]* *used up by a push'
 ok 'also that the force is used up'
 ! sql "update assay.gate_lever set author = 'x'" 2>/dev/null &&
@@ -248,7 +232,7 @@ ok 'also that the force is used up'
 ok 'and cannot be edited'
 git -C "$work" push -q "$bare" HEAD:refs/tags/4.17.0-rc1
 gate withdraw 3 --reason x
-is $? 1 && grep -q 'taken back already' "$ASSAY_HOME/err"
+equal $? 1 && grep -q 'taken back already' "$ASSAY_HOME/err"
 ok 'what is used up cannot be taken back'
 
 # Smoke, and the lab's faults ----------------------------------------------
@@ -256,23 +240,23 @@ pushed=$rev
 commit five
 echo quick/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 1 && is "$(output)" "$pushed"
+equal $? 1 && equal "$(output)" "$pushed"
 ok 'a bad smoke: held'
-is "$(sql "select flight is null and smoke_flight is not null from
+is 'and the full flight is not made' \
+    "$(sql "select flight is null and smoke_flight is not null from
     assay.gate_run order by run desc limit 1")" t
-ok 'and the full flight is not made'
-is "$(sql "select reason from assay.gate_lever where ends = 1")" \
+is 'the waiver ended with its release candidate' \
+    "$(sql "select reason from assay.gate_lever where ends = 1")" \
     'its release candidate is out'
-ok 'the waiver ended with its release candidate'
 commit six
 echo broken:migrate/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 1 && grep -q ': 1 errored' "$ASSAY_HOME/out"
+equal $? 1 && grep -q ': 1 errored' "$ASSAY_HOME/out"
 ok "the lab's fault holds it as errored, not as failed"
 commit luck
 echo once:migrate/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 0 && is "$(output)" "$rev"
+equal $? 0 && equal "$(output)" "$rev"
 ok 'what fails by chance, and passes when run again, is pushed'
 gate verify "$(ruling)"
 echo "$out" | grep -q 'excused  migrate one  fail, pass in [0-9]'
@@ -281,13 +265,12 @@ ok 'and the decision says so'
 # What nobody believes does not hold a push, and is named ----------------------
 commit sound
 gate run sim
-is $? 0
-ok 'a sound version'
+is 'a sound version' $? 0
 assay flake quarantine migrate one --owner ann --reason 'races' >/dev/null
 commit doubt
 echo migrate/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 0 && is "$(output)" "$rev"
+equal $? 0 && equal "$(output)" "$rev"
 ok 'what is in quarantine does not hold a push'
 gate verify "$(ruling)"
 echo "$out" | grep -q \
@@ -306,11 +289,10 @@ waived()
     commit bad
     echo migrate/one >"$ASSAY_HOME/bad-$rev"
     gate run sim
-    is $? 1
-    ok "$*: held"
+    is "$*: held" $? 1
     gate waive sim migrate one --reason 'we know' "$@"
     gate run sim
-    is $? 0 && is "$(output)" "$rev"
+    equal $? 0 && equal "$(output)" "$rev"
     ok "$*: waived"
     gate status
     echo "$out" | grep -q '^waiver debt: 1'
@@ -318,19 +300,17 @@ waived()
 }
 commit good
 gate run sim
-is $? 0
-ok 'a good version'
+is 'a good version' $? 0
 waived --passes 1
 commit good
 gate run sim
-is "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
+is 'a waiver for one pass ended with it' \
+    "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
     'it has passed often enough'
-ok 'a waiver for one pass ended with it'
 commit bad
 echo migrate/one >"$ASSAY_HOME/bad-$rev"
 gate run sim
-is $? 1
-ok 'then it counts again'
+is 'then it counts again' $? 1
 issue=$(assay issue add 'races' "$(sql 'select max(flight) from assay.gate_run
     ')/migrate/one" --json | jq .issue)
 commit good
@@ -339,9 +319,9 @@ waived --issue "$issue"
 assay issue close "$issue" --branch sim --fix "$rev" >/dev/null
 commit good
 gate run sim
-is "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
+is 'a waiver for an issue ended when each branch had the fix' \
+    "$(sql 'select reason from assay.gate_lever order by lever desc limit 1')" \
     'its issue is closed'
-ok 'a waiver for an issue ended when each branch had the fix'
 gate status
 ! echo "$out" | grep -q '^waiver debt: [1-9]'
 ok 'nothing is owed'
@@ -350,7 +330,7 @@ pushed=$rev
 git -C "$work" checkout -q "$base"
 commit elsewhere
 gate run sim
-is $? 1 && grep -q 'does not contain refs/heads/master' "$ASSAY_HOME/err"
+equal $? 1 && grep -q 'does not contain refs/heads/master' "$ASSAY_HOME/err"
 ok 'an input that lost commits is refused'
 git -C "$work" checkout -q "$pushed"
 
@@ -366,13 +346,13 @@ printf '#!/bin/sh\necho "cannot build $ASSAY_REVISION"\nexit 3\n' \
     >"$ASSAY_HOME/branches/make"
 chmod +x "$ASSAY_HOME/branches/make"
 gate run sim
-is $? 1 && grep -q 'sim: failed .*exited with status 3' "$ASSAY_HOME/out"
+equal $? 1 && grep -q 'sim: failed .*exited with status 3' "$ASSAY_HOME/out"
 ok 'a candidate that cannot be made: failed'
 grep -q "cannot build $rev" "$ASSAY_HOME"/gate/sim/*.make.log
 ok 'what its maker said is kept'
 sed -i '/make:/s/, make.*]//' "$ASSAY_HOME/branches/sim.yaml"
 gate run sim
-is $? 2 && grep -q "there is no candidate 'c-" "$ASSAY_HOME/err"
+equal $? 2 && grep -q "there is no candidate 'c-" "$ASSAY_HOME/err"
 ok 'a candidate that nobody makes: exit 2'
 sql "insert into assay.artefact values (repeat('0', 64), 0, 'x');
     with c as (insert into assay.candidate (name, source)
@@ -380,7 +360,7 @@ sql "insert into assay.artefact values (repeat('0', 64), 0, 'x');
     insert into assay.candidate_part
     select candidate, 'amd64', 'xen', repeat('0', 64) from c" >/dev/null
 gate run --no-wait sim
-is $? 0 && grep -q 'run the gate again' "$ASSAY_HOME/err"
+equal $? 0 && grep -q 'run the gate again' "$ASSAY_HOME/err"
 ok 'once it is there the run goes on; --no-wait does not wait'
 
 # All branches, one killed -------------------------------------------------
@@ -398,17 +378,14 @@ done
 kill -KILL "$cli"
 wait "$cli" 2>/dev/null
 gate run --all
-is $? 0
-ok 'all branches, after a kill: exit 0'
-is "$(output)" "$rev"
-ok 'one is pushed'
-is "$(sql "select count(*), min(state) from assay.gate_run
+is 'all branches, after a kill: exit 0' $? 0
+is 'one is pushed' "$(output)" "$rev"
+is 'the other went on where it was' \
+    "$(sql "select count(*), min(state) from assay.gate_run
     where branch = 'two'")" '1|tested'
-ok 'the other went on where it was'
 gate status --json
 echo "$out" | jq -e 'length == 2 and .[0].branch == "sim"
     and .[0].state == "pushed"' >/dev/null
 ok 'the status as JSON'
 
-[ "$bad" -gt 0 ] || pgfix_passed=yes
-echo "1..$n"
+tap_end

@@ -3,8 +3,6 @@
 # carried out: a real server, a real assayd, real assay-jobs on simulated
 # hosts.
 set -u
-# shellcheck source=tests/pgfix.sh
-. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 # shellcheck source=tests/flights/sim.sh
 . "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
@@ -127,19 +125,16 @@ in_force | grep -q "^$pair.pair later"
 ok 'the pair has its hosts and a time'
 short=$(run short)
 await 30 ended "$short"
-is "$(outcome_of "$short") $(hosts_of "$short" short)" 'pass/play c'
-ok 'one that is done before that fills the gap'
-is "$(hosts_of "$pair" pair)" ''
-ok 'the pair holds nothing meanwhile'
+is 'one that is done before that fills the gap' \
+    "$(outcome_of "$short") $(hosts_of "$short" short)" 'pass/play c'
+is 'the pair holds nothing meanwhile' "$(hosts_of "$pair" pair)" ''
 touch "$ASSAY_HOME/gate-one"
 await 20 runs "$pair" pair
-is "$(hosts_of "$pair" pair)" 'a c'
-ok 'a host is free: the pair has both at once'
-is "$(hosts_of "$long" long)" ''
-ok 'before the job that came later'
-is "$(sql "select array_to_string(hosts, ' ') from assay.booking
+is 'a host is free: the pair has both at once' "$(hosts_of "$pair" pair)" 'a c'
+is 'before the job that came later' "$(hosts_of "$long" long)" ''
+is 'what runs has an expected end' \
+    "$(sql "select array_to_string(hosts, ' ') from assay.booking
     where flight = $pair and verdict = 'runs' and end_at > now()")" 'a c'
-ok 'what runs has an expected end'
 touch "$ASSAY_HOME/gate-two" "$ASSAY_HOME/gate-pair" "$ASSAY_HOME/gate-long"
 for f in "$one" "$two" "$pair" "$long"; do
     await 30 ended "$f" || break
@@ -165,10 +160,10 @@ sql "insert into assay.host_property values ('a', 'memory_mb', '4096'),
 } | flight props
 f=$(run props)
 await 30 ended "$f"
-is "$(hosts_of "$f" big) $(hosts_of "$f" exact)" 'b c'
-ok 'a job gets a host with the properties it wants'
-is "$(status_of "$f" huge)" starved
-ok 'one that no host will ever do for is starved'
+is 'a job gets a host with the properties it wants' \
+    "$(hosts_of "$f" big) $(hosts_of "$f" exact)" 'b c'
+is 'one that no host will ever do for is starved' "$(status_of "$f" huge)" \
+    starved
 sql "select reason from assay.job where flight = $f and job = 'huge'" |
     grep -q 'b: memory_mb is 16384, not >=99999'
 ok 'and says what is missing where'
@@ -177,8 +172,7 @@ printf 'flight: x\nintended: play\njobs:\n%s\n%s\n%s\n' '  - job: a' \
     '    hosts: {host: {arch: amd64, properties: {cpu: ">="}}}' \
     >"$ASSAY_HOME/wrong.yaml"
 assay flight create "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
-is $? 2
-ok 'a property without a value: exit 2'
+is 'a property without a value: exit 2' $? 2
 grep -q "wrong.yaml:6: property 'cpu' wants a value" "$ASSAY_HOME/err"
 ok 'with its line'
 
@@ -191,12 +185,12 @@ diverse()
 { diverse d1; diverse d2; diverse d3; diverse d4; } | flight diverse
 f=$(run diverse)
 await 30 ended "$f"
-is "$(sql "select string_agg(host, ' ' order by host) from assay.allocation
+is 'diverse jobs each get another host' \
+    "$(sql "select string_agg(host, ' ' order by host) from assay.allocation
     where flight = $f")" 'a b c'
-ok 'diverse jobs each get another host'
-is "$(sql "select string_agg(status, ' ' order by status) from assay.job
+is 'and one too many is starved, it does not wait for ever' \
+    "$(sql "select string_agg(status, ' ' order by status) from assay.job
     where flight = $f")" 'pass pass pass starved'
-ok 'and one too many is starved, it does not wait for ever'
 
 # What is superseded, and what is expected -------------------------------------
 { job held gated a; job waiting quick a; } | flight old
@@ -225,11 +219,9 @@ status_is "$old" held running && status_is "$new" waiting queued
 ok 'what runs goes on, the newer one waits'
 touch "$ASSAY_HOME/gate-held"
 await 30 ended "$old"
-is "$(outcome_of "$old")" starved/play
-ok 'nothing has failed'
+is 'nothing has failed' "$(outcome_of "$old")" starved/play
 await 30 ended "$new"
-is "$(outcome_of "$new")" pass/play
-ok 'the newer one passes'
+is 'the newer one passes' "$(outcome_of "$new")" pass/play
 rm "$ASSAY_HOME"/gate-*
 
 # The policy -------------------------------------------------------------------
@@ -245,8 +237,7 @@ ok 'and printed'
 printf 'pool: lab\nfailed: soon\ngroups:\n  - {group: g, branches: [x],%s\n' \
     ' percent_max: 200}' >"$ASSAY_HOME/wrong.yaml"
 assay plan policy "$ASSAY_HOME/wrong.yaml" >/dev/null 2>"$ASSAY_HOME/err"
-is $? 2
-ok 'a wrong one: exit 2'
+is 'a wrong one: exit 2' $? 2
 grep -q "wrong.yaml:2: failed 'soon' is no time" "$ASSAY_HOME/err" &&
     grep -q 'wrong.yaml:4: percent_max is a number' "$ASSAY_HOME/err"
 ok 'with each line'
@@ -261,8 +252,7 @@ await 20 verdicts "$f" 'later runs'
 ok 'a group has no more hosts than its quota'
 touch "$ASSAY_HOME/gate-q1" "$ASSAY_HOME/gate-q2"
 await 30 ended "$f"
-is "$(outcome_of "$f")" pass/play
-ok 'one after the other they pass'
+is 'one after the other they pass' "$(outcome_of "$f")" pass/play
 rm "$ASSAY_HOME"/gate-*
 
 # A failure goes back to its host.
@@ -283,15 +273,14 @@ await 30 ended "$f"
 again=$(hosts_of "$f" red)
 f=$(run stick)
 await 30 ended "$f"
-is "$again $(hosts_of "$f" red)" "$red $red"
-ok 'a failure goes back to its host'
+is 'a failure goes back to its host' "$again $(hosts_of "$f" red)" "$red $red"
 rm "$ASSAY_HOME"/gate-*
 
 # Who may go first.
 f=$(assay flight create "$ASSAY_HOME/short.yaml")
 assay flight priority "$f" --to -5
-is "$(sql "select priority from assay.flight where flight = $f")" -5
-ok 'an admin raises a priority above the normal'
+is 'an admin raises a priority above the normal' \
+    "$(sql "select priority from assay.flight where flight = $f")" -5
 sql "create role bob; grant usage on schema assay to bob;
     grant select, insert, update on assay.flight to bob" >/dev/null
 bob()
@@ -304,9 +293,9 @@ ok 'another does not'
 bob "insert into assay.flight (branch, intended, harness, priority)
     values ('b', 'play', 'h', -1)" | grep -q 'bob is no admin'
 ok 'nor with a flight that he makes'
-is "$(bob "update assay.flight set priority = 3 where flight = $f
+is 'he may lower it' \
+    "$(bob "update assay.flight set priority = 3 where flight = $f
     returning priority")" 3
-ok 'he may lower it'
 assay flight abort "$f" >/dev/null
 
 # Somebody is faster ---------------------------------------------------------
@@ -326,8 +315,8 @@ chmod +x "$ASSAY_HOME/slow"
 start_assayd --job-program "$ASSAY_HOME/slow"
 f=$(run short)
 await 30 ended "$f"
-is "$(outcome_of "$f")" pass/play
-ok 'a host goes bad before it is taken: the job passes'
+is 'a host goes bad before it is taken: the job passes' "$(outcome_of "$f")" \
+    pass/play
 [ "$(hosts_of "$f" short)" != "$(cat "$ASSAY_HOME/was-slow")" ]
 ok 'on another host, by another plan'
 ! grep -q 'exited with status' "$ASSAY_HOME/assayd.log"
@@ -335,5 +324,4 @@ ok 'and nobody died of it'
 sql "update assay.host set state = 'good'"
 stop_assayd
 
-[ "$bad" -gt 0 ] || pgfix_passed=yes
-echo "1..$n"
+tap_end

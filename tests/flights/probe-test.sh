@@ -6,29 +6,8 @@ set -u
 sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
-
-# is NAME WANT GOT
-is()
-{
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        echo "# wanted '$2', got '$3'"
-        sed 's/^/# /' "$ASSAY_HOME/out" "$ASSAY_HOME/err"
-    fi
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
 
 run()
 {
@@ -88,40 +67,40 @@ END
 flight 1
 basis=$f
 flight 60
-is 'the flight fails' 1 $status
+is 'the flight fails' $status 1
 
 run flight probe "$f" j two --revision "xen=$(commit 36)"
-is 'an earlier revision is good' 0 $status
+is 'an earlier revision is good' $status 0
 run flight probe "$f" j two --revision "xen=$(commit 37)"
-is 'a later one is bad' 1 $status
+is 'a later one is bad' $status 1
 run flight probe "$f" j two --revision "xen=$(commit 22)"
-is 'one that breaks cannot be told, never bad' 125 $status
+is 'one that breaks cannot be told, never bad' $status 125
 run flight probe "$f" j two
-is 'no revision: nothing is tried, and that is not bad' 200 $status
+is 'no revision: nothing is tried, and that is not bad' $status 200
 run flight probe "$f" x two --revision "xen=$(commit 22)"
-is 'nor without such a job' 200 $status
+is 'nor without such a job' $status 200
 
 last=$(sql 'select max(flight) from assay.flight')
-is 'its flight has the one job' j \
-    "$(sql "select string_agg(job, ' ') from assay.job where flight = $last")"
-is 'says what it is' "real-bisect $(commit 22)" \
+is 'its flight has the one job' \
+    "$(sql "select string_agg(job, ' ') from assay.job where flight = $last")" j
+is 'says what it is' \
     "$(sql "select f.intended || ' ' || t.revision from assay.flight f
-        join assay.flight_tree t using (flight) where flight = $last")"
-is 'and has the runvars of the definition' "red $(commit 22)" \
+        join assay.flight_tree t using (flight) where flight = $last")" \
+    "real-bisect $(commit 22)"
+is 'and has the runvars of the definition' \
     "$(sql "select string_agg(value, ' ' order by name) from assay.runvar
-        where flight = $last and name in ('colour', 'revision_xen')")"
+        where flight = $last and name in ('colour', 'revision_xen')")" \
+    "red $(commit 22)"
 
 run tree add xen "$repo"
 run bisect start "$f" j two --basis "$basis" --max-tests 30
-is 'a bisection by flights ends' 0 $status
-is 'with the culprit' 1 "$(grep -c "culprit: $(commit 37)" "$ASSAY_HOME/out")"
+is 'a bisection by flights ends' $status 0
+is 'with the culprit' "$(grep -c "culprit: $(commit 37)" "$ASSAY_HOME/out")" 1
 flights=$(sql 'select count(*) from assay.flight')
 run bisect start "$f" j two --max-tests 30
-is 'another one finds its basis, and flies nothing twice' "0 $flights" \
-    "$status $(sql 'select count(*) from assay.flight')"
+is 'another one finds its basis, and flies nothing twice' \
+    "$status $(sql 'select count(*) from assay.flight')" "0 $flights"
 run bisect start "$basis" j two
-is 'a step that did not fail is not bisected' 2 $status
+is 'a step that did not fail is not bisected' $status 2
 
-echo "1..$n"
-[ $bad -eq 0 ] && pgfix_passed=yes
-[ $bad -eq 0 ]
+tap_end

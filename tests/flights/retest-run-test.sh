@@ -3,8 +3,6 @@
 # and jobs on simulated hosts: a bad version and a bad host are told apart, and
 # what is known of a cause carries over.
 set -u
-# shellcheck source=tests/pgfix.sh
-. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 # shellcheck source=tests/flights/sim.sh
 . "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
 
@@ -40,32 +38,29 @@ sql "insert into assay.host (host, arch, firmware, class, config, source)
 assayd --no-console --no-web >"$ASSAY_HOME/assayd.log" 2>&1 &
 
 for _ in 1 2 3; do fly old none; done
-is "$(sed -n '$s/.*: //p' "$ASSAY_HOME/out")" pass
-ok 'the old version passes'
+is 'the old version passes' "$(sed -n '$s/.*: //p' "$ASSAY_HOME/out")" pass
 good=$f
 
 fly new 'candidate new'
-is "$(sql "select component || ' ' || pattern from assay.failure
+is 'a failure has its signature when its job ends' \
+    "$(sql "select component || ' ' || pattern from assay.failure
     join assay.signature using (signature) where flight = $f")" 'xen xen-bug'
-ok 'a failure has its signature when its job ends'
 retest "$f" --no-wait
-is $? 3
-ok 'a retest begins: exit 3'
+is 'a retest begins: exit 3' $? 3
 retest "$f"
-is $? 1
-ok 'a bad version: exit 1'
-is "$(sql "select cause || ' ' || good_flight from assay.blame
+is 'a bad version: exit 1' $? 1
+is 'it is the product, against the last good flight' \
+    "$(sql "select cause || ' ' || good_flight from assay.blame
     where flight = $f")" "product $good"
-ok 'it is the product, against the last good flight'
-is "$(sql "select count(*) > 1 from assay.blame_run r
+is 'the sibling was asked too' \
+    "$(sql "select count(*) > 1 from assay.blame_run r
     join assay.job_role o on o.flight = r.run_flight and o.job = r.run_job
     where r.flight = $f and r.source = 'retest' and o.host = 'b'")" t
-ok 'the sibling was asked too'
 runs=$(sql "select count(*) from assay.flight")
 retest "$f" --json
-is "$(grep -c '"product": 1' "$ASSAY_HOME/out") $(sql 'select count(*)
+is 'again: the same answer, and no further run' \
+    "$(grep -c '"product": 1' "$ASSAY_HOME/out") $(sql 'select count(*)
     from assay.flight')" "1 $runs"
-ok 'again: the same answer, and no further run'
 assay report "$f" 2>&1 | grep -q product
 ok 'a report is made'
 assay issue add 'Xen BUG in spinlock.c' "$f/one" >/dev/null
@@ -76,18 +71,17 @@ assay issue show 1 >"$ASSAY_HOME/out"
 grep -q "^seen     *$f/one/boot" "$ASSAY_HOME/out"
 ok 'which carries over to the next failure that says the same'
 retest "$f"
-is $?:"$(sql "select cause from assay.blame where flight = $f")" 0:host
-ok 'a bad host: exit 0, it is the host'
-is "$(sql "select host from assay.host_mark where flight = $f")" a
-ok 'the host gets a mark'
+is 'a bad host: exit 0, it is the host' \
+    $?:"$(sql "select cause from assay.blame where flight = $f")" 0:host
+is 'the host gets a mark' \
+    "$(sql "select host from assay.host_mark where flight = $f")" a
 assay flake hosts | grep -q '^a .*new-sibling: 0 of'
 ok 'which is listed with its reason'
 assay issue close 1 --branch sim --fix abc >"$ASSAY_HOME/out"
-is "$(cat "$ASSAY_HOME/out")" 'issue 1: fixed'
-ok 'fixed on the branch that showed it'
+is 'fixed on the branch that showed it' "$(cat "$ASSAY_HOME/out")" \
+    'issue 1: fixed'
 assay flake show one --json >"$ASSAY_HOME/out"
 grep -q '"class": "sim"' "$ASSAY_HOME/out"
 ok 'its pass rate is known'
 
-[ "$bad" -gt 0 ] || pgfix_passed=yes
-echo "1..$n"
+tap_end

@@ -1,53 +1,12 @@
 # shellcheck shell=sh
 # tests/flights/sim.sh - what tests of flights on simulated hosts share: a real
-# server, a real assayd, jobs whose steps do nothing or wait. Source it after
-# tests/pgfix.sh. It leaves $f, a flight, and $cli, who watches it.
+# server, a real assayd, jobs whose steps do nothing or wait. Source it.
+# It leaves $f, a flight, and $cli, who watches it.
 # shellcheck disable=SC2034
 
+# shellcheck source=tests/pgfix.sh
+. "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
-n=0
-bad=0
-
-# ok NAME: judges the command before it by $?.
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$ASSAY_HOME/err" 2>/dev/null
-    fi
-}
-
-# await SECONDS COMMAND...: until the command succeeds.
-await()
-{
-    await_left=$(($1 * 20))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        await_left=$((await_left - 1))
-        if [ "$await_left" -le 0 ]; then
-            echo "# waited in vain: $*"
-            return 1
-        fi
-        sleep 0.05
-    done
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
 
 status_of()
 {
@@ -84,7 +43,7 @@ ended()
 
 all_free()
 {
-    is "$(sql 'select count(*) from assay.allocation
+    equal "$(sql 'select count(*) from assay.allocation
         where ended_at is null')" 0
 }
 

@@ -4,21 +4,9 @@
 # on simulated hosts.
 set -u
 sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
 # shellcheck source=tests/pgfix.sh
 . "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 pgfix_start
-sql() { assay db psql -- -qAtX -v ON_ERROR_STOP=1 -c "$1"; }
 state() { sql "select state from assay.host where host = '$1'"; }
 tend() { assay host tend 2>"$ASSAY_HOME/err"; }
 # The last flight of a host's check.
@@ -228,14 +216,6 @@ sql "delete from assay.host_check where host ~ '^h';
      delete from assay.host where host ~ '^h'"
 
 # By itself -----------------------------------------------------------------------
-await() {                       # COMMAND...: at most some 30 s
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 200 ] || return 1
-        sleep 0.1
-    done
-}
 # shellcheck disable=SC2317 # await runs it
 state_is() { [ "$(state "$1")" = "$2" ]; }
 site <<END
@@ -246,14 +226,14 @@ host s own 09
 pgfix_at_end 'assay service stop >/dev/null 2>&1'
 assayd --no-console --no-web >"$ASSAY_HOME/assayd.log" 2>&1 &
 tend >/dev/null
-await state_is s good
+await 30 state_is s good
 is 'a new host becomes good' "$(state s)" good
 host t own 10
 tend >/dev/null
-await state_is t good           # else s would be the last of its class
+await 30 state_is t good           # else s would be the last of its class
 echo 'host s' >"$ASSAY_HOME/fault"
 ran s broken unknown
-await state_is s bad
+await 30 state_is s bad
 is 'one on which a job broke, and then two checks, bad' "$(state s)" bad
 is 'with its history' "$(assay host health s --json |
     jq -r 'reverse | [.[] | .was + ">" + .state] | join(" ")')" \
@@ -261,9 +241,7 @@ is 'with its history' "$(assay host health s --json |
 rm "$ASSAY_HOME/fault"
 assay host release s --why mended >/dev/null
 tend >/dev/null
-await state_is s good
+await 30 state_is s good
 is 'released, it is good after a check' "$(state s)" good
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -2,28 +2,9 @@
 # assay db: status, migrate, dump, psql, stop; homes with odd names, as an
 # ordinary user, inside a user namespace.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-has() {
-    case $2 in
-        *"$3"*) is "$1" yes yes ;;
-        *) is "$1" "$2" "...$3..." ;;
-    esac
-}
-skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
-}
 say() {
     printf '%s\n' "$1"     # dash's echo would eat the backslashes
 }
@@ -37,10 +18,10 @@ cleanup() {
     for ASSAY_HOME in "$tmp"/*/ "$tmp"/*/home; do
         [ ! -d "$ASSAY_HOME/pg" ] || assay db stop --force >/dev/null
     done
-    if [ "$failed" = 0 ]; then rm -rf "$tmp"; else echo "# kept $tmp"; fi
+    if [ "$tap_bad" = 0 ]; then rm -rf "$tmp"; else echo "# kept $tmp"; fi
 }
 trap cleanup EXIT
-trap 'failed=1; exit 1' HUP INT TERM
+trap 'tap_bad=1; exit 1' HUP INT TERM
 unset ASSAY_DB
 ASSAY_LOG=warn
 export ASSAY_HOME ASSAY_LOG
@@ -169,7 +150,6 @@ text=$(
     pgfix_at_end "echo last, still"
     assay db psql -- -XAtc 'select current_user'
     echo "$ASSAY_HOME"
-    pgfix_passed=yes
 )
 is 'the fixture undoes in reverse order' \
     "$(say "$text" | sed '/^\//d' | tr '\n' ' ')" 'assay last, still first '
@@ -177,5 +157,4 @@ kept=$(say "$text" | grep '^/')
 [ -e "${kept:?}" ]
 is 'and leaves nothing' $? 1
 
-echo "1..$n"
-exit "$failed"
+tap_end

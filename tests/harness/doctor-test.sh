@@ -2,18 +2,8 @@
 # assay doctor: says what is missing and how to get it, and its packages are
 # those of packaging/debian-packages. Also that list's own form.
 set -u
-
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -51,5 +41,4 @@ is 'a reason on each line' "$(grep -v '^#' "$list" |
 is 'groups of install-missing' \
     "$("$ASSAY_TOP_SRCDIR/packaging/install-missing" --list nosuch 2>&1)" \
     'install-missing: no packages in the groups: nosuch'
-echo "1..$n"
-exit "$failed"
+tap_end

@@ -3,27 +3,20 @@
 # moment, judged by a program that knows only the rules; and the same program
 # on lives in which a protection is missing, which it must notice.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
 bin=${ASSAY_TOP_BUILDDIR:-$PWD}/tests/harness
 count=${HISTORIES:-10000}
-n=0
-result() { # OK-OR-NOT TEXT
-    n=$((n + 1))
-    echo "$1 $n - $2"
-}
 
-said=$("$bin/history-gen" 1 "$count" | "$bin/history-check") &&
-    result ok "$said" || result 'not ok' "$said"
-[ "$said" = "$count histories, no rule broken" ] &&
-    result ok 'all of them were read' || result 'not ok' "read: $said"
+said=$("$bin/history-gen" 1 "$count" | "$bin/history-check")
+ok "$said"
+is 'all of them were read' "$said" "$count histories, no rule broken"
 
 notices() { # FLAW RULE
     said=$("$bin/history-gen" 1 300 "$1" | "$bin/history-check") &&
-        result 'not ok' "$1 went unnoticed" && return
-    case $said in
-    *"$2"*) result ok "$1: $said" ;;
-    *) result 'not ok' "$1: $said" ;;
-    esac
+        said=unnoticed
+    has "$1: $said" "$said" "$2"
 }
 notices no-recheck 'a host is booked twice'
 notices no-atomic 'half of what a job needs is held'
@@ -31,12 +24,8 @@ notices no-reap 'a host is held by nobody'
 notices no-retry 'a job is lost'
 
 refuses() { # TEXT RULE
-    said=$(printf '%b' "$1" | "$bin/history-check") &&
-        result 'not ok' "accepted: $1" && return
-    case $said in
-    *"$2"*) result ok "refuses: $2" ;;
-    *) result 'not ok' "$2, but: $said" ;;
-    esac
+    said=$(printf '%b' "$1" | "$bin/history-check") && said=accepted
+    has "refuses: $2" "$said" "$2"
 }
 lab='1 history 1\n1 queue 1 1\n1 queue 2 2\n1 task 1\n1 task 2\n'
 refuses "${lab}2 take 1 1 0\n3 take 2 2 0 1\n" 'booked twice'
@@ -51,4 +40,4 @@ refuses "${lab}2 take 1 1 0\n3 free 2 0\n" 'what another has'
 refuses "${lab}0 over\n" 'backwards'
 refuses "${lab}2 take 1 1 0\n" 'no end'
 refuses "${lab}2 dance 1\n" 'nobody knows'
-echo "1..$n"
+tap_end

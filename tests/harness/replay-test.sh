@@ -3,30 +3,9 @@
 # one host came first, then a pair, then a short job; the lab served them in
 # this order although the short one would have fitted in before the pair.
 set -u
+# shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 
-n=0 failed=0
-is() { # NAME GOT WANTED
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf 'got %s\nwanted %s\n' "$2" "$3" | sed 's/^/# /'
-    fi
-}
-has() { # NAME TEXT PART
-    n=$((n + 1))
-    case $2 in
-    *"$3"*) echo "ok $n - $1" ;;
-    *)
-        failed=1
-        echo "not ok $n - $1"
-        printf 'got %s\nwanted ...%s...\n' "$2" "$3" | sed 's/^/# /'
-        ;;
-    esac
-}
 sim() { assay sim --replay 2026-11-01..2026-11-02 "$@" 2>&1; }
 # A figure of each column of an answer in JSON.
 figure() { # KEY JSON
@@ -36,7 +15,7 @@ figure() { # KEY JSON
 
 pgfix_start
 cd "$ASSAY_HOME" || exit 1
-assay db psql -- -qXc "
+sql "
 insert into assay.host (host, arch, firmware, class, state, config, source)
     values ('x1', 'amd64', 'bios', 'x', 'good', '{}', 't'),
     ('x2', 'amd64', 'bios', 'x', 'good', '{}', 't'),
@@ -106,7 +85,7 @@ has 'text' "$out" 'recorded'
 has 'the policy of a lab that was told nothing' "$out" 'assay'
 has 'text: what is left out' "$out" 'without 1 that never had hosts'
 
-assay db psql -- -qXc "insert into assay.host_window (host, kind, from_at,
+sql "insert into assay.host_window (host, kind, from_at,
     until_at, who, why, ended_at) values ('x2', 'lease',
     '2026-11-01 00:00', '2026-11-01 09:00', 'eve', 'bug',
     '2026-11-01 00:06')"
@@ -132,5 +111,4 @@ printf 'policy: a\nwithout: [ a1 ]\n' >bad.yaml
 has 'a host that was not in use' "$(sim --policy bad.yaml)" \
     'host a1 was not in use then'
 has 'no such file' "$(sim --policy none.yaml)" 'none.yaml'
-echo "1..$n"
-[ "$failed" = 1 ] || pgfix_passed=yes
+tap_end

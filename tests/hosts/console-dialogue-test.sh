@@ -2,29 +2,13 @@
 # tests/hosts/console-dialogue-test.sh - consoles from the command line: an
 # Expect dialogue, a person's terminal, pipes, and the exit statuses.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
-n=0 failed=0
-ok() { # STATUS WHAT
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=$((failed + 1))
-    fi
-}
-is() { # GOT WANTED WHAT
-    [ "$1" = "$2" ]
-    ok $? "$3"
-    [ "$1" = "$2" ] || printf '# got    %s\n# wanted %s\n' "$1" "$2"
-}
-
-if ! command -v expect >/dev/null; then
-    echo "1..0 # SKIP expect is not installed"
-    exit 0
-fi
+command -v expect >/dev/null || skip_all 'expect is not installed'
 built=${ASSAY_TOP_BUILDDIR:?}/tests/hosts
 dir=$(mktemp -d /tmp/console-dialogue.XXXXXX)
+tap_dir=$dir
 ASSAY_HOME=$dir/home
 export ASSAY_HOME dir
 mkdir -m 0711 "$ASSAY_HOME"
@@ -33,37 +17,33 @@ pids=
 finish() {
     for pid in $pids; do kill "$pid" 2>/dev/null; done
     for pid in $pids; do wait "$pid" 2>/dev/null; done
-    if [ $failed -eq 0 ]; then rm -rf "$dir"; else echo "# left in $dir"; fi
+    if [ $tap_bad -eq 0 ]; then rm -rf "$dir"; else echo "# left in $dir"; fi
 }
 trap finish EXIT
 
 assay expect h0 x >/dev/null 2>"$dir/err"
-is $? 1 "without an assay-console: a conflict"
+is "without an assay-console: a conflict" $? 1
 grep -q 'no assay-console serves' "$dir/err"
-ok $? "which is said"
+ok "which is said"
 
 echo "consoles: { h0: { driver: unix, mode: listen, path: $dir/h0.sock } }" >"$dir/list"
 assay-console --config "$dir/list" 2>"$dir/log" &
 pids=$!
-i=0
-until assay host console-status h0 >/dev/null 2>&1 || [ $i -gt 200 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+await 20 assay host console-status h0
 "$built/console-machine" "$dir/h0.sock" &
 pids="$pids $!"
 
 out=$(assay expect h0 --from start --timeout 20s 'panic' 'login: $' 'login: ')
-is "$?:$out" '0:2 machine login: ' "expect prints the index and the line"
+is "expect prints the index and the line" "$?:$out" '0:2 machine login: '
 assay expect h0 --timeout 1s 'never' 2>"$dir/err"
-is $? 1 "a time-out is 1"
+is "a time-out is 1" $? 1
 assay expect h0 '(' 2>"$dir/err"
-is $? 2 "a bad pattern is 2"
+is "a bad pattern is 2" $? 2
 assay expect elsewhere x 2>"$dir/err"
-is $? 2 "an unknown host is 2"
-is "$(ASSAY_HOSTS='src_host=hx host=h0' assay expect host --from start --json booting |
-    tr -d ' \n')" '{"index":0,"line":"booting","matched":true,"offset":7}' \
-    "a role stands for its host; --json"
+is "an unknown host is 2" $? 2
+is "a role stands for its host; --json" \
+    "$(ASSAY_HOSTS='src_host=hx host=h0' assay expect host --from start --json booting |
+    tr -d ' \n')" '{"index":0,"line":"booting","matched":true,"offset":7}'
 
 # An Expect script, as in a recipe.
 cat >"$dir/dialogue" <<'EXPECT'
@@ -97,27 +77,29 @@ close
 wait
 EXPECT
 expect "$dir/dialogue" >"$dir/out" 2>&1
-ok $? "an Expect dialogue: login, a command, Xen's input and back"
+ok "an Expect dialogue: login, a command, Xen's input and back"
 sed 's/^/# /' "$dir/out"
 
 out=$(printf 'echo through a pipe\r' | timeout 20 assay console h0)
-is $? 0 "a pipe: ends with its input"
+is "a pipe: ends with its input" $? 0
 assay expect h0 --from start --timeout 10s '^through a pipe' >/dev/null
-ok $? "what it typed arrived"
+ok "what it typed arrived"
 offset=$(assay mark h0 here)
-is "$offset" "$(stat -c %s "$ASSAY_HOME/consoles/h0/current" -L)" "a mark is the length of the log"
+is "a mark is the length of the log" "$offset" \
+    "$(stat -c %s "$ASSAY_HOME/consoles/h0/current" -L)"
 printf 'echo marked\r' | assay console h0 >/dev/null
 assay expect h0 --from here --timeout 10s '^marked' >/dev/null
-ok $? "expect from a mark"
+ok "expect from a mark"
 timeout 10 assay console h0 --read-only --from here </dev/null | grep -q '^marked' &
 reader=$!
 wait $reader
-ok $? "reading only, from a mark"
+ok "reading only, from a mark"
 assay host console-log h0 --from here | grep -q '^marked'
-ok $? "the log, from a mark"
-is "$(assay host console-log h0 --tail 2 | head -n 1 | tr -d '\r')" marked "the log's last lines"
+ok "the log, from a mark"
+is "the log's last lines" \
+    "$(assay host console-log h0 --tail 2 | head -n 1 | tr -d '\r')" marked
 assay host console-log h0 --since 1h | cmp -s - "$ASSAY_HOME/consoles/h0/000001.log"
-ok $? "the log, of the last hour, byte for byte"
+ok "the log, of the last hour, byte for byte"
 
 # A person's terminal: it says how to leave, and is as it was after any end.
 cat >"$dir/person" <<'EXPECT'
@@ -163,11 +145,11 @@ send "exit\r"
 expect eof
 EXPECT
 expect "$dir/person" >"$dir/out" 2>&1
-ok $? "a person attaches, types, leaves by the key, is ended by signals"
+ok "a person attaches, types, leaves by the key, is ended by signals"
 sed 's/^/# /' "$dir/out"
 for i in 1 2 3 4 5 6; do
     cmp -s "$dir/before" "$dir/after$i"
-    ok $? "the terminal is as it was after end $i"
+    ok "the terminal is as it was after end $i"
 done
 
 # Two people.
@@ -205,12 +187,8 @@ foreach s [list $two $one] {
 }
 EXPECT
 expect "$dir/two" >"$dir/out" 2>&1
-ok $? "two watch, one types, one takes over by force"
+ok "two watch, one types, one takes over by force"
 sed 's/^/# /' "$dir/out"
 
-if grep -q ' error' "$dir/log"; then
-    ok 1 "no error was logged"
-    sed 's/^/# /' "$dir/log"
-fi
-echo "1..$n"
-[ $failed -eq 0 ]
+is "no error was logged" "$(grep ' error' "$dir/log")" ''
+tap_end

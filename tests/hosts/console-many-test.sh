@@ -2,17 +2,9 @@
 # tests/hosts/console-many-test.sh - 200 consoles that all talk, killed in the
 # middle: no byte of any is missing; and 1,000 that say nothing.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
-n=0 failed=0
-ok() { # STATUS WHAT
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=$((failed + 1))
-    fi
-}
 top=${ASSAY_TOP_BUILDDIR:?}
 dir=$(mktemp -d /tmp/console-many.XXXXXX)
 ASSAY_HOME=$dir/home
@@ -22,19 +14,14 @@ pids=
 finish() {
     for pid in $pids; do kill "$pid" 2>/dev/null; done
     for pid in $pids; do wait "$pid" 2>/dev/null; done
-    if [ $failed -eq 0 ]; then rm -rf "$dir"; else echo "# left in $dir"; fi
+    if [ $tap_bad -eq 0 ]; then rm -rf "$dir"; else echo "# left in $dir"; fi
 }
 trap finish EXIT
 wait_for() { # PATTERN FILE
-    i=0
-    until grep -q "$1" "$2" 2>/dev/null; do
-        i=$((i + 1))
-        if [ $i -gt 600 ]; then
-            echo "Bail out! no '$1' in $2"
-            exit 1
-        fi
-        sleep 0.1
-    done
+    await 60 grep -q "$1" "$2" || {
+        echo "Bail out! no '$1' in $2"
+        exit 1
+    }
 }
 
 {
@@ -50,12 +37,12 @@ wait_for ready "$dir/feed"
 "$top/tests/hosts/console-holder" "$top/assay-console" --config "$dir/list" >"$dir/holder" 2>"$dir/log" &
 pids="$pids $!"
 wait_for connected "$dir/feed"
-ok 0 "200 consoles are connected, beside 1000 that wait"
+ok "200 consoles are connected, beside 1000 that wait"
 for kill in 1 2 3; do
     sleep 1
     wait_for "^pid" "$dir/holder"
     kill -KILL "$(sed -n 's/^pid //p' "$dir/holder" | tail -n 1)"
-    ok $? "kill $kill"
+    ok "kill $kill"
 done
 wait_for '^50$' "$dir/feed"
 i=0 lines=0
@@ -70,16 +57,15 @@ while [ $i -lt 200 ]; do
     i=$((i + 1))
 done
 [ "$lost" -eq 0 ]
-ok $? "no byte is missing ($lost are)"
+ok "no byte is missing ($lost are)"
 [ "$lines" -eq 10000 ]
-ok $? "and none is there twice ($lines lines)"
+ok "and none is there twice ($lines lines)"
 assay host console-status --json >"$dir/status"
 [ "$(grep -c '"state": "up"' "$dir/status")" -eq 200 ]
-ok $? "200 are still connected"
+ok "200 are still connected"
 [ "$(grep -c '"state": "listening"' "$dir/status")" -eq 1000 ]
-ok $? "1000 still wait"
+ok "1000 still wait"
 rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(sed -n 's/^pid //p' "$dir/holder" | tail -n 1)/status")
 echo "# $rss KiB for 1200 consoles"
 exec 7>&-
-echo "1..$n"
-[ $failed -eq 0 ]
+tap_end

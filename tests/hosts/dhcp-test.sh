@@ -3,6 +3,8 @@
 # machine gets by what its firmware says, and what its record shows. On a wire in
 # a network namespace of this test.
 set -u
+# shellcheck source=tests/pgfix.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 
 if [ "${DHCP_TEST_INSIDE:-}" = "" ]; then
     DHCP_TEST_INSIDE=yes
@@ -10,37 +12,13 @@ if [ "${DHCP_TEST_INSIDE:-}" = "" ]; then
     PATH=$PATH:/usr/sbin:/sbin
     export PATH
     # In a user namespace there is no PostgreSQL: it does not run as root.
-    if ! unshare --net true 2>/dev/null; then
-        echo '1..0 # SKIP only root may make a network namespace here'
-        exit 0
-    fi
+    unshare --net true 2>/dev/null ||
+        skip_all 'only root may make a network namespace here'
     exec unshare --net "$0"
 fi
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-# Waits at most 10 s until COMMAND succeeds.
-await() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || return 1
-        sleep 0.1
-    done
-}
 listens() { grep -qi ":0043 " /proc/net/udp && grep -q -- "$1" "$2"; }
 
-# shellcheck source=tests/pgfix.sh
-. "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 pgfix_start
 client=$ASSAY_TOP_BUILDDIR/tests/hosts/dhcp-client
 mac=52:54:00:aa:00:11
@@ -89,10 +67,10 @@ serve() {                       # MODE
         >"$ASSAY_HOME/$1.out" 2>"$ASSAY_HOME/$1.err" &
     pid=$!
     pgfix_at_end "kill $pid 2>/dev/null"
-    await listens "DHCP for 2 hosts" "$ASSAY_HOME/$1.out" ||
+    await 10 listens "DHCP for 2 hosts" "$ASSAY_HOME/$1.out" ||
         sed 's/^/# /' "$ASSAY_HOME/$1.err"
     # It has said so before dnsmasq was ready.
-    await grep -q 'TFTP root' "$ASSAY_HOME/$1.err"
+    await 10 grep -q 'TFTP root' "$ASSAY_HOME/$1.err"
 }
 stop() {
     kill -INT "$pid"
@@ -147,7 +125,7 @@ dnsmasq --keep-in-foreground --pid-file= --port=0 --interface=old \
     --conf-file=/dev/null --user=root --group= --log-facility=- \
     --dhcp-range=10.9.0.100,10.9.0.120,12h 2>"$ASSAY_HOME/old.err" &
 pgfix_at_end "kill $! 2>/dev/null"
-await grep -q 'IP range' "$ASSAY_HOME/old.err"
+await 10 grep -q 'IP range' "$ASSAY_HOME/old.err"
 serve proxy
 is 'proxy: BIOS, an address from the one and a loader from the other' \
     "$(asks $mac discover 0 PXEClient:Arch:00000:UNDI:002001)" \
@@ -199,6 +177,4 @@ is 'the record: HTTP boot, by option and by vendor class' \
 is 'the record: as JSON' "$(assay host show h2 --json |
     jq -r '.served[1] | .way + " " + .file')" 'proxy h2/grub.efi'
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -3,18 +3,6 @@
 # first time, no change, drift, acceptance, and answers that are of no use.
 set -u
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-
 # shellcheck source=tests/pgfix.sh
 . "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 pgfix_start
@@ -113,7 +101,7 @@ is 'no such host' "$?" 2
 is 'the flight is made for the host, and says what it lacks' \
     "$(assay host examine h1 --candidate nowhere 2>&1 | head -n 1)" \
     "assay: $ASSAY_HOME/examine/h1.yaml:4: there is no candidate 'nowhere'"
-assay db psql -- -qX -c "insert into assay.candidate (name, source)
+sql "insert into assay.candidate (name, source)
     values ('nowhere', 'test');
     insert into assay.artefact (sha256, bytes, kind)
     values (repeat('1', 64), 1, 'xen');
@@ -121,9 +109,7 @@ assay db psql -- -qX -c "insert into assay.candidate (name, source)
     values (1, 'amd64', 'xen', repeat('1', 64))"
 assay flight create "$ASSAY_HOME/examine/h1.yaml" >/dev/null 2>&1
 is 'with it the flight has one job, on that host' \
-    "$(assay db psql -- -qAtX -c "select recipe, preset
+    "$(sql "select recipe, preset
        from assay.job join assay.job_role using (flight, job)")" 'examine|h1'
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -3,22 +3,9 @@
 # jobs that break on it; and when it is not.
 set -u
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-
 # shellcheck source=tests/pgfix.sh
 . "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 pgfix_start
-sql() { assay db psql -- -qAtX -v ON_ERROR_STOP=1 -c "$1"; }
 state() { sql "select state from assay.host where host = '$1'"; }
 
 sql "insert into assay.host (host, arch, firmware, class, config, source)
@@ -125,6 +112,4 @@ sql "update assay.host set config = '{\"power\": {\"driver\": \"lever\"}}'
 assay power a3 on >/dev/null 2>&1
 is "a mistake in the host's file is not the host's fault" "$(state a3)" good
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -2,42 +2,18 @@
 # A machine of the virtual lab that is switched by IPMI: a BMC between Assay and
 # QEMU, as between Assay and a real machine. Nothing is booted but firmware.
 set -u
+# shellcheck source=tests/pgfix.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
-# Waits at most 60 s until COMMAND succeeds.
-await() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 for tool in ip dnsmasq qemu-system-x86_64 ipmi_sim; do
-    command -v $tool >/dev/null || skip "there is no $tool"
+    command -v $tool >/dev/null || skip_all "there is no $tool"
 done
 grep -q 'define HAVE_FREEIPMI 1' "${ASSAY_TOP_BUILDDIR:?}/config.h" ||
-    skip 'built without FreeIPMI'
-unshare -n true 2>/dev/null || skip 'only root may do this here'
+    skip_all 'built without FreeIPMI'
+unshare -n true 2>/dev/null || skip_all 'only root may do this here'
 
-# shellcheck source=tests/pgfix.sh
-. "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 # shellcheck source=tests/ipmifix.sh
 . "$ASSAY_TOP_SRCDIR/tests/ipmifix.sh"
 ASSAY_LOG=error
@@ -56,8 +32,8 @@ is 'the machine runs' "$(machine)" on
 is 'from the network, which was set before' \
     "$(grep '^set' "$ASSAY_HOME/bmc/orders" | head -n 2 | cut -d' ' -f 1,2 |
     tr '\n' ' ')" 'set boot set power '
-await grep -aq iPXE "$ASSAY_HOME/consoles/lab-x86-1/current"
-is 'and speaks' "$?" 0
+await 60 grep -aq iPXE "$ASSAY_HOME/consoles/lab-x86-1/current"
+ok 'and speaks'
 is 'off, and on again' "$(assay power lab-x86-1 cycle) $(machine)" 'on on'
 "$ASSAY_TOP_BUILDDIR/assay-virt" off lab-x86-1
 is 'when it went off by itself, the BMC knows' \
@@ -71,6 +47,4 @@ is 'a BMC that is gone' "$?" 75
 is 'takes its host out of use' "$(assay host show lab-x86-1 --json |
     jq -r .state)" bad
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -3,39 +3,9 @@
 # its keeper and of a machine, and stopped in the middle; as this user, and as
 # root also as an ordinary one. Nothing may be left of any of it.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
-n=0 failed=0
-ok() {                  # NAME COMMAND...
-    name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$tmp/out" 2>&1; then
-        echo "ok $n - $who: $name"
-    else
-        failed=1
-        echo "not ok $n - $who: $name"
-        tail -n 20 "$tmp/out" | sed 's/^/# /'
-    fi
-}
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $who: $1"
-    else
-        failed=1
-        echo "not ok $n - $who: $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-# Waits at most 60 s until COMMAND succeeds.
-await() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
 # Processes whose command line or network name space is of this lab.
 ours() {
     for dir in /proc/[0-9]*; do
@@ -85,10 +55,10 @@ run() {
     is 'and is on' "$(assay power lab-x86-1 status)" on
     pid=$(ours | sed -n 's/^\([0-9]*\) .*guest=lab-x86-1,.*/\1/p')
     ok 'not as root' test "$(uid_of "${pid:-1}")" != 0
-    ok 'it gets its address' await grep -q \
+    ok 'it gets its address' await 60 grep -q \
         'DHCPACK(br-assay) 10.77.0.11 52:54:00:aa:00:11' \
         "$ASSAY_HOME/lab/log/dnsmasq.log"
-    ok 'and speaks' await grep -aq iPXE \
+    ok 'and speaks' await 60 grep -aq iPXE \
         "$ASSAY_HOME/consoles/lab-x86-1/current"
     ok 'it is killed' kill_machine lab-x86-1
     is 'and is off' "$(assay power lab-x86-1 status)" off
@@ -112,7 +82,7 @@ run() {
 
     assay lab up 2>"$tmp/up" &
     up=$!
-    await grep -q '^lab: network' "$tmp/up"
+    await 60 grep -q '^lab: network' "$tmp/up"
     kill -TERM $up
     code=0
     wait $up || code=$?
@@ -124,30 +94,25 @@ run() {
     is 'the database too' "$(pgrep -f -c "^[^ ]*postgres -D $ASSAY_HOME/pg")" 0
 }
 
-who=${1:-}
-if [ -n "$who" ]; then
+if [ $# -gt 0 ]; then
     tmp=$2
     # The other half's numbers go on from ours.
-    n=$3
+    tap_n=$3
     trap 'assay lab down --all >/dev/null 2>&1' EXIT
     run
-    echo "$n $failed" >"$tmp/end"
+    echo "$tap_n $tap_bad" >"$tmp/end"
     exit 0
 fi
 
-plan_skip() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
 for tool in ip dnsmasq qemu-system-x86_64 qemu-system-aarch64; do
     PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null ||
-        plan_skip "there is no $tool"
+        skip_all "there is no $tool"
 done
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 for file in /usr/lib/ipxe/undionly.kpxe /usr/share/OVMF/OVMF_CODE_4M.fd \
     /usr/share/AAVMF/AAVMF_CODE.fd; do
-    [ -e $file ] || plan_skip "there is no $file"
+    [ -e $file ] || skip_all "there is no $file"
 done
 
 base=$(mktemp -d /tmp/assay-lab.XXXXXX) || exit 1
@@ -157,10 +122,10 @@ finish() {
         export ASSAY_HOME
         [ ! -d "$ASSAY_HOME" ] || assay lab down --all >/dev/null 2>&1
     done
-    if [ "$failed" = 0 ]; then rm -rf "$base"; else echo "# kept $base"; fi
+    if [ "$tap_bad" = 0 ]; then rm -rf "$base"; else echo "# kept $base"; fi
 }
 trap finish EXIT
-trap 'failed=1; exit 1' HUP INT TERM
+trap 'tap_bad=1; exit 1' HUP INT TERM
 ASSAY_LOG=error
 export ASSAY_LOG
 
@@ -168,18 +133,14 @@ export ASSAY_LOG
 half() {
     half_name=$1
     shift
+    echo "# $half_name"
     tmp=$base/$half_name
-    "$@" sh "$0" "$half_name" "$tmp" "$n"
-    if ! read -r n half_failed <"$tmp/end"; then
-        n=$((n + 1))
-        half_failed=1
-        echo "not ok $n - $half_name: came to its end"
+    "$@" sh "$0" "$half_name" "$tmp" "$tap_n"
+    if read -r tap_n half_bad <"$tmp/end"; then
+        tap_bad=$((tap_bad + half_bad))
+    else
+        ok "$half_name: came to its end" false
     fi
-    [ "$half_failed" = 0 ] || failed=1
-}
-half_skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
 }
 
 if [ "$(id -u)" = 0 ]; then
@@ -187,7 +148,7 @@ if [ "$(id -u)" = 0 ]; then
         mkdir "$base/root"
         half root env
     else
-        half_skip root 'it may not make a network namespace here'
+        skip root 'it may not make a network namespace here'
     fi
     # "nobody", with a /dev/net/tun that anybody may open, as on a Debian
     # with udev.
@@ -203,14 +164,13 @@ if [ "$(id -u)" = 0 ]; then
             mknod -m 666 /dev/net/tun c 10 200 &&
             exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"' sh
     else
-        half_skip user 'ordinary users may not make namespaces here'
+        skip user 'ordinary users may not make namespaces here'
     fi
 elif unshare -Un --map-current-user true 2>/dev/null &&
     [ -w /dev/net/tun ]; then
     mkdir "$base/user"
     half user env
 else
-    half_skip user 'no namespaces, or no /dev/net/tun, for this user'
+    skip user 'no namespaces, or no /dev/net/tun, for this user'
 fi
-echo "1..$n"
-exit "$failed"
+tap_end

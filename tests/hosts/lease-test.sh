@@ -3,22 +3,9 @@
 # and taken back by itself, with the power off where the site wants it.
 set -u
 
-n=0 failed=0
-is() {
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "got    $2" "wanted $3" | sed 's/^/# /'
-    fi
-}
-
 # shellcheck source=tests/pgfix.sh
 . "${ASSAY_TOP_SRCDIR:?}/tests/pgfix.sh"
 pgfix_start
-sql() { assay db psql -- -qAtX -v ON_ERROR_STOP=1 -c "$1"; }
 tend() { assay host tend 2>"$ASSAY_HOME/err"; }
 notices() { sql "select count(*) from assay.notice where kind = 'lease'"; }
 # HOST SITE OFF...: its power is a file, unless OFF is something else.
@@ -152,6 +139,4 @@ is 'killed and two at once: it ends once' "$(cat "$ASSAY_HOME/b") $(sql "select
     count(*) from assay.host_window where host = 'b' and ended_at is not null
     ") $(sql "select count(*) from assay.task where ended_at is null")" 'off 2 1'
 
-echo "1..$n"
-[ "$failed" = 0 ] && pgfix_passed=yes
-exit "$failed"
+tap_end

@@ -4,40 +4,11 @@
 set -u
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org
 GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@example.org
 export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
 export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-
-# is NAME WANT GOT
-is()
-{
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        echo "# wanted '$2', got '$3'"
-        sed 's/^/# /' "$ASSAY_HOME/err"
-    fi
-}
-
-# like NAME PART: in what the last command said on stderr or stdout.
-like()
-{
-    n=$((n + 1))
-    if cat "$ASSAY_HOME/out" "$ASSAY_HOME/err" | grep -qF -e "$2"; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$ASSAY_HOME/out" "$ASSAY_HOME/err"
-    fi
-}
 
 run()
 {
@@ -108,50 +79,49 @@ END
 recipe=$ASSAY_HOME/small.yaml
 
 run build run "$recipe" --tree main
-is 'a tree that nobody added: exit status' 2 $status
-like 'and what to do' 'tree add'
+is 'a tree that nobody added: exit status' $status 2
+says 'and what to do' 'tree add'
 run tree add small "$repo"
-is 'a tree is added' 0 $status
+is 'a tree is added' $status 0
 run tree add small "$ASSAY_HOME"
-is 'the name is taken' 1 $status
+is 'the name is taken' $status 1
 run tree add other "$ASSAY_HOME/none"
-is 'a place that cannot be read' 75 $status
+is 'a place that cannot be read' $status 75
 run tree list --json
-is 'trees are listed' "small $repo" "$(field '.[] | .tree + " " + .url')"
+is 'trees are listed' "$(field '.[] | .tree + " " + .url')" "small $repo"
 
 run build run "$recipe" --tree main --json
-is 'a build passes' "0 pass $third" \
-    "$status $(field '.status + " " + .inputs.trees.small')"
+is 'a build passes' "$status $(field '.status + " " + .inputs.trees.small')" \
+    "0 pass $third"
 sha=$(field '.parts[] | select(.part == "xen") | .sha256')
-is 'its part is what was built' "$(printf 'three\nred\n' | sha256sum | cut -d' ' -f1)" "$sha"
+is 'its part is what was built' "$sha" \
+    "$(printf 'three\nred\n' | sha256sum | cut -d' ' -f1)"
 run build run "$recipe" --tree "small=$third" --json
-is 'it is not built again' 'true 1' "$(field .reused) $(count)"
+is 'it is not built again' "$(field .reused) $(count)" 'true 1'
 run build run "$recipe" --tree main --kconfig all=y --json
-is 'another kconfig is another build' 'pass false 2' \
-    "$(field '.status + " " + (.reused | tostring)') $(count)"
+is 'another kconfig is another build' \
+    "$(field '.status + " " + (.reused | tostring)') $(count)" 'pass false 2'
 run build run "$recipe" --tree main --kconfig b=y,a=y --json
-is 'but the same one in other words is not' 'true 2' \
-    "$(field .reused) $(count)"
+is 'but the same one in other words is not' "$(field .reused) $(count)" 'true 2'
 run build run "$recipe" --tree main --kconfig unknown=y --json
-is 'an option that does not take is a failure' '1 fail kconfig' \
-    "$status $(field '.status + " " + .step')"
+is 'an option that does not take is a failure' \
+    "$status $(field '.status + " " + .step')" '1 fail kconfig'
 
 run build run "$recipe" --tree "$broken" --json
-is 'a build fails' '1 fail compile' \
-    "$status $(field '.status + " " + .step')"
-is 'and says its first error' "small.c:3:1: error: it's broken" \
-    "$(field .reason)"
+is 'a build fails' "$status $(field '.status + " " + .step')" '1 fail compile'
+is 'and says its first error' "$(field .reason)" \
+    "small.c:3:1: error: it's broken"
 id=$(field .build)
 before=$(count)
 run build run "$recipe" --tree "$broken" --json
-is 'a failure is not built again' "1 true $before" \
-    "$status $(field .reused) $(count)"
+is 'a failure is not built again' "$status $(field .reused) $(count)" \
+    "1 true $before"
 run build log "$id"
-like 'its log is kept' 'noise'
+says 'its log is kept' 'noise'
 run build run "$recipe" --tree "$broken" --again
-is 'unless it is asked for' $((before + 1)) "$(count)"
+is 'unless it is asked for' "$(count)" $((before + 1))
 run build show "$id"
-like 'show says what it was made of' "tree small = $broken"
+says 'show says what it was made of' "tree small = $broken"
 
 # Where it is built and by whom is no input.
 git init -q -b main "$ASSAY_HOME/c"
@@ -180,44 +150,44 @@ run tree add c "$ASSAY_HOME/c"
 run build run "$ASSAY_HOME/c.yaml" --tree main --json
 one=$(field '.parts[] | select(.part == "xen") | .sha256')
 is "the operator's environment is kept out" \
-    "$(echo 'nobody none' | sha256sum | cut -d' ' -f1)" \
-    "$(field '.parts[] | select(.part == "kernel") | .sha256')"
+    "$(field '.parts[] | select(.part == "kernel") | .sha256')" \
+    "$(echo 'nobody none' | sha256sum | cut -d' ' -f1)"
 run build run "$ASSAY_HOME/c.yaml" --tree main --kconfig a=y --json
-is 'equal sources are equal objects, wherever they are built' "false $one" \
+is 'equal sources are equal objects, wherever they are built' \
     "$(field '(.reused | tostring) + " "
-        + (.parts[] | select(.part == "xen") | .sha256)')"
+        + (.parts[] | select(.part == "xen") | .sha256)')" "false $one"
 unset OPERATOR CFLAGS
 
 # Revisions at once.
 run build run "$recipe" --tree "$first,$broken,$first" --parallel 2 --json
-is 'several: one fails, one passes' '1 pass fail' \
-    "$status $(field '[.[].status] | join(" ")')"
-is 'with a job log' 3 "$(cat "$ASSAY_HOME"/cache/builds/joblog.* | wc -l)"
+is 'several: one fails, one passes' \
+    "$status $(field '[.[].status] | join(" ")')" '1 pass fail'
+is 'with a job log' "$(cat "$ASSAY_HOME"/cache/builds/joblog.* | wc -l)" 3
 
 before=$(count)
 run build run "$recipe" --tree "$first,$third" --kconfig a=y,b=n \
     --kconfig b=y --parallel 2 --json
-is 'two variants of two revisions' '0 pass pass pass pass' \
-    "$status $(field '[.[].status] | join(" ")')"
-is 'are four builds of four kinds' "$((before + 4)) 4" \
+is 'two variants of two revisions' \
+    "$status $(field '[.[].status] | join(" ")')" '0 pass pass pass pass'
+is 'are four builds of four kinds' \
     "$(count) $(field '[.[].parts[] | select(.part == "xen") | .sha256]
-        | unique | length')"
+        | unique | length')" "$((before + 4)) 4"
 run build run "$recipe" --tree "$first" --kconfig b=y --json
-is 'each of them once' "true $((before + 4))" "$(field .reused) $(count)"
+is 'each of them once' "$(field .reused) $(count)" "true $((before + 4))"
 
 # Of a mirror with another name than the recipe's tree.
 run tree add copy "$repo"
 run build run "$recipe" --tree "small=copy:$first,$third" --json
-is 'revisions of two mirrors' 2 $status
+is 'revisions of two mirrors' $status 2
 run build run "$recipe" --tree "copy:$first" --json
-is 'another mirror' '0 copy' "$status $(field .inputs.mirrors.small)"
+is 'another mirror' "$status $(field .inputs.mirrors.small)" '0 copy'
 run build run "$recipe" --tree "small:$first" --json
-is 'the same by its own name' '0 true null' \
-    "$status $(field .reused) $(field .inputs.mirrors)"
+is 'the same by its own name' \
+    "$status $(field .reused) $(field .inputs.mirrors)" '0 true null'
 run tree add deb x --deb-source xen
-is 'a tree from two places' 2 $status
+is 'a tree from two places' $status 2
 run tree add deb --deb-source 'no package'
-is 'a package without a name' 2 $status
+is 'a package without a name' $status 2
 
 # Two builders of the same.
 fourth=$(commit text four)
@@ -230,15 +200,17 @@ for i in 1 2 3; do
 done
 # shellcheck disable=SC2154
 wait "$racer1" "$racer2" "$racer3"
-is 'of three at once one builds' "$((before + 1)) 2" \
-    "$(count) $(cat "$ASSAY_HOME"/race.* | jq -s 'map(select(.reused)) | length')"
+is 'of three at once one builds' \
+    "$(count) $(cat "$ASSAY_HOME"/race.* | jq -s 'map(select(.reused)) | length')" \
+    "$((before + 1)) 2"
 
 # What says nothing of the revision is no result.
 full=$(commit full x)
 run build run "$recipe" --tree "$full" --json
-is 'a full disk is no failed build' 75 $status
+is 'a full disk is no failed build' $status 75
 run build list --json
-is 'and no row' 0 "$(field "[.[] | select(.inputs.trees.small == \"$full\")] | length")"
+is 'and no row' \
+    "$(field "[.[] | select(.inputs.trees.small == \"$full\")] | length")" 0
 git -C "$repo" rm -q full
 slow=$(commit slow x)
 assay build run "$recipe" --tree "$slow" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err" &
@@ -250,8 +222,9 @@ until grep -q "$slow" "$ASSAY_HOME/ran" || [ $left -eq 0 ]; do
 done
 kill -INT $pid
 wait $pid
-is 'an interrupt ends it' 130 $?
-is 'and nothing is left' 0 "$(find "$ASSAY_HOME/cache/builds" -mindepth 1 -type d | wc -l)"
+is 'an interrupt ends it' $? 130
+is 'and nothing is left' \
+    "$(find "$ASSAY_HOME/cache/builds" -mindepth 1 -type d | wc -l)" 0
 
 # What was tested stays when the tree is rewritten.
 git -C "$repo" checkout -q --orphan other "$first"
@@ -263,9 +236,9 @@ git -C "$repo" gc -q --prune=now
 run tree fetch small
 git -C "$ASSAY_HOME/mirrors/small.git" gc -q --prune=now
 run build run "$recipe" --tree "$third" --again
-is 'a revision that its tree forgot is still built' 0 $status
+is 'a revision that its tree forgot is still built' $status 0
 run build run "$recipe" --tree 0123456789012345678901234567890123456789
-is 'a revision that never was' 2 $status
+is 'a revision that never was' $status 2
 
 # A candidate of a build and the rest of another one.
 mkdir "$ASSAY_HOME/base"
@@ -276,17 +249,19 @@ run candidate add --dir "$ASSAY_HOME/base" --arch amd64 --name base
 run build run "$recipe" --tree "$third" --arch amd64 --json
 build=$(field .build)
 run candidate add --build "$build" --base base --json
-is 'a candidate of a build' "base.build-$build" "$(field .candidate)"
-is 'has its hypervisor' "$sha" "$(field .archs.amd64.parts.xen.sha256)"
-is 'not that of the base for UEFI' null "$(field '.archs.amd64.parts["xen.efi"]')"
-is 'and the rest' "$(echo 'old kernel' | sha256sum | cut -d' ' -f1)" \
-    "$(field .archs.amd64.parts.kernel.sha256)"
-is 'and says so' "base $third $repo xen" \
-    "$(field '.archs.amd64.properties | .base + " " + .revision_small + " " + .tree_small + " " + .built_parts')"
+is 'a candidate of a build' "$(field .candidate)" "base.build-$build"
+is 'has its hypervisor' "$(field .archs.amd64.parts.xen.sha256)" "$sha"
+is 'not that of the base for UEFI' "$(field '.archs.amd64.parts["xen.efi"]')" \
+    null
+is 'and the rest' "$(field .archs.amd64.parts.kernel.sha256)" \
+    "$(echo 'old kernel' | sha256sum | cut -d' ' -f1)"
+is 'and says so' \
+    "$(field '.archs.amd64.properties | .base + " " + .revision_small + " " + .tree_small + " " + .built_parts')" \
+    "base $third $repo xen"
 run candidate add --build "$id" --base base
-is 'none of a build that failed' 1 $status
+is 'none of a build that failed' $status 1
 run candidate add --build "$build"
-is 'nor without a base' 2 $status
+is 'nor without a base' $status 2
 
 # Tools go over the base's dom0 image.
 cat >"$ASSAY_HOME/tools.yaml" <<END
@@ -308,27 +283,28 @@ END
 run build run "$ASSAY_HOME/tools.yaml" --tree "small=$third" --arch amd64 --json
 build=$(field .build)
 run candidate add --build "$build" --base base --name tooled --json
-is 'a candidate of a build of tools' '0 xen initrd' \
-    "$status $(field '.archs.amd64.parts | [select(.xen) | "xen"] + [select(.initrd) | "initrd"] | join(" ")')"
+is 'a candidate of a build of tools' \
+    "$status $(field '.archs.amd64.parts | [select(.xen) | "xen"] + [select(.initrd) | "initrd"] | join(" ")')" \
+    '0 xen initrd'
 image=$(field .archs.amd64.parts.initrd.sha256)
 image=$ASSAY_HOME/artefacts/${image%"${image#??}"}/${image#??}
-is "begins with the base's image" 'old initrd' "$(head -n 1 "$image")"
+is "begins with the base's image" "$(head -n 1 "$image")" 'old initrd'
 tail -c +513 "$image" | zcat >"$ASSAY_HOME/layer"
-is 'and goes on with the tools, their directories and our own init' '1 1 1 1' \
+is 'and goes on with the tools, their directories and our own init' \
     "$(for name in usr usr/sbin usr/sbin/xl init; do
         tr '\0' '\n' <"$ASSAY_HOME/layer" |
             grep -c "0707[0-9a-fA-F]*0$name\$"
-    done | xargs)"
-is 'a link is a file there' 2 \
-    "$(tr '\0' '\n' <"$ASSAY_HOME/layer" | grep -c '^three')"
+    done | xargs)" '1 1 1 1'
+is 'a link is a file there' \
+    "$(tr '\0' '\n' <"$ASSAY_HOME/layer" | grep -c '^three')" 2
 sed 's/tar -C.*/echo junk >tools.tar/' "$ASSAY_HOME/tools.yaml" \
     >"$ASSAY_HOME/junk.yaml"
 run build run "$ASSAY_HOME/junk.yaml" --tree "small=$third" --arch amd64 --json
 run candidate add --build "$(field .build)" --base base --name junk
-is 'no candidate of tools that are no archive' 1 $status
-like 'which is said' 'cannot read package'
+is 'no candidate of tools that are no archive' $status 1
+says 'which is said' 'cannot read package'
 run candidate show junk
-is 'nor a trace of it' 2 $status
+is 'nor a trace of it' $status 2
 
 # The tiny hypervisor of the lab's tests, as itself.
 if [ "$(uname -m)" = x86_64 ]; then
@@ -341,25 +317,23 @@ if [ "$(uname -m)" = x86_64 ]; then
     git -C "$ASSAY_HOME/tiny" commit -q -m tiny
     run tree add tiny "$ASSAY_HOME/tiny"
     run build run "$tiny/tiny.yaml" --tree main --json
-    is 'the tiny hypervisor is built' '0 pass xen' \
-        "$status $(field '.status + " " + .parts[0].part')"
+    is 'the tiny hypervisor is built' \
+        "$status $(field '.status + " " + .parts[0].part')" '0 pass xen'
 fi
 
 # Recipes that are wrong.
 sed 's/part: xen,/part: zen,/' "$recipe" >"$ASSAY_HOME/bad.yaml"
 run build run "$ASSAY_HOME/bad.yaml" --tree main
-is 'an unknown part' 2 $status
-like 'is said with its line' 'bad.yaml:'
+is 'an unknown part' $status 2
+says 'is said with its line' 'bad.yaml:'
 sed 's/run: .*/sh: "true"\n    run: ["true"]/' "$recipe" >"$ASSAY_HOME/bad.yaml"
 run build run "$ASSAY_HOME/bad.yaml" --tree main
-is 'a step with two commands' 2 $status
+is 'a step with two commands' $status 2
 sed 's/tools: .*/tools: [no-such-tool]/' "$recipe" >"$ASSAY_HOME/bad.yaml"
 run build run "$ASSAY_HOME/bad.yaml" --tree main
-is 'a tool that is not there' 2 $status
-like 'is named' "no-such-tool"
+is 'a tool that is not there' $status 2
+says 'is named' "no-such-tool"
 run build run "$recipe" --tree other=main
-is 'a tree that the recipe has not' 2 $status
+is 'a tree that the recipe has not' $status 2
 
-echo "1..$n"
-[ $bad -eq 0 ] && pgfix_passed=yes
-[ $bad -eq 0 ]
+tap_end

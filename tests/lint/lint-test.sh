@@ -1,6 +1,8 @@
 #!/bin/sh
 # Does lint see what it is for? A file with one breach of each kind.
 set -u
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -43,15 +45,6 @@ hosts/bad.c:14: over 80 columns"
 got=$(cd "$tmp" && LC_ALL=C awk -f "${ASSAY_TOP_SRCDIR:?}/tests/lint/c.awk" \
     hosts/bad.c harness/good.c)
 status=$?
-echo 1..2
-if [ "$got" = "$want" ]; then
-    echo 'ok 1 - each breach is named, and nothing else'
-else
-    echo 'not ok 1 - each breach is named, and nothing else'
-    printf '%s\n' "$got" | sed 's/^/# got    /'
-fi
-if [ "$status" -eq 1 ]; then
-    echo 'ok 2 - exit status'
-else
-    echo "not ok 2 - exit status: $status"
-fi
+is 'each breach is named, and nothing else' "$got" "$want"
+is 'exit status' "$status" 1
+tap_end

@@ -5,49 +5,6 @@ set -u
 here=$ASSAY_TOP_SRCDIR/tests/recipes/job
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-
-# ok NAME: judges the command before it by $?.
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-    fi
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
-
-# await SECONDS COMMAND...: until the command succeeds.
-await()
-{
-    await_left=$(($1 * 20))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        await_left=$((await_left - 1))
-        if [ "$await_left" -le 0 ]; then
-            echo "# waited in vain: $*"
-            return 1
-        fi
-        sleep 0.05
-    done
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
 # flight RECIPE ROLE...: a flight with one job "j"; its number.
 flight()
 {
@@ -70,19 +27,19 @@ flight()
 
 job_is()
 {
-    is "$(sql "select status || ' ' || coalesce(lane, '-')
+    equal "$(sql "select status || ' ' || coalesce(lane, '-')
         from assay.job where flight = $1")" "$2"
 }
 
 step_is()
 {
-    is "$(sql "select status || ' ' || coalesce(lane, '-')
+    equal "$(sql "select status || ' ' || coalesce(lane, '-')
         from assay.step where flight = $1 and testid = '$2'")" "$3"
 }
 
 hosts_are_free()
 {
-    is "$(sql 'select count(*) from assay.allocation
+    equal "$(sql 'select count(*) from assay.allocation
         where ended_at is null')" 0
 }
 
@@ -131,52 +88,48 @@ run "$f"
 ok "a job of two hosts ends"
 job_is "$f" "pass -"
 ok "it passes"
-is "$(sql "select string_agg(step || ':' || testid || ':' || status, ' '
+is "its steps are in order, the skipped one too" \
+    "$(sql "select string_agg(step || ':' || testid || ':' || status, ' '
     order by step) from assay.step where flight = $f")" \
     "1:records:pass 2:each/src:pass 3:each/dst:pass 4:other-arch:skip 5:end:pass"
-ok "its steps are in order, the skipped one too"
-is "$(sql "select reason from assay.step where flight = $f
+is "a skip has its reason" \
+    "$(sql "select reason from assay.step where flight = $f
     and testid = 'other-arch'")" "only on arm64"
-ok "a skip has its reason"
-is "$(sql "select max(s.started_at) < min(s.finished_at) from assay.step s
+is "the steps of two roles ran at once" \
+    "$(sql "select max(s.started_at) < min(s.finished_at) from assay.step s
     where flight = $f and testid like 'each/%'")" t
-ok "the steps of two roles ran at once"
-is "$(sql "select string_agg(id || '=' || status || note, ' ' order by id)
+is "cases" \
+    "$(sql "select string_agg(id || '=' || status || note, ' ' order by id)
     from assay.step_case where flight = $f")" "a=passfine b=skip"
-ok "cases"
-is "$(sql "select string_agg(name || value || unit || better, ' '
+is "measurements, each repeat of them" \
+    "$(sql "select string_agg(name || value || unit || better, ' '
     order by measurement) from assay.measurement where flight = $f")" \
     "t1.5mslower t2.5mslower"
-ok "measurements, each repeat of them"
-is "$(sql "select value || '/' || origin from assay.runvar
+is "a result runvar" "$(sql "select value || '/' || origin from assay.runvar
     where flight = $f and name = 'colour'")" "deep blue/result"
-ok "a result runvar"
-is "$(sql "select a.name || ' ' || a.kind || ' ' || b.bytes
+is "an attachment" "$(sql "select a.name || ' ' || a.kind || ' ' || b.bytes
     from assay.attachment a join assay.artefact b using (sha256)
     where flight = $f")" "kept log 5"
-ok "an attachment"
 sha=$(sql "select sha256 from assay.attachment where flight = $f")
-is "$(sha256sum <"$ASSAY_HOME/artefacts/$(printf '%s' "$sha" |
+is "kept by its content" \
+    "$(sha256sum <"$ASSAY_HOME/artefacts/$(printf '%s' "$sha" |
     sed 's,^..,&/,')")" "$sha  -"
-ok "kept by its content"
 log=$(sql "select log_path from assay.step where flight = $f and step = 1")
-is "$(cat "$ASSAY_HOME/$log")" 'src=sim-1 dst=sim-2
+is "its log, with the hosts and the runvars on descriptor 4" \
+    "$(cat "$ASSAY_HOME/$log")" 'src=sim-1 dst=sim-2
 {"given":"by definition"}'
-ok "its log, with the hosts and the runvars on descriptor 4"
-is "$(sha256sum <"$ASSAY_HOME/$log" | cut -d' ' -f1)" \
+is "and the log's hash" "$(sha256sum <"$ASSAY_HOME/$log" | cut -d' ' -f1)" \
     "$(sql "select log_sha256 from assay.step where flight = $f
         and step = 1")"
-ok "and the log's hash"
-is "$(sql "select string_agg(role || '=' || host, ' ' order by role desc)
+is "roles have their hosts" \
+    "$(sql "select string_agg(role || '=' || host, ' ' order by role desc)
     from assay.job_role where flight = $f")" "src=sim-1 dst=sim-2"
-ok "roles have their hosts"
 hosts_are_free
 ok "the hosts are free again"
-is "$(ls "$ASSAY_HOME/flights/$f/j/work")" ""
-ok "steps that passed leave no directory"
+is "steps that passed leave no directory" \
+    "$(ls "$ASSAY_HOME/flights/$f/j/work")" ""
 run "$f"
-is $? 4
-ok "a job is run once"
+is "a job is run once" $? 4
 
 # --- Steps that misbehave ----------------------------------------------------
 f=$(flight "$here/nasty.yaml" host)
@@ -194,14 +147,14 @@ for row in 'hang:broken unknown' 'signal:broken test' 'garbage:broken test' \
 done
 job_is "$f" "fail product"
 ok "the failure is the job's"
-is "$(sql "select reason from assay.job where flight = $f")" "bad: FAIL: wrong"
-ok "with its reason"
-is "$(sql "select evidence->>'text' from assay.job where flight = $f")" \
+is "with its reason" "$(sql "select reason from assay.job where flight = $f")" \
+    "bad: FAIL: wrong"
+is "and its evidence" \
+    "$(sql "select evidence->>'text' from assay.job where flight = $f")" \
     "FAIL: wrong"
-ok "and its evidence"
-is "$(sql "select status from assay.step_case where flight = $f
+is "a case that did not report is missing" \
+    "$(sql "select status from assay.step_case where flight = $f
     and id = 'x'")" missing
-ok "a case that did not report is missing"
 gone && [ "$took" -lt 20 ]
 ok "nothing of them is left, after $took s"
 
@@ -212,15 +165,18 @@ g=$(flight "$here/wait.yaml" host)
 sql "update assay.job_role set preset = 'sim-1' where flight = $g"
 touch "$ASSAY_HOME/go.$g"
 run "$g" --no-wait
-is $? 3
-ok "a busy host, --no-wait: exit 3"
-is "$(sql "select status || ' ' || (waits_for like '%sim-1%')
+is "a busy host, --no-wait: exit 3" $? 3
+is "the job is queued again and says what it waits for" \
+    "$(sql "select status || ' ' || (waits_for like '%sim-1%')
     from assay.job where flight = $g")" "queued true"
-ok "the job is queued again and says what it waits for"
 assay-job "$g" j >"$ASSAY_HOME/out.$g" 2>&1 &
 waiter=$!
-await 10 sh -c "[ \"\$(assay db psql -- -qAtX -c \"select status from assay.job
-    where flight = $g and waits_for is not null\")\" = preparing ]"
+waits()
+{
+    [ "$(sql "select status from assay.job
+        where flight = $1 and waits_for is not null")" = preparing ]
+}
+await 10 waits "$g"
 ok "without it, it waits"
 touch "$ASSAY_HOME/go.$f"
 wait "$runner" && job_is "$f" "pass -"
@@ -240,7 +196,7 @@ f=$(flight "$here/wait.yaml")
 run "$f" && job_is "$f" "broken test"
 ok "so is one that lacks a role of it"
 assay-job 4711 j 2>"$ASSAY_HOME/out"
-is $? 2 && grep -q 'flight 4711 has no job j' "$ASSAY_HOME/out"
+equal $? 2 && grep -q 'flight 4711 has no job j' "$ASSAY_HOME/out"
 ok "a job that does not exist is said"
 
 # --- Asked to stop ---------------------------------------------------------------
@@ -259,7 +215,7 @@ f=$(flight "$here/wait.yaml" host)
 begin "$f" --grace 1s
 sql "update assay.flight set abort_reason = 'enough' where flight = $f"
 wait "$runner"
-job_is "$f" "aborted unknown" && is "$(sql "select reason from assay.job
+job_is "$f" "aborted unknown" && equal "$(sql "select reason from assay.job
     where flight = $f" | grep -c 'the job was aborted')" 1
 ok "so does the flight's abort"
 f=$(flight "$here/wait.yaml" host)
@@ -289,9 +245,8 @@ sql "update assay.job_role set preset = 'sim-1' where flight = $g"
 touch "$ASSAY_HOME/go.$g"
 timeout 20 assay-job "$g" j >"$ASSAY_HOME/out.$g" 2>&1 && job_is "$g" "pass -"
 ok "its host serves another job"
-is "$(sql "select count(*) from assay.job where flight = $f
+is "it has not passed" "$(sql "select count(*) from assay.job where flight = $f
     and status = 'pass'")" 0
-ok "it has not passed"
 
 # --- A host dies ----------------------------------------------------------------
 echo "consoles: { sim-1: { driver: unix, mode: listen, path: $ASSAY_HOME/sim-1.sock } }" \
@@ -319,10 +274,10 @@ ok "which is the product's failure"
 sql "select reason from assay.step where flight = $f and testid = 'wait'" |
     grep -q 'sim-1: .*Xen BUG at spinlock.c:48'
 ok "its line is the reason"
-is "$(sql "select evidence->>'pattern' || ' ' || (evidence->>'file')
+is "and its pattern and console the evidence" \
+    "$(sql "select evidence->>'pattern' || ' ' || (evidence->>'file')
     from assay.step where flight = $f and testid = 'wait'")" \
     "xen-bug consoles/sim-1/000001.log"
-ok "and its pattern and console the evidence"
 kill "$machine" "$console"
 wait "$machine" "$console" 2>/dev/null
 
@@ -349,11 +304,11 @@ assay db migrate >/dev/null 2>&1
 wait "$runner"
 job_is "$f" "pass -"
 ok "it goes on when the server is back"
-is "$(sql "select (select count(*) from assay.step_case where flight = $f)
+is "with all evidence, once" \
+    "$(sql "select (select count(*) from assay.step_case where flight = $f)
     || ' ' || (select count(*) from assay.measurement where flight = $f)
     || ' ' || (select count(*) from assay.step where flight = $f
         and status = 'pass')")" "1 2 3"
-ok "with all evidence, once"
 hosts_are_free
 ok "and its hosts free"
 
@@ -361,14 +316,11 @@ f=$(flight "$here/wait.yaml" host)
 begin "$f" --lost-limit 2s
 kill -KILL "$(postmaster)"
 wait "$runner"
-is $? 75
-ok "a server that does not come back: exit 75"
+is "a server that does not come back: exit 75" $? 75
 gone && [ ! -e "$ASSAY_HOME/ended.$f" ]
 ok "all steps are killed, no final step runs"
 assay db migrate >/dev/null 2>&1
-is "$(sql "select status from assay.job where flight = $f")" running
-ok "the job has not passed: the reaper makes it broken"
+is "the job has not passed: the reaper makes it broken" \
+    "$(sql "select status from assay.job where flight = $f")" running
 
-[ "$bad" -gt 0 ] || pgfix_passed=yes
-echo "1..$n"
-[ "$bad" -eq 0 ]
+tap_end

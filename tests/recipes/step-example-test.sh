@@ -2,26 +2,14 @@
 # tests/recipes/step-example-test.sh - the example of assay-step(7), as a
 # vendor would copy it from the page, does what the page says.
 set -u
+# shellcheck source=tests/tap.sh
+. "$ASSAY_TOP_SRCDIR/tests/tap.sh"
 page=$ASSAY_TOP_SRCDIR/doc/assay-step.7
 dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-example.XXXXXX") || exit 1
 ASSAY_HOME=$dir/home
 export ASSAY_HOME
 trap 'rm -rf "$dir"' EXIT
-n=0
-bad=0
-
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-    fi
-}
-
+tap_dir=$dir
 # As the page shows it: without the macros, \e for a backslash.
 sed -n '/^\.\\" example-begin/,/^\.\\" example-end/p' "$page" |
     sed '/^\./d; s/\\e/\\/g' >"$dir/disk-write"
@@ -59,5 +47,4 @@ for word in case metric set attach progress blame; do
     grep -q "^\.It Ic $word " "$page"
     ok "the page says what $word is"
 done
-echo "1..$n"
-[ "$bad" -eq 0 ]
+tap_end

@@ -6,39 +6,11 @@
 set -u
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
-
-# ok NAME: judges the command before it by $?.
-ok()
-{
-    ok_status=$?
-    n=$((n + 1))
-    if [ "$ok_status" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-    fi
-}
-
-is()
-{
-    [ "$1" = "$2" ] && return
-    echo "# got '$1', wanted '$2'"
-    return 1
-}
-
 same()
 {
     cmp -s "$1" "$2" && return
     diff "$1" "$2" | head -n 20 | cut -c 1-300 | sed 's/^/# /'
     return 1
-}
-
-sql()
-{
-    assay db psql -- -qAtX -v ON_ERROR_STOP=1 -c "$1"
 }
 
 # A database of its own on the fixture's server, used from here on.
@@ -57,8 +29,8 @@ refused()
     refused_before=$(sql 'select count(*), max(flight) from assay.flight')
     assay history import "$1" >out 2>err
     refused_status=$?
-    is "$refused_status" 2 && grep -qF "$2" err \
-        && is "$(sql 'select count(*), max(flight) from assay.flight')" \
+    equal "$refused_status" 2 && grep -qF "$2" err \
+        && equal "$(sql 'select count(*), max(flight) from assay.flight')" \
             "$refused_before" && return
     sed 's/^/# /' err
     return 1
@@ -68,8 +40,7 @@ pgfix_start
 cd "$ASSAY_HOME" || exit 1
 
 # Three flights: a rich one, a build, and one that needs that build.
-assay db psql -- -qX -v ON_ERROR_STOP=1 \
-    -f "$ASSAY_TOP_SRCDIR/tests/results/sample.sql" >/dev/null
+sql <"$ASSAY_TOP_SRCDIR/tests/results/sample.sql" >/dev/null
 sql "update assay.flight set blessing = intended, finished_at = now()
         where finished_at is null;
     insert into assay.flight (branch, intended, harness)
@@ -113,68 +84,66 @@ origin=$(sql 'select origin from assay.origin')
 
 assay history export one 2>err
 ok "a history is exported"
-is "$(head -n 1 one)" '{"assay":"history","format":2}'
-ok "it says what it is"
-is "$(jq -r 'select(.firmware) | [.firmware[].said] | join("|")' one)" \
+is "it says what it is" "$(head -n 1 one)" '{"assay":"history","format":2}'
+is "and what firmware said" \
+    "$(jq -r 'select(.firmware) | [.firmware[].said] | join("|")' one)" \
     'SeaBIOS (version 1)|iPXE 1.21|SeaBIOS 1 2014'
-ok "and what firmware said"
-is "$(grep -c '"end":' one)" 3
-ok "three flights; the fourth has not ended"
-assay history export "only" "$second" && is "$(grep -c '"end":' only)" 2
+is "three flights; the fourth has not ended" "$(grep -c '"end":' one)" 3
+assay history export "only" "$second" && equal "$(grep -c '"end":' only)" 2
 ok "a flight comes with the one that it needs"
 assay history export - --branch b >piped && same piped only
 ok "a branch, to standard output"
 assay history export nothing 999 2>err
-is "$?" 2 && grep -q 'no flight 999' err && [ ! -e nothing ]
+equal "$?" 2 && grep -q 'no flight 999' err && [ ! -e nothing ]
 ok "a flight that is not there"
 assay history export nothing "$3" 2>err
-is "$?" 1 && grep -q 'has not ended' err && [ ! -e nothing ]
+equal "$?" 1 && grep -q 'has not ended' err && [ ! -e nothing ]
 ok "a flight that has not ended"
-assay history import one >out && is "$(cat out)" \
+assay history import one >out && equal "$(cat out)" \
     "0 flights imported, 3 were here already"
 ok "what is here already is left alone"
 
 use two
-assay history import one --check >out && is "$(cat out)" \
+assay history import one --check >out && equal "$(cat out)" \
     "3 flights to import, 0 were here already" \
-    && is "$(sql 'select count(*) from assay.flight')" 0
+    && equal "$(sql 'select count(*) from assay.flight')" 0
 ok "a check changes nothing"
-assay history import - <one >out && is "$(cat out)" \
+assay history import - <one >out && equal "$(cat out)" \
     "3 flights imported, 0 were here already"
 ok "imported into an empty database"
 assay history export two && same one two
 ok "the same bytes come out"
-is "$(sql "select count(*) from assay.flight f join assay.flight_origin o
+is "the flights keep their numbers and their origin" \
+    "$(sql "select count(*) from assay.flight f join assay.flight_origin o
     using (flight) where f.flight = o.number and o.origin = '$origin'")" 3
-ok "the flights keep their numbers and their origin"
-is "$(sql "select distinct log_path from assay.step
+is "their logs are below the name of their origin" \
+    "$(sql "select distinct log_path from assay.step
     where flight = $first")" "imported/$origin/flights/x/log"
-ok "their logs are below the name of their origin"
 # shellcheck disable=SC2002 # a pipe is what is tested
 cat one | assay history import - --json >out \
-    && is "$(tr -d ' \n' <out)" '{"flights":[],"imported":0,"present":3}'
+    && equal "$(tr -d ' \n' <out)" '{"flights":[],"imported":0,"present":3}'
 ok "a second import changes nothing"
-is "$(sql 'insert into assay.flight (branch, intended, harness)
+is "the next flight gets a number of its own" \
+    "$(sql 'insert into assay.flight (branch, intended, harness)
     values ($$c$$, $$real$$, $$h$$) returning flight')" "$((second + 1))"
-ok "the next flight gets a number of its own"
-is "$(sql "select string_agg(tree || revision, ';' order by tree)
+equal "$(sql "select string_agg(tree || revision, ';' order by tree)
     from assay.flight_version where flight = $second")" xenbbbb \
-    && is "$(sql "select flight from assay.cell_passed
+    && equal "$(sql "select flight from assay.cell_passed
         where branch = 'b' and testid = 'stop'")" "$first"
 ok "what verdicts need of them is there"
 
 use three
 sql "insert into assay.flight (branch, intended, harness) select 'mine',
     'real', 'h' from generate_series(1, 50)"
-assay history import one >out && is "$(head -n 1 out)" \
+assay history import one >out && equal "$(head -n 1 out)" \
     "flight 1 of $origin is flight 51 here"
 ok "where the number is taken, another is given, and said"
 assay history export three --branch b && same only three
 ok "the identity does not change"
-is "$(sql "select needs_flight from assay.job_need n join assay.flight_origin o
+is "needs lead to the flights as they are numbered here" \
+    "$(sql "select needs_flight from assay.job_need n join assay.flight_origin o
     on o.flight = n.flight where o.number = $second")" \
     "$(sql "select flight from assay.flight_origin where number = $first")"
-ok "needs lead to the flights as they are numbered here"
 
 # Wrong files ------------------------------------------------------------------
 
@@ -232,7 +201,7 @@ ok "another story about a flight that is here"
 first=$(sql "select flight from assay.flight_origin where number = $first")
 second=$(sql "select flight from assay.flight_origin where number = $second")
 assay verdict "$second" --baseline "$first" --lines >out
-is "$?" 1 && is "$(cat out)" "flight $second
+equal "$?" 1 && equal "$(cat out)" "flight $second
 regression test stop $first
 version this xen bbbb
 version that xen aaaa
@@ -240,10 +209,10 @@ nblockers 1
 njobs 1"
 ok "a verdict as OSSTest's lines; it may not be pushed"
 assay verdict "$second" --that xen=aaaa --lines >out2
-is "$?" 1 && same out out2
+equal "$?" 1 && same out out2
 ok "the same against the version"
 assay verdict "$second" >out
-is "$?" 1 && grep -q 'REGR. vs. '"$first" out \
+equal "$?" 1 && grep -q 'REGR. vs. '"$first" out \
     && grep -q "baseline  flight $first, xen aaaa" out \
     && grep -q '2 of the 3 tests that flight [0-9]* covered; 1 lost' out
 ok "the last good flight is the baseline; coverage is compared"
@@ -253,18 +222,18 @@ assay verdict "$second" --allow allow >out \
 ok "an allow file"
 printf '\nx y z\n' >allow
 assay verdict "$second" --allow allow >out 2>err
-is "$?" 2 && grep -q '^assay: allow:2: a line is' err
+equal "$?" 2 && grep -q '^assay: allow:2: a line is' err
 ok "a bad allow file is refused by its line"
 assay verdict "$second" --this xen=cccc --that xen=dddd >out
 grep -q 'untested' out
 ok "a baseline that nobody tested"
 assay verdict "$second" --save input --json >out
-is "$?" 1 && grep -q '"summary": "REGR. vs. '"$first"'"' out \
+equal "$?" 1 && grep -q '"summary": "REGR. vs. '"$first"'"' out \
     && grep -q '"log": "imported/' out && grep -q '"lost": 1' out
 ok "JSON with log and coverage"
 assay verdict "$second" --lines >out
 env ASSAY_HOME=/nonexistent ASSAY_DB= assay verdict --from input >out2
-is "$?" 1 && same out out2
+equal "$?" 1 && same out out2
 ok "decided again from a file, without a database"
 sed 's/"fail"/"pass"/' input >input2
 assay verdict --from input2 >out2
@@ -272,17 +241,14 @@ assay verdict --from input2 >out2
 ok "another file, another decision"
 echo '{"assay":"decision-input"}' >input2
 assay verdict --from input2 2>err
-is "$?" 1 && grep -q "input2: '[a-z]*' is missing" err
+equal "$?" 1 && grep -q "input2: '[a-z]*' is missing" err
 ok "a file that is no input"
 for args in "$second --baseline $first --that xen=a" "$second --this xen" \
     "--from input --this xen=a" "$second --from input" "x" ""; do
     # shellcheck disable=SC2086 # several words
     assay verdict $args >/dev/null 2>err
-    is "$?" 2
-    ok "refused: verdict $args"
+    is "refused: verdict $args" "$?" 2
 done
 
 unset ASSAY_DB
-echo "1..$n"
-[ "$bad" -ne 0 ] || pgfix_passed=yes
-[ "$bad" -eq 0 ]
+tap_end

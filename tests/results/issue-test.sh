@@ -2,22 +2,7 @@
 # tests/results/issue-test.sh - the life of a known issue: which branches have
 # the fix is asked of git, and who shows it again is a regression.
 set -u
-n=0
-failed=0
-
-has() # WHAT TEXT PART
-{
-    n=$((n + 1))
-    case $2 in
-    *"$3"*) echo "ok $n - $1" ;;
-    *)
-        failed=1
-        echo "not ok $n - $1"
-        printf 'got    %s\nwanted ...%s...\n' "$2" "$3" | sed 's/^/# /'
-        ;;
-    esac
-}
-
+# shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
 pgfix_start
 dir=$ASSAY_HOME
@@ -42,7 +27,7 @@ lost=0123456789012345678901234567890123456789
 # fly BRANCH REVISION STATUS [INTENDED]: a flight that has ended; in $flight.
 fly()
 {
-    flight=$(assay db psql -- -qXAt -v ON_ERROR_STOP=1 <<SQL
+    flight=$(sql <<SQL
 begin;
 insert into assay.flight (branch, blessing, intended, outcome, harness,
     started_at) values ('$1', 'running', '${4:-real}', 'running', 'h', now());
@@ -158,6 +143,4 @@ has 'is told by a person' "$(assay issue show "$issue")" \
 assay issue close "$issue" --reason 'a test' >/dev/null
 has 'closed is closed' \
     "$(assay issue fix "$issue" --commit "xen=$fix" 2>&1)" 'is closed'
-echo "1..$n"
-[ "$failed" = 1 ] || pgfix_passed=yes
-exit $failed
+tap_end

@@ -56,7 +56,8 @@ enum probe_end {
     PROBE_NONE = 0,
     PROBE_PASS,                 /* the test passed */
     PROBE_FAIL,                 /* it failed as in the flight asked about */
-    PROBE_OTHER,                /* it failed in another way, or before */
+    PROBE_OTHER,                /* it failed in another way, or before; or
+                                 * there is no such cell */
     PROBE_BROKEN                /* nothing was learned of the revision */
 };
 

@@ -203,16 +203,18 @@ bisection_db_set_state(struct db *db, int64_t bisection, const char *state,
 
 bool
 bisection_db_set_setup(struct db *db, int64_t bisection, int64_t flight,
-                       const char *setup, struct fault *why)
+                       const char *setup, const char *reason,
+                       struct fault *why)
 {
     static const struct query Q_BISECTION_SETUP = {
         "bisection-setup",
-        "update assay.bisection set flight = $2::bigint, setup = $3::jsonb"
-        " where bisection = $1::bigint and ended_at is null", 3, 0
+        "update assay.bisection set flight = $2::bigint, setup = $3::jsonb,"
+        " reason = $4::text"
+        " where bisection = $1::bigint and ended_at is null", 4, 0
     };
     char number[DB_INT_BYTES], bad[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, bisection),
-                             db_int_text(bad, flight), setup };
+                             db_int_text(bad, flight), setup, reason };
 
     return change(db, &Q_BISECTION_SETUP, params, bisection, why);
 }

@@ -48,9 +48,11 @@ MUST_CHECK bool bisection_db_lock(struct db *db, int64_t bisection,
 MUST_CHECK bool bisection_db_set_state(struct db *db, int64_t bisection,
                                        const char *state, const char *reason,
                                        struct fault *why);
-/* The bad end and what else the first line of a journal has. */
+/* The bad end and what else the first line of a journal has; 'reason' says
+ * why. */
 MUST_CHECK bool bisection_db_set_setup(struct db *db, int64_t bisection,
                                        int64_t flight, const char *setup,
+                                       const char *reason,
                                        struct fault *why);
 struct bisection_end {
     const char *reason, *verdict;
@@ -138,10 +140,11 @@ MUST_CHECK bool bisection_db_basis(struct db *db, int64_t flight,
                                    const char *job, const char *testid,
                                    int64_t *basis_out, struct fault *why);
 /* How often the cell failed, so or otherwise, of the runs of the branch up to
- * the basis; 'harness' NULL: with any revision of it. */
+ * the basis; 'harness' NULL: with any revision of it; 'firmware' NULL, or the
+ * part of bisection_surround.firmware that they booted with. */
 MUST_CHECK bool bisection_db_past(struct db *db, int64_t basis,
                                   const char *job, const char *testid,
-                                  const char *harness,
+                                  const char *harness, const char *firmware,
                                   int64_t *fails_out, int64_t *runs_out,
                                   struct fault *why);
 /* Whether there is a bisection of this failure that is open, or that was ended
@@ -180,7 +183,9 @@ struct bisection_surround {
     const char *hosts;          /* the same as JSON; [] when one of them is
                                  * not to be used now */
     const char *image;          /* hash of what was not built for it */
-    const char *firmware, *harness;
+    const char *firmware;       /* JSON: {SOURCE: what it said}, {"as":
+                                 * "uefi"}; "" when it did not boot */
+    const char *harness;
 };
 MUST_CHECK bool bisection_db_surround(struct db *db, int64_t flight,
                                       const char *job, struct arena *arena,

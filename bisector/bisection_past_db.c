@@ -20,6 +20,17 @@
     "  where k.flight = " f " and k.job = " j \
     "  and s.testid || '/' || k.id = " t " and k.status = '" s "'))"
 
+/* How job 'f'.'j' booted ("as"), and what firmware and loaders said of
+ * themselves, by source; null when it did not boot. */
+#define FIRMWARE(f, j) \
+    "(select jsonb_object_agg(x.source, x.said) from (select w.source," \
+    "   string_agg(distinct w.said, '; ') as said" \
+    "  from assay.boot_firmware w where w.flight = " f " and w.job = " j \
+    "  group by w.source union all" \
+    " select 'as', string_agg(distinct b.spec->>'firmware', ' ')" \
+    "  from assay.boot b where b.flight = " f " and b.job = " j \
+    "  having count(*) > 0) x)"
+
 bool
 bisection_db_trees(struct db *db, int64_t good, int64_t bad, const char *job,
                    struct arena *arena, struct bisection_tree **out,
@@ -99,7 +110,8 @@ bisection_db_basis(struct db *db, int64_t flight, const char *job,
 bool
 bisection_db_past(struct db *db, int64_t basis, const char *job,
                   const char *testid, const char *harness,
-                  int64_t *fails_out, int64_t *runs_out, struct fault *why)
+                  const char *firmware, int64_t *fails_out,
+                  int64_t *runs_out, struct fault *why)
 {
     static const struct query Q_BISECTION_PAST = {
         "bisection-past",
@@ -110,15 +122,18 @@ bisection_db_past(struct db *db, int64_t basis, const char *job,
         "  and ($4::text is null or exists (select from assay.job j"
         "   where j.flight = f.flight and j.job = $2::text"
         "   and coalesce(j.harness, f.harness) = $4::text))"
+        "  and ($5::text is null or "
+        FIRMWARE("f.flight", "$2::text") " @> $5::jsonb)"
         "  order by f.flight desc limit "
         HISTORY "), was as (select "
         CELL_IS("f.flight", "$2::text", "$3::text", "fail") " as bad, "
         CELL_IS("f.flight", "$2::text", "$3::text", "pass") " as good"
         "  from f) select count(*) filter (where bad),"
-        " count(*) filter (where good or bad) from was", 4, 2
+        " count(*) filter (where good or bad) from was", 5, 2
     };
     char number[DB_INT_BYTES];
-    const char *params[] = { db_int_text(number, basis), job, testid, harness };
+    const char *params[] = { db_int_text(number, basis), job, testid, harness,
+                             firmware };
     struct db_rows *rows = NULL;
 
     if (!db_run(db, &Q_BISECTION_PAST, params, &rows, why))
@@ -307,8 +322,7 @@ bisection_db_surround(struct db *db, int64_t flight, const char *job,
         "   and q.arch = p.arch and q.name = 'built_parts'"
         "   and p.part = any (string_to_array(replace(q.value, ',', ' '),"
         "    ' ')))),"
-        " (select string_agg(distinct b.spec->>'firmware', ' ')"
-        "  from assay.boot b where b.flight = j.flight and b.job = j.job),"
+        FIRMWARE("j.flight", "j.job") "::text,"
         " coalesce(j.harness, f.harness)"
         " from assay.job j join assay.flight f on f.flight = j.flight"
         " where j.flight = $1::bigint and j.job = $2::text", 2, 5

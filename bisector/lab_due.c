@@ -14,6 +14,7 @@
 #include "harness/git.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
+#include "hypervisor/source.h"
 #include "results/failure.h"
 #include "results/verdict_db.h"
 
@@ -170,34 +171,60 @@ read_verdict(struct due *due, bool *read_out, struct fault *why)
 
 /* Moving ------------------------------------------------------------------- */
 
-/* A commit of its own, later than the bad end? */
+/* Where the branch is now, as seen from a bisection. */
+struct place {
+    bool later;                 /* what failed is a part of it */
+    bool elsewhere;             /* neither that, nor is it a part of what
+                                 * failed: the branch was rewritten */
+};
+
 static bool
-is_later(struct due *due, const struct lab *lab, bool *later_out,
-         bool *rewritten_out, struct fault *why)
+is_ancestor(const char *dir, const char *a, const char *b, bool *is_out,
+            struct fault *why)
+{
+    int code = 1;
+    bool ok = git_run(dir, GIT_ARGS("merge-base", "--is-ancestor", a, b), 0,
+                      NULL, &code, why);
+
+    *is_out = ok && code == 0;
+    return ok && (code <= 1
+                  || fault_set(why, FAULT_NOT_FOUND, "nobody here has commit "
+                               "%.12s or %.12s", a, b));
+}
+
+/* The mirror may not have what is new yet. */
+static bool
+find_place(struct due *due, const struct lab *lab, struct place *out,
+           struct fault *why)
 {
     const struct graph *graph = &lab->setup.graph;
     const char *text, *now;
     uint32_t node;
     json_t *at = NULL;
-    bool ok;
     size_t t;
+    bool ok;
 
-    *later_out = *rewritten_out = false;
+    *out = (struct place){ .later = false };
     ok = bisection_db_flight_trees(due->db, due->flight, &due->arena, &text,
                                    why)
         && json_parse(text, strlen(text), &at, why);
     for (t = 0; ok && t < graph->tree_count; t++) {
         const struct graph_tree *tree = &graph->trees[t];
-        int code = 1;
+        bool later = false, earlier = false;
+        struct source source;
 
         now = json_text(at, tree->name);
         if (now == NULL || graph_find(graph, t, now, &node))
             continue;
-        ok = git_run(tree->dir, GIT_ARGS("merge-base", "--is-ancestor",
-                                         tree->bad, now), 0, NULL, &code,
-                     why);
-        *later_out = *later_out || code == 0;
-        *rewritten_out = *rewritten_out || code == 1;
+        if (source_find(&due->arena, tree->name, &source, why))
+            ok = source_resolve(&due->arena, &source, now, &now, why);
+        else
+            ok = why->kind == FAULT_NOT_FOUND;  /* the gate has it */
+        ok = ok && is_ancestor(tree->dir, tree->bad, now, &later, why)
+            && (later || is_ancestor(tree->dir, now, tree->bad, &earlier,
+                                     why));
+        out->later = out->later || later;
+        out->elsewhere = out->elsewhere || !(later || earlier);
     }
     json_decref(at);
     return ok;
@@ -231,36 +258,59 @@ aim_again(struct due *due, const struct lab *lab, struct fault *why)
         .confidence = lab->setup.opts.confidence,
         .max_runs = lab->setup.opts.max_runs,
     };
-    const char *setup = NULL;
+    const char *setup = NULL, *reason;
 
+    reason = arena_printf(&due->arena, "the branch was rewritten: the bad end "
+                          "is that of flight %" PRId64 " now, and was that of "
+                          "flight %" PRId64, due->flight, lab->it.flight);
     if (!lab_start_setup(due->db, &start, &due->arena, &setup, why)
         || !bisection_db_set_setup(due->db, lab->it.bisection, due->flight,
-                                   setup, why))
+                                   setup, reason, why))
         return false;
-    say(due, "bisection %" PRId64 ": the branch was rewritten; its bad end is "
-        "that of flight %" PRId64 " now", lab->it.bisection, due->flight);
+    say(due, "bisection %" PRId64 ": %s", lab->it.bisection, reason);
     return true;
+}
+
+struct fixing {
+    int64_t bisection;
+    struct bisection_end end;
+};
+
+/* Its flights are not waited for. */
+static bool
+write_fixed(struct db *db, void *arg, struct fault *why)
+{
+    const struct fixing *fixing = arg;
+
+    return bisection_db_end(db, fixing->bisection, &fixing->end, why)
+        && lab_abandon(db, fixing->bisection, why);
 }
 
 static bool
 move_one(struct due *due, const struct lab *lab, struct fault *why)
 {
-    struct bisection_end end = { .verdict = "fixed" };
+    struct fixing fixing = { .bisection = lab->it.bisection,
+                             .end.verdict = "fixed" };
     struct probe_answer answer;
-    bool later = false, rewritten = false;
+    struct place place;
 
     if (!probe_judge(due->db, due->flight, lab->it.job, lab->it.testid,
                      lab->it.flight, due->code, &due->arena, &answer, why)
-        || !is_later(due, lab, &later, &rewritten, why))
+        || !find_place(due, lab, &place, why))
         return false;
-    if (answer.end == PROBE_FAIL && rewritten)
+    if (answer.end == PROBE_FAIL && place.elsewhere)
         return aim_again(due, lab, why);
-    if (answer.end != PROBE_PASS || !later || !always_fails(lab))
+    if (answer.end != PROBE_PASS || !(place.later || place.elsewhere)
+        || !always_fails(lab))
         return true;
-    end.reason = arena_printf(&due->arena, "it passes again in flight %" PRId64
-                              ": fixed meanwhile", due->flight);
-    say(due, "bisection %" PRId64 ": %s", lab->it.bisection, end.reason);
-    return bisection_db_end(due->db, lab->it.bisection, &end, why);
+    fixing.end.reason = arena_printf(&due->arena, "it passes again in flight %"
+                                     PRId64 "%s: fixed meanwhile",
+                                     due->flight, place.elsewhere
+                                     ? ", the branch having been rewritten"
+                                     : "");
+    say(due, "bisection %" PRId64 ": %s", lab->it.bisection,
+        fixing.end.reason);
+    return db_transact(due->db, write_fixed, &fixing, why);
 }
 
 static bool

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "bisector/account.h"
 #include "bisector/culprit.h"
@@ -17,6 +18,7 @@
 #include "harness/buf.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/json.h"
 
 #define RUNS_MOST 10            /* of one side of a comparison */
 #define EXONERATED 2            /* failures with the old one */
@@ -54,6 +56,7 @@ surely_worse(const struct side *with, const struct side *without)
 struct surroundings {
     struct lab *lab;
     struct bisection_surround then, now;
+    const char *firmware;       /* now, of the host of then; "": unknown */
     const char *at;             /* what passed in the basis */
     struct side here;           /* it, as things are now */
     bool waits;                 /* for runs that are under way */
@@ -71,6 +74,18 @@ count(struct surroundings *s, const struct bisection_run *run,
         side->passes++;
 }
 
+/* Of the same revisions, however that is written. */
+static bool
+is_at(const struct bisection_run *run, const char *at)
+{
+    json_t *a = json_loads(run->at, 0, NULL), *b = json_loads(at, 0, NULL);
+    bool same = json_equal(a, b) != 0;
+
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
 /* Runs about a component, or ("now") of what passed in the basis as things
  * are. */
 static struct side
@@ -84,7 +99,7 @@ count_about(struct surroundings *s, const char *about)
         if (strcmp(lab->runs[i].about, about) == 0
             || (strcmp(about, "now") == 0 && lab->search != NULL
                 && lab->runs[i].about[0] == '\0'
-                && strcmp(lab->runs[i].at, s->at) == 0))
+                && is_at(&lab->runs[i], s->at)))
             count(s, &lab->runs[i], &side);
     return side;
 }
@@ -96,12 +111,24 @@ read_now(struct surroundings *s, struct fault *why)
 {
     const struct lab *lab = s->lab;
     int64_t flight = lab->it.flight;
+    struct bisection_surround seen;
     size_t i;
 
-    for (i = 0; i < lab->run_count; i++)
-        if (lab->runs[i].flight != 0 && strcmp(lab->runs[i].result, "bad") == 0
-            && strcmp(lab->runs[i].at, s->at) == 0)
-            flight = lab->runs[i].flight;
+    for (i = 0; i < lab->run_count; i++) {
+        const struct bisection_run *run = &lab->runs[i];
+
+        if (run->flight == 0 || strcmp(run->result, "bad") != 0
+            || !is_at(run, s->at))
+            continue;
+        if (run->about[0] == '\0' || strcmp(run->about, "now") == 0)
+            flight = run->flight;
+        if (strcmp(run->host, s->then.host) != 0)
+            continue;
+        if (!bisection_db_surround(lab->db, run->flight, lab->it.job,
+                                   &s->lab->arena, &seen, why))
+            return false;
+        s->firmware = seen.firmware;
+    }
     return bisection_db_surround(lab->db, flight, lab->it.job,
                                  &s->lab->arena, &s->now, why);
 }
@@ -162,44 +189,119 @@ try_component(struct surroundings *s, const char *name, const char *hosts,
         ? ask(s, name, hosts, why) : ask_now(s, why);
 }
 
-/* Those that nobody can set back: they passed then, and fail now. */
+/* Something that nobody can set back. */
+struct fixture {
+    const char *name, *then, *now;
+};
+#define FIXTURES_MOST 3
+
+/* What one source says differently; what only one of the two knows (a line of
+ * the console that was lost) says nothing. '*old_out': what it said then, for
+ * bisection_db_past(). */
+static bool
+firmware_differs(struct surroundings *s, struct fixture *out,
+                 const char **old_out)
+{
+    struct arena *arena = &s->lab->arena;
+    json_t *then = json_loads(s->then.firmware, 0, NULL), *old;
+    json_t *now = json_loads(s->firmware, 0, NULL);
+    const json_t *value;
+    const char *source;
+    bool found = false;
+    char *text;
+
+    json_object_foreach(then, source, value) {
+        const char *was = json_string_value(value);
+        const char *is = json_text(now, source);
+
+        if (found || was == NULL || is == NULL || strcmp(was, is) == 0)
+            continue;
+        found = true;
+        *out = (struct fixture){ "firmware", arena_strdup(arena, was),
+                                 arena_strdup(arena, is) };
+        old = json_object();
+        json_put_text(old, source, was);
+        text = json_dumps(old, JSON_COMPACT);
+        must(text != NULL);
+        *old_out = arena_strdup(arena, text);
+        free(text);
+        json_decref(old);
+    }
+    json_decref(then);
+    json_decref(now);
+    return found;
+}
+
+/* A host that is not to be used any more is one of them. */
+static size_t
+list_fixtures(struct surroundings *s, struct fixture *list,
+              const char **harness_out, const char **firmware_out)
+{
+    size_t count = 0;
+
+    if (differ(s->then.host, s->now.host)
+        && strcmp(s->then.hosts, "[]") == 0)
+        list[count++] = (struct fixture){ "host", s->then.host,
+                                          s->now.host };
+    if (differ(s->then.harness, s->now.harness)) {
+        *harness_out = s->then.harness;
+        list[count++] = (struct fixture){ "harness", s->then.harness,
+                                          s->now.harness };
+    }
+    count += firmware_differs(s, &list[count], firmware_out);
+    return count;
+}
+
+static void
+blame_fixtures(struct surroundings *s, const struct fixture *list,
+               size_t count, struct bisection_end *end)
+{
+    struct buf text = BUF_INIT;
+    size_t i;
+
+    end->verdict = "component";
+    if (count == 1) {
+        end->component = list->name;
+        end->culprit = list->now;
+        buf_addf(&text, "the %s is to blame: what passed with %s fails with "
+                 "%s", list->name, list->then, list->now);
+    } else {
+        for (i = 0; i < count; i++)
+            buf_addf(&text, "%sthe %s", i == 0 ? "" : " or ", list[i].name);
+        buf_adds(&text, " is to blame: all of these have changed since it "
+                 "passed");
+    }
+    end->reason = arena_strdup(&s->lab->arena, buf_text(&text));
+    buf_free(&text);
+}
+
+/* It passed with them as they were, and fails with them as they are. */
 static bool
 try_rest(struct surroundings *s, struct bisection_end *end, bool *found_out,
          struct fault *why)
 {
-    bool harness = differ(s->then.harness, s->now.harness);
-    bool firmware = differ(s->then.firmware, s->now.firmware);
+    struct fixture list[FIXTURES_MOST];
+    const char *harness = NULL, *firmware = NULL;
+    size_t count = list_fixtures(s, list, &harness, &firmware);
     struct side old = { 0, 0 };
     int64_t runs = 0;
     double chance;
 
     *found_out = false;
     if (!bisection_db_past(s->lab->db, s->lab->it.basis, s->lab->it.job,
-                           s->lab->it.testid,
-                           harness ? s->then.harness : NULL, &old.fails,
+                           s->lab->it.testid, harness, firmware, &old.fails,
                            &runs, why))
         return false;
     old.passes = runs - old.fails;
     chance = surely_worse(&s->here, &old);
-    if (s->waits || (!harness && !firmware))
+    if (s->waits || count == 0)
         return true;
     if (chance < s->lab->setup.opts.confidence)
         return s->here.fails + s->here.passes >= RUNS_MOST
             || ask_now(s, why);
     *found_out = true;
-    end->verdict = "component";
     end->chance = chance;
-    if (harness && firmware) {
-        end->reason = "the harness or the firmware is to blame: both have "
-            "changed since it passed";
-        return true;
-    }
-    end->component = harness ? "harness" : "firmware";
-    end->culprit = harness ? s->now.harness : s->now.firmware;
-    end->reason = arena_printf(&s->lab->arena, "the %s is to blame: what "
-                               "passed with %s fails with %s",
-                               end->component, harness ? s->then.harness
-                               : s->then.firmware, end->culprit);
+    blame_fixtures(s, list, count, end);
     return true;
 }
 
@@ -304,7 +406,7 @@ lab_conclude(struct lab *lab, bool *over_out, struct fault *why)
 {
     enum search_verdict verdict = SEARCH_GOOD_FAILS;
     struct search_answer answer;
-    struct surroundings s = { .lab = lab };
+    struct surroundings s = { .lab = lab, .firmware = "" };
     struct bisection_end end = { .chance = 0 };
     bool found = false, ok = true;
 

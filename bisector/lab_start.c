@@ -210,7 +210,7 @@ add_past(struct starting *s, struct fault *why)
     int64_t fails = 0, runs = 0;
 
     if (!bisection_db_past(s->db, s->it.basis, s->start->job,
-                           s->start->testid, NULL, &fails, &runs, why))
+                           s->start->testid, NULL, NULL, &fails, &runs, why))
         return false;
     if (runs > PAST_MOST)
         runs = PAST_MOST;

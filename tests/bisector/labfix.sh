@@ -85,14 +85,17 @@ commit()
     sed -n "s/^:$1 //p" "$repo/.git/marks"
 }
 
-# create COMMIT [BRANCH]: a flight at it on a host that is $want; $f is its number.
+# create COMMIT [BRANCH]: a flight at it on a host that is $want, with $candidate
+# if that is set; $f is its number.
 want='arch: amd64'
+candidate=
 create()
 {
     cat >"$ASSAY_HOME/flight.yaml" <<END
 flight: sim
 branch: ${2:-sim}
 intended: real
+${candidate:+candidate: $candidate}
 runvars: {revision_xen: $1, tree_xen: $repo}
 jobs:
   - {job: j, recipe: $sim/by-revision.yaml, hosts: {host: {$want}}}

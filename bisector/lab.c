@@ -327,13 +327,17 @@ active(const struct lab *lab)
     return count;
 }
 
+/* No more than there may be in all, when those under way have ended. */
 static bool
-choose(struct lab *lab, struct fault *why)
+choose(struct lab *lab, int64_t runs, struct fault *why)
 {
+    int64_t most = lab->setup.opts.max_runs, under_way = active(lab);
+    int64_t want = lab->it.parallel - under_way;
     struct search_test tests[64];
-    int want = lab->it.parallel - active(lab);
     size_t count, i;
 
+    if (most > 0 && want > most - runs - under_way)
+        want = most - runs - under_way;
     if (want <= 0)
         return true;
     count = search_next(lab->search, (size_t)want, tests);
@@ -368,6 +372,7 @@ go_on(struct lab *lab, enum lab_next *next_out, struct fault *why)
 {
     struct search_answer answer = { .verdict = SEARCH_VERDICT_NONE };
     bool changed = false, shared = false, more, over = false;
+    int64_t runs;
 
     if (!lab_take(lab, &changed, why) || (changed && !lab_reload(lab, why)))
         return false;
@@ -383,8 +388,9 @@ go_on(struct lab *lab, enum lab_next *next_out, struct fault *why)
     if (lab->search != NULL)
         search_answer(lab->search, &answer);
     more = answer.verdict == SEARCH_MORE;
+    runs = answer.runs;
     search_answer_fini(&answer);
-    if (more ? !choose(lab, why) : !lab_conclude(lab, &over, why))
+    if (more ? !choose(lab, runs, why) : !lab_conclude(lab, &over, why))
         return false;
     *next_out = over ? LAB_OVER : LAB_WAIT;
     return over || lab_fly(lab, why);

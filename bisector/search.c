@@ -516,6 +516,14 @@ bad_is_blocked(const struct search *search)
     return p != NULL && p->cannots > 0 && p->fails + p->passes == 0;
 }
 
+/* As many runs as there may be? */
+static bool
+is_spent(const struct search *search)
+{
+    return search->opts.max_runs > 0
+        && search->runs >= search->opts.max_runs;
+}
+
 /* Cuts the sorted suspects to those that nothing can tell apart, or else to
  * the fewest that are as likely as was asked. Returns their chance. */
 static double
@@ -601,18 +609,17 @@ search_answer(struct search *search, struct search_answer *out)
         out->chance = search->none + search->already;
         out->rate_bad = out->rate_good = flake ? view->without : view->with;
     } else if (!ends_known(search)) {
-        out->verdict = SEARCH_MORE;
+        out->verdict = is_spent(search) ? SEARCH_GAVE_UP : SEARCH_MORE;
     } else if (top >= search->opts.confidence) {
         out->verdict = SEARCH_CULPRIT;
     } else if (out->verdict == SEARCH_SUSPECTS) {
         /* Likely enough, but perhaps not yet the smallest set. */
-        if ((search->opts.max_runs == 0
-             || search->runs < search->opts.max_runs)
+        if (!is_spent(search)
             && (search->running > 0 || (search_next(search, 1, &test) > 0
                 && search->best_info >= INFO_SETTLED)))
             out->verdict = SEARCH_MORE;
     } else {
-        if (search->opts.max_runs > 0 && search->runs >= search->opts.max_runs)
+        if (is_spent(search))
             out->verdict = SEARCH_GAVE_UP;
         else if (search_next(search, 1, &test) == 0 && search->running == 0)
             out->verdict = SEARCH_SUSPECTS;

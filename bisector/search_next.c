@@ -17,7 +17,9 @@
 #include "bisector/search_private.h"
 #include "harness/mem.h"
 
-#define INFO_LEAST 1e-9         /* bits */
+/* Bits, of what is accepted not to be known: a run that promises less is not
+ * worth it. */
+#define INFO_WORTH .01
 #define WEIGHT_LEAST 1e-9       /* of all: what a class must have to count */
 #define OTHERS_MAX 63           /* bits of a cell's mask, less one */
 #define SWAP_ROUNDS 2           /* second thoughts about a joint choice */
@@ -308,6 +310,7 @@ static bool
 best(struct choice *choice, struct search_test *out, double *info_out)
 {
     const struct search *search = choice->search;
+    double least = INFO_WORTH * (1 - search->opts.confidence);
     uint64_t all = 0, tie, tie_best = 0;
     double value, value_best = 0;
     bool found = false;
@@ -332,7 +335,8 @@ best(struct choice *choice, struct search_test *out, double *info_out)
     }
     for (i = 0; i < choice->test_count; i++) {
         value = choice->info[i] * choice->can[i] / choice->cost[i];
-        if (value < INFO_LEAST || value < value_best * (1 - 1e-9))
+        if (choice->info[i] * choice->can[i] < least
+            || value < value_best * (1 - 1e-9))
             continue;
         tie = mix(search->opts.seed * 0x9e3779b97f4a7c15u + i);
         if (found && value <= value_best * (1 + 1e-9) && tie <= tie_best)

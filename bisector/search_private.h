@@ -10,7 +10,7 @@
 #include "bisector/search.h"
 
 /* A test below this chance to tell anything is not worth its run. */
-#define SEARCH_CAN_LEAST 0.1
+#define SEARCH_CAN_LEAST 0.05
 /* A commit this much less likely than the first is ruled out. */
 #define SEARCH_LIVE_LEAST 1e-4
 

@@ -37,6 +37,8 @@ is 'another failure on the way: exit status' 5 $status
 has 'the suspects are what it hides' 'one of 7 commits'
 run run --max-tests 3 --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
 is 'too few runs: exit status' 6 $status
+run run --max-tests 2 --tree "$tree" --log "$dir/two.log" -- true
+is 'too few even for the ends: exit status' 6 $status
 run run --tree "$tree" -- sh -c 'exit 130'
 is 'no verdict is an error' 75 $status
 

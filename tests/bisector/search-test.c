@@ -281,6 +281,82 @@ test_not_reproducible(void)
     graph_fini(&g);
 }
 
+static void
+line_history(struct graph *g, size_t n)
+{
+    char hex[GRAPH_HEX_BYTES];
+    uint32_t node = 0;
+    size_t i;
+
+    graph_init(g);
+    snprintf(hex, sizeof(hex), "%040d", 0);
+    graph_tree_add(g, "t", "", hex, "end");
+    for (i = 0; i < n; i++) {
+        snprintf(hex, sizeof(hex), "%040zx", i + 1);
+        must(graph_node_add(g, hex, (int64_t)i, &node));
+        if (i > 0)
+            graph_parent_add(g, node - 1);
+    }
+    graph_hex(g, 0, node, g->trees[0].bad);
+}
+
+/* Good and a commit near the culprit cannot be tested: what lies between may,
+ * and is not given up untried; runs that tell next to nothing are not made. */
+static void
+test_worth(void)
+{
+    struct search_opts opts = SEARCH_OPTS_INIT;
+    struct search_test test, good, bad, near;
+    struct search_answer answer;
+    struct search *search;
+    struct graph g;
+    int runs;
+
+    line_history(&g, 14);
+    search_test_ends(&g, &good, &bad);
+    near = (struct search_test){ { 7 } };
+    search = search_new(&g, &opts);
+    search_record(search, &bad, SEARCH_FAIL);
+    search_record(search, &good, SEARCH_CANNOT);
+    search_record(search, &near, SEARCH_CANNOT);
+    for (runs = 3; runs < 100; runs++) {
+        search_answer(search, &answer);
+        if (answer.verdict != SEARCH_MORE)
+            break;
+        search_answer_fini(&answer);
+        must(search_next(search, 1, &test) == 1);
+        search_record(search, &test,
+                      search_test_same(&g, &test, &good)
+                      || search_test_same(&g, &test, &near) ? SEARCH_CANNOT
+                      : test.at[0] == GRAPH_BAD || test.at[0] >= 8
+                      ? SEARCH_FAIL : SEARCH_PASS);
+    }
+    ok(answer.verdict == SEARCH_SUSPECTS && answer.suspect_count == 2
+       && answer.suspects[0].node + answer.suspects[1].node == 15,
+       "a stretch that is none is looked into");
+    ok(runs <= 20, "by %d runs", runs);
+    search_answer_fini(&answer);
+    search_free(search);
+
+    search = search_new(&g, &opts);
+    search_record(search, &bad, SEARCH_FAIL);
+    for (runs = 1; runs < 100; runs++) {
+        search_answer(search, &answer);
+        if (answer.verdict != SEARCH_MORE)
+            break;
+        search_answer_fini(&answer);
+        must(search_next(search, 1, &test) == 1);
+        search_record(search, &test, search_test_same(&g, &test, &bad)
+                      ? SEARCH_FAIL : SEARCH_CANNOT);
+    }
+    ok(answer.verdict == SEARCH_SUSPECTS && answer.suspect_count == 14,
+       "nothing but bad can be tested: any of them");
+    ok(runs <= 40, "by %d runs", runs);
+    search_answer_fini(&answer);
+    search_free(search);
+    graph_fini(&g);
+}
+
 int
 main(void)
 {
@@ -296,5 +372,6 @@ main(void)
     test_all_culprits(false);
     test_all_culprits(true);
     test_not_reproducible();
+    test_worth();
     return tap_done();
 }

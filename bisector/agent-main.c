@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bisector/agent_cache.h"
 #include "bisector/agent_client.h"
 #include "bisector/agent_opts.h"
 #include "bisector/agent_proto.h"
@@ -58,7 +59,9 @@ run(struct cmd_call *call, struct fault *why)
         .url = cmd_arg(call, 0), .token = token,
         .cacert = cmd_text(call, "cacert"), .pin = cmd_text(call, "pin"),
     };
+    struct agent_cache cache = { .dir = NULL };
     struct agent_work work = {
+        .cache = &cache,
         .cmd = cmd_argv(call) + 1, .limit_ms = cmd_int(call, "limit"),
         .idle_ms = cmd_int(call, "idle"), .once = cmd_flag(call, "once"),
         .send_log = cmd_flag(call, "send-log"), .json = cmd_json(call),
@@ -77,7 +80,11 @@ run(struct cmd_call *call, struct fault *why)
     ok = ok && check_cmd(call, why) && read_token(call, token, why);
     if (ok)
         work.client = agent_client_new(&spec, why);
-    ok = ok && work.client != NULL && agent_work_run(&work, why);
+    ok = ok && work.client != NULL
+        && agent_cache_open(&cache, cmd_text(call, "keep"),
+                            cmd_int(call, "keep-most") << 20, why)
+        && agent_work_run(&work, why);
+    agent_cache_close(&cache);
     agent_client_free(work.client);
     explicit_bzero(token, sizeof(token));
     curl_global_cleanup();

@@ -18,6 +18,11 @@ const struct cmd_opt agent_opts[] = {
       "give the lab what CMD prints, and not only its digest" },
     { "run-steps", CMD_OPT_FLAG, NULL, NULL, 0, 0,
       "without CMD: run the first step that the lab sends" },
+    { "keep", CMD_OPT_TEXT, "DIR", NULL, 0, 0,
+      "keep the files that the lab sends there, by their digests (default: "
+      "until the end)" },
+    { "keep-most", CMD_OPT_INT, "MB", "8192", 0, 1 << 30,
+      "so much of them; what was used longest ago goes first" },
     { "idle", CMD_OPT_DURATION, "TIME", NULL, 0, 0,
       "stop when there was nothing to test for so long (default: never)" },
     { "once", CMD_OPT_FLAG, NULL, NULL, 0, 0, "stop after one test" },

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bisector/agent_cache.h"
 #include "bisector/agent_client.h"
 #include "bisector/agent_proto.h"
 #include "harness/buf.h"
@@ -135,26 +136,37 @@ fetch_pieces(struct test *test, const struct agent_file *file,
     return fate;
 }
 
-/* What does not have its digest was damaged on the way. */
+/* What does not have its digest was damaged on the way; what is kept is not
+ * fetched again. */
 static enum fate
 fetch(struct test *test, const struct agent_file *file, struct fault *why)
 {
     char *path = xasprintf("%s/%s/%s", test->dir, file->is_step ? "steps"
                            : "artefacts", file->name);
+    const struct agent_cache *cache = test->work->cache;
     char hex[SHA256_HEX_BYTES] = "";
     enum fate fate = FATE_GOES_ON;
+    bool kept;
     int i;
 
-    for (i = 0; fate == FATE_GOES_ON && i < FETCH_TRIES
+    kept = agent_cache_take(cache, file->sha256, path,
+                            file->is_step ? 0755 : 0644);
+    if (kept)
+        fate = renew(test);
+    for (i = 0; !kept && fate == FATE_GOES_ON && i < FETCH_TRIES
          && strcmp(hex, file->sha256) != 0; i++) {
         fate = fetch_pieces(test, file, path, why);
         if (fate == FATE_GOES_ON && !fs_sha256_file(path, hex, NULL, why))
             fate = FATE_GIVEN_BACK;
     }
-    if (fate == FATE_GOES_ON && strcmp(hex, file->sha256) != 0) {
-        fault_set(why, FAULT_PEER, "file %s does not have its digest",
-                  file->name);
-        fate = FATE_GIVEN_BACK;
+    if (!kept && fate == FATE_GOES_ON) {
+        if (strcmp(hex, file->sha256) == 0) {
+            agent_cache_put(cache, hex, path, file->bytes);
+        } else {
+            fault_set(why, FAULT_PEER, "file %s does not have its digest",
+                      file->name);
+            fate = FATE_GIVEN_BACK;
+        }
     }
     xfree_str(&path);
     return fate;

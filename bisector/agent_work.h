@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include "harness/attr.h"
 
+struct agent_cache;
 struct agent_client;
 struct fault;
 
 struct agent_work {
     struct agent_client *client;
+    const struct agent_cache *cache;
     const char *const *cmd;     /* NULL-ended; [0] NULL: the lab's step */
     const char *name;           /* of this machine */
     int64_t limit_ms;           /* of a run; 0: none of ours */

@@ -146,9 +146,10 @@ has 'an agent tells what it did' '"result":"'
 is 'the token is nowhere in the database' 0 \
     "$(assay db psql -- -qAtX -c 'table assay.agent_token' |
         grep -c "$(cut -c8- "$dir/hang.token")")"
-is 'nothing is left of the agents' 1 \
+# The one that was killed left its test and the files that it kept.
+is 'nothing is left of the agents' 2 \
     "$(find "$dir" -maxdepth 1 -name 'assay-agent-*' | wc -l)"
-rm -rf "$dir"/assay-agent-*     # of the one that was killed
+rm -rf "$dir"/assay-agent-*
 
 # What an agent may get at. One test waits.
 kill $web
@@ -284,6 +285,34 @@ timeout 60 assay bisect ask hang --revision "line=$good" \
     --step "$dir/step" >"$dir/out" 2>&1
 is "the lab's step, when it is trusted" 1 $?
 wait $!
+
+# Files that an agent has had, by their digests: the lab's own is taken away
+# before it can be asked for.
+echo 'what does not change' >"$dir/same"
+same=$(sha256sum "$dir/same" | cut -c1-64)
+stored=$ASSAY_HOME/artefacts/$(echo "$same" | cut -c1-2)/$(echo "$same" | cut -c3-)
+ask_same() # [OPTIONS OF THE AGENT...]: its exit status, with the file or without
+{
+    assay bisect ask hang --revision "line=$good" --tries 1 \
+        --artefact "$dir/same" >"$dir/ask.out" 2>&1 &
+    ask=$!
+    until_true '[ -n "$(sql "select * from assay.agent_asked")" ]'
+    [ -n "${there-}" ] || rm -f "$stored"
+    (agent keeps --keep "$dir/keep" --idle 2s --once "$@" "$url" -- sh -c '
+        cmp "$ASSAY_ARTEFACTS/same" "$1"' sh "$dir/same") >"$dir/keeps.out" 2>&1
+    wait $ask
+    status=$?
+}
+there=yes ask_same
+is 'a file comes' "0 1" "$status $(find "$dir/keep" -name "$same" | wc -l)"
+ask_same
+is 'and is kept by its digest' 0 $status
+echo damaged >"$dir/keep/$same"
+ask_same
+is 'what has lost its digest is not taken' 125 $status
+there=yes ask_same --keep-most 0
+is 'nor kept where there is no room' "0 0" \
+    "$status $(find "$dir/keep" -type f | wc -l)"
 
 # As a step of flights, with the parts of a candidate, and so of a bisection that
 # the lab has stored.

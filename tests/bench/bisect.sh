@@ -41,8 +41,8 @@ done
 "$sim" clean 50000 20 merges
 if [ -n "${REPO:-}" ]; then "$sim" clean 0 20 "$repo:$range"; fi
 "$sim" osstest 1000 "$seeds" merges
-"$sim" verify 128 "$seeds"
-"$sim" verify 1024 "$seeds"
+"$sim" verify 128 "$calibration"
+"$sim" verify 1024 "$calibration"
 for n in 128 1024; do
     for rates in '.8 .2' '.5 0' '.3 0' '.5 .02' '1 0'; do
         # shellcheck disable=SC2086 # two words

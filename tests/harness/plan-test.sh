@@ -13,9 +13,9 @@ insert into assay.host (host, arch, firmware, class, state, config, source)
     ('x3', 'amd64', 'bios', 'y', 'bad', '{}', 't'),
     ('a1', 'arm64', 'uefi', 'a', 'good', '{}', 't');
 insert into assay.host_flag values ('x2', 'hap');
-insert into assay.flight (branch, blessing, intended, harness)
-    values ('b', 'real', 'real', 'h'), ('b', 'running', 'real', 'h'),
-    ('b', 'running', 'real', 'h');
+insert into assay.flight (branch, blessing, intended, harness, priority)
+    values ('b', 'real', 'real', 'h', 0), ('b', 'running', 'real', 'h', 0),
+    ('b', 'running', 'real', 'h', -1);
 insert into assay.job (flight, job, recipe, arch, harness)
     values (1, 'pair', 'migrate', 'amd64', 'h'),
     (3, 'hap', 'smoke', 'amd64', 'h'), (2, 'arm', 'smoke', 'arm64', 'h'),
@@ -33,7 +33,7 @@ insert into assay.job_need values (2, 'after', 2, 'arm')" ||
 
 plan=$(assay plan)
 has 'a job starts now' "$plan" 'job 3.hap   now'
-has 'a pair waits for a flight with less to do' "$plan" 'job 1.pair  later'
+has 'a pair waits for a flight above its own' "$plan" 'job 1.pair  later'
 has 'it needs both' "$plan" 'x1 x2'
 has 'what no host fits never comes' "$plan" 'no hosts would ever do'
 has 'JSON' "$(assay plan --json)" '"verdict": "later"'

@@ -11,6 +11,7 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/json.h"
@@ -77,17 +78,12 @@ agent_db_token_add(struct db *db, const char *bisection, const char *note,
     size_t prefix = strlen(AGENT_TOKEN_PREFIX);
     char hash[SHA256_HEX_BYTES], life[DB_INT_BYTES];
     const char *params[] = { bisection, hash, note, who, life };
-    struct db_rows *rows = NULL;
 
     memcpy(token_out, AGENT_TOKEN_PREFIX, prefix);
     random_hex(token_out + prefix, AGENT_TOKEN_BYTES - 1 - prefix);
     sha256_hex(token_out, strlen(token_out), hash);
     db_int_text(life, life_ms);
-    if (!db_run(db, &Q_TOKEN_ADD, params, &rows, why))
-        return false;
-    *number_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_TOKEN_ADD, params, 0, number_out, why);
 }
 
 bool
@@ -365,13 +361,12 @@ change(struct db *db, const struct query *query,
 {
     char token[DB_INT_BYTES];
     const char *params[] = { lease, token, third };
-    struct db_rows *rows = NULL;
+    int64_t changed;
 
     db_int_text(token, holder->token);
-    if (!db_run(db, query, params, &rows, why))
+    if (!db_value_changed(db, query, params, &changed, why))
         return false;
-    *held_out = db_rows_affected(rows) > 0;
-    db_rows_free(rows);
+    *held_out = changed > 0;
     return true;
 }
 

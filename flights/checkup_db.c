@@ -8,6 +8,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "hosts/health_db.h"
 
@@ -258,12 +259,11 @@ checkup_db_is_last(struct db *db, const char *host, int64_t check,
                    bool *last_out, struct fault *why)
 {
     const char *params[] = { host };
-    struct db_rows *rows = NULL;
+    int64_t last;
 
-    if (!db_run(db, &Q_LAST, params, &rows, why))
+    if (!db_value_int(db, &Q_LAST, params, 0, &last, why))
         return false;
-    *last_out = db_int(rows, 0, 0, 0) == check;
-    db_rows_free(rows);
+    *last_out = last == check;
     return true;
 }
 
@@ -286,12 +286,11 @@ checkup_db_end(struct db *db, int64_t check, enum checkup_verdict verdict,
 {
     char number[DB_INT_BYTES];
     const char *params[] = { number, checkup_verdict_name(verdict) };
-    struct db_rows *rows = NULL;
+    int64_t changed;
 
     db_int_text(number, check);
-    if (!db_run(db, &Q_END, params, &rows, why))
+    if (!db_value_changed(db, &Q_END, params, &changed, why))
         return false;
-    *mine_out = db_rows_affected(rows) == 1;
-    db_rows_free(rows);
+    *mine_out = changed == 1;
     return true;
 }

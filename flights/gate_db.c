@@ -9,6 +9,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "harness/home.h"
 #include "results/decide.h"
@@ -85,13 +86,8 @@ gate_db_begin(struct db *db, const struct gate_run *run, int64_t *run_out,
         int_or_null(retest, run->retest_flight), int_or_null(again, run->again),
         run->author, harness_revision(),
     };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BEGIN, params, &rows, why))
-        return false;
-    *run_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_BEGIN, params, 0, run_out, why);
 }
 
 /* Read -------------------------------------------------------------------- */
@@ -214,15 +210,13 @@ static bool
 step(struct db *db, const struct query *query, const char *const params[],
      struct fault *why)
 {
-    struct db_rows *rows = NULL;
-    bool done;
+    int64_t changed;
 
-    if (!db_run(db, query, params, &rows, why))
+    if (!db_value_changed(db, query, params, &changed, why))
         return false;
-    done = db_rows_affected(rows) == 1;
-    db_rows_free(rows);
-    return done || fault_set(why, FAULT_CONFLICT, "run %s of the gate was "
-                             "moved on by another process", params[0]);
+    return changed == 1
+        || fault_set(why, FAULT_CONFLICT, "run %s of the gate was moved on by "
+                     "another process", params[0]);
 }
 
 static const struct query Q_CANDIDATE_SET = { "gate-candidate-set",
@@ -313,13 +307,8 @@ gate_db_candidate(struct db *db, const char *name, int64_t *candidate_out,
                   struct fault *why)
 {
     const char *params[] = { name };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_CANDIDATE, params, &rows, why))
-        return false;
-    *candidate_out = db_rows_count(rows) > 0 ? db_int(rows, 0, 0, 0) : 0;
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_CANDIDATE, params, 0, candidate_out, why);
 }
 
 static const struct query Q_TESTED = { "gate-is-tested",
@@ -339,13 +328,8 @@ gate_db_is_tested(struct db *db, const char *branch, const char *tree,
                   const char *revision, bool *tested_out, struct fault *why)
 {
     const char *params[] = { branch, tree, revision };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_TESTED, params, &rows, why))
-        return false;
-    *tested_out = db_bool(rows, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_bool(db, &Q_TESTED, params, tested_out, why);
 }
 
 static const struct query Q_PUSHED = { "gate-pushed",
@@ -454,11 +438,6 @@ gate_db_levers_since(struct db *db, const char *branch, int64_t run,
 {
     char number[DB_INT_BYTES];
     const char *params[] = { branch, int_or_null(number, run) };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_LEVERS_SINCE, params, &rows, why))
-        return false;
-    *any_out = db_bool(rows, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_bool(db, &Q_LEVERS_SINCE, params, any_out, why);
 }

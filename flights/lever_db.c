@@ -11,6 +11,7 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 
 #define AT_MS(column) "(extract(epoch from " column ") * 1000)::bigint"
@@ -209,15 +210,10 @@ count_passes(struct db *db, const char *branch, struct arena *arena,
         regex(arena, lever->job),
         regex(arena, lever->testid[0] != '\0' ? lever->testid : "@@"),
     };
-    struct db_rows *rows = NULL;
 
     if (lever->passes_max == 0)
         return true;
-    if (!db_run(db, &Q_PASSES, params, &rows, why))
-        return false;
-    lever->passes = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_PASSES, params, 0, &lever->passes, why);
 }
 
 static enum policy_lever_kind

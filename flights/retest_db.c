@@ -7,6 +7,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 
 #define REAL_TEXT_BYTES 32
 /* Flights of a branch that the history of a test is taken from. */
@@ -291,20 +292,9 @@ retest_db_ended(struct db *db, const struct retest_case *it,
                 struct fault *why)
 {
     char flight[DB_INT_BYTES];
-    const char *params[] = { flight, it->job };
-    struct db_rows *rows = NULL;
-    bool ok;
+    const char *params[] = { db_int_text(flight, it->flight), it->job };
 
-    db_int_text(flight, it->flight);
-    ok = db_run(db, &Q_ENDED, params, &rows, why);
-    if (!ok)
-        return false;
-    *count_out = (size_t)db_rows_count(rows);
-    *out = arena_alloc(arena, *count_out * sizeof **out + 1);
-    for (int i = 0; i < db_rows_count(rows); i++)
-        (*out)[i] = db_int(rows, i, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_list(db, &Q_ENDED, params, arena, out, count_out, why);
 }
 
 bool

@@ -10,6 +10,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/mem.h"
@@ -26,13 +27,7 @@ static const struct query Q_LOCK = { "notice-lock",
 bool
 notice_db_lock(struct db *db, bool *got_out, struct fault *why)
 {
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, &Q_LOCK, NULL, &rows, why))
-        return false;
-    *got_out = db_bool(rows, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_bool(db, &Q_LOCK, NULL, got_out, why);
 }
 
 #define MAIL_COLUMNS \
@@ -325,13 +320,7 @@ static const struct query Q_NOW = { "notice-now",
 bool
 notice_db_now(struct db *db, int64_t *now_us_out, struct fault *why)
 {
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, &Q_NOW, NULL, &rows, why))
-        return false;
-    *now_us_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_NOW, NULL, 0, now_us_out, why);
 }
 
 static const struct query Q_NEXT = { "notice-next",
@@ -372,16 +361,13 @@ static bool
 change(struct db *db, const struct query *query, const char *const params[],
        struct fault *why)
 {
-    struct db_rows *rows = NULL;
-    bool done;
+    int64_t changed;
 
-    if (!db_run(db, query, params, &rows, why))
+    if (!db_value_changed(db, query, params, &changed, why))
         return false;
-    done = db_rows_affected(rows) == 1;
-    db_rows_free(rows);
-    return done || fault_set(why, FAULT_CONFLICT, "the mail of notice %s to "
-                             "%s was moved on by another process", params[0],
-                             params[1]);
+    return changed == 1
+        || fault_set(why, FAULT_CONFLICT, "the mail of notice %s to %s was "
+                     "moved on by another process", params[0], params[1]);
 }
 
 bool
@@ -434,11 +420,6 @@ notice_db_again(struct db *db, int64_t notice, int64_t *count_out,
 {
     char number[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, notice) };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_AGAIN, params, &rows, why))
-        return false;
-    *count_out = db_rows_affected(rows);
-    db_rows_free(rows);
-    return true;
+    return db_value_changed(db, &Q_AGAIN, params, count_out, why);
 }

@@ -8,6 +8,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 
 
@@ -113,13 +114,7 @@ static bool
 change(struct db *db, const struct query *query, const char *const *params,
        int64_t *count_out, struct fault *why)
 {
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, query, params, &rows, why))
-        return false;
-    *count_out = db_rows_affected(rows);
-    db_rows_free(rows);
-    return true;
+    return db_value_changed(db, query, params, count_out, why);
 }
 
 bool

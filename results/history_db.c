@@ -9,6 +9,7 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "results/history.h"
@@ -436,14 +437,9 @@ history_db_find(struct db *db, const char *origin, int64_t number,
 {
     char text[DB_INT_BYTES];
     const char *params[] = { origin, text };
-    struct db_rows *rows = NULL;
 
     db_int_text(text, number);
-    if (!db_run(db, &Q_FIND, params, &rows, why))
-        return false;
-    *flight_out = db_rows_count(rows) > 0 ? db_int(rows, 0, 0, 0) : 0;
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_FIND, params, 0, flight_out, why);
 }
 
 bool
@@ -452,14 +448,9 @@ history_db_has_job(struct db *db, int64_t flight, const char *job,
 {
     char text[DB_INT_BYTES];
     const char *params[] = { text, job };
-    struct db_rows *rows = NULL;
 
     db_int_text(text, flight);
-    if (!db_run(db, &Q_HAS_JOB, params, &rows, why))
-        return false;
-    *has_out = db_bool(rows, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_bool(db, &Q_HAS_JOB, params, has_out, why);
 }
 
 /* Writing ------------------------------------------------------------------ */
@@ -474,13 +465,7 @@ static bool
 ask_int(struct db *db, const struct query *query, const char *const params[],
         int64_t *out, struct fault *why)
 {
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, query, params, &rows, why))
-        return false;
-    *out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, query, params, 0, out, why);
 }
 
 /* The number that it has here. */

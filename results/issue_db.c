@@ -8,6 +8,7 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 #include "results/issue_reach.h"
 #include "results/signature.h"
@@ -167,13 +168,8 @@ issue_add(struct db *db, const struct issue *issue, const char *signature,
 {
     const char *params[] = { issue->title, issue->reference, issue->owner,
                              issue->lane, signature };
-    struct db_rows *rows = NULL;
-    bool ok = db_run(db, &Q_ADD, params, &rows, why);
 
-    if (ok)
-        *number_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return ok;
+    return db_value_int(db, &Q_ADD, params, 0, number_out, why);
 }
 
 /* FAULT_NOT_FOUND; FAULT_CONFLICT when it is closed. */

@@ -120,5 +120,7 @@ MUST_CHECK bool db_conninfo(struct buf *conninfo, struct fault *why);
  * without the password, which is appended to 'password' for its PGPASSWORD. */
 MUST_CHECK bool db_public_conninfo(struct buf *conninfo,
                                    struct buf *password, struct fault *why);
+/* Is it the private cluster, so that its processes are here, and ours? */
+bool db_is_private(void);
 
 #endif

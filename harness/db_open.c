@@ -35,6 +35,12 @@ db_conninfo(struct buf *conninfo, struct fault *why)
     return true;
 }
 
+bool
+db_is_private(void)
+{
+    return foreign() == NULL;
+}
+
 static void
 add_word(struct buf *conninfo, const char *name, const char *value)
 {

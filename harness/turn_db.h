@@ -1,5 +1,5 @@
-/* harness/turn_db.h - programs that read a lot take turns, so that those who
- * write find a processor. */
+/* harness/turn_db.h - programs that read a lot take turns and are nice, so that
+ * those who write find a processor. */
 #ifndef HARNESS_TURN_DB_H
 #define HARNESS_TURN_DB_H
 
@@ -11,12 +11,15 @@ struct fault;
 
 #define TURN_LIMIT_MS 10000
 
+/* From now on this process goes after others. */
+void turn_give_way(void);
 /* Half of this machine's processors, at least one. */
 int turn_count(void);
 /* Waits, at most 'limit_ms', until fewer than 'turns' sessions have a turn,
  * and takes one, which ends with the session. On the limit *got_out is false:
  * whoever reads then reads without a turn, for that is a courtesy and no
- * right. */
+ * right. The session works alone from now on (no parallel workers), and in the
+ * private cluster its server process goes after others, too. */
 MUST_CHECK bool turn_db_wait(struct db *db, int turns, int limit_ms,
                              bool *got_out, struct fault *why);
 

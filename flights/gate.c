@@ -31,7 +31,7 @@
 #include "harness/log.h"
 #include "harness/mem.h"
 #include "harness/proc.h"
-#include "results/allow_db.h"
+#include "results/gated_db.h"
 #include "results/ruling.h"
 
 #define RETEST_PART 10          /* at most one job in so many */
@@ -370,8 +370,8 @@ state_of(enum policy_verdict verdict)
 static const char *
 allow_text(struct work *w, const struct ruling_input *input)
 {
-    json_t *json = allow_json(input->evidence.allow,
-                              input->evidence.allow_count);
+    json_t *json = gated_allow_json(input->evidence.allow,
+                                    input->evidence.allow_count);
     char *text = json_dumps(json, JSON_COMPACT);
     const char *copy;
 

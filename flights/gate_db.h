@@ -73,7 +73,7 @@ MUST_CHECK bool gate_db_set_flight(struct db *db, int64_t run,
 struct gate_decided {
     enum gate_state state;      /* DECIDED, HELD or TESTED */
     const char *result, *summary, *ruling, *ruling_sha256;
-    const char *allow;          /* results/allow_db.h */
+    const char *allow;          /* results/gated_db.h */
 };
 MUST_CHECK bool gate_db_decide(struct db *db, int64_t run,
                                enum gate_state from,

@@ -14,7 +14,7 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/mem.h"
-#include "results/allow_db.h"
+#include "results/gated_db.h"
 #include "results/evidence.h"
 #include "results/verdict.h"
 
@@ -43,7 +43,7 @@ static const struct query Q_VERSION = {
     "select tree, revision from assay.flight_trees($1::bigint)"
     " order by tree collate \"C\", revision collate \"C\"", 1, 2
 };
-static const struct query Q_GATE = {
+static const struct query Q_ALLOW = {
     "decide_gate",
     "select g.tree, g.revision, g.baseline from assay.gate_run g"
     " where $1::bigint in (g.flight, g.smoke_flight)"
@@ -358,7 +358,7 @@ read_gate(struct reading *reading, struct fault *why)
     struct decide_input *out = reading->out;
     struct db_rows *rows = NULL;
 
-    if (!db_run(reading->db, &Q_GATE, params, &rows, why))
+    if (!db_run(reading->db, &Q_ALLOW, params, &rows, why))
         return false;
     if (db_rows_count(rows) == 1) {
         versions[0].tree = versions[1].tree = cell(reading, rows, 0, 0);
@@ -744,9 +744,8 @@ read_all(struct db *db, void *arg, struct fault *why)
     decide_flight_of(reading->evidence, reading->arena,
                      &reading->out->flight);
     return db_run(db, &Q_SNAPSHOT, NULL, NULL, why)
-        && allow_db_fill(db, reading->evidence->flight, reading->arena,
-                         &reading->out->allow, &reading->out->allow_count,
-                         why)
+        && gated_allow(db, reading->evidence->flight, reading->arena,
+                       &reading->out->allow, &reading->out->allow_count, why)
         && read_branches(reading, why) && read_versions(reading, why)
         && read_history_flights(reading, why) && read_failed(reading, why)
         && read_passed(reading, why) && read_history(reading, why);

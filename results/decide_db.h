@@ -37,7 +37,7 @@ struct decide_request {
     const char *const *blessings;   /* NULL-ended, the preferred one first;
                                      * NULL: what the flight is intended to be
                                      * worth, that "-retest", "-bisect" */
-    const struct decide_allow *allow;   /* as for allow_db_fill() */
+    const struct decide_allow *allow;   /* as for gated_allow() */
     size_t allow_count;
 };
 

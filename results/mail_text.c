@@ -334,7 +334,7 @@ part_gate(struct letter *letter)
 {
     const struct report_gate *gate = letter->report->gate;
 
-    if (gate == NULL)
+    if (gate == NULL || gate->words[0] == '\0')
         return;
     buf_adds(letter->out, "\nWhat the gate decided:\n");
     for (const char *p = gate->words; *p != '\0';) {

@@ -15,6 +15,7 @@
 #include "results/cause.h"
 #include "results/changes.h"
 #include "results/evidence_db.h"
+#include "results/gated_db.h"
 #include "results/verdict_db.h"
 
 /* Against the last flight that passed whole, unless another one was asked for
@@ -63,6 +64,7 @@ report_read(struct db *db, int64_t flight,
     }
     return age_read(db, flight, age, why)
         && causes_read(db, flight, arena, causes, why)
+        && gated_answer(db, flight, arena, &out->gate, why)
         && read_changes(db, request, arena, out, why);
 }
 

@@ -27,7 +27,7 @@ struct verdict;
 /* What the gate made of it. */
 struct report_gate {
     const char *answer;         /* "held: 2 failed, 1 missing; 3 waived" */
-    const char *words;          /* all of ruling_text() */
+    const char *words;          /* all of ruling_text(); "": look there */
 };
 
 /* What a report is made from. */

@@ -126,6 +126,8 @@ part_verdict(struct page *page)
              arena_printf(&page->arena, "%s %s", evidence->trees[i].name,
                           evidence->trees[i].value));
     fact(page, "Against", words_against(page->report, &page->arena));
+    if (page->report->gate != NULL)
+        fact(page, "Gate", page->report->gate->answer);
     fact(page, "Coverage", words_coverage(page->report, &page->arena));
     part_age(page);
     fact(page, "Branch",

@@ -462,6 +462,8 @@ report_json(const struct report *report)
     put_time(object, "started_at", evidence->started_ms);
     put_time(object, "finished_at", evidence->finished_ms);
     json_object_set_new(object, "verdict", json_verdict(verdict));
+    put_outside(object, "gate", report->gate == NULL ? ""
+                                : report->gate->answer);
     json_object_set_new(object, "jobs", json_jobs(evidence, verdict));
     json_object_set_new(object, "measurements", json_measures(evidence));
     put_versions(object, evidence);

@@ -107,6 +107,8 @@ part_verdict(struct text *text)
     put_wrapped(text, verdict->summary, 0, 0);
     buf_addc(text->out, '\n');
     put_fact(text, "tested", verdict->tested);
+    if (text->report->gate != NULL)
+        put_fact(text, "gate", text->report->gate->answer);
     for (size_t i = 0; i < evidence->tree_count; i++)
         put_fact(text, "revision",
                  arena_printf(&text->arena, "%s %s", evidence->trees[i].name,

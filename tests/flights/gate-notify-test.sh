@@ -149,9 +149,10 @@ ok 'and nothing is left to send'
 set -- "$ASSAY_HOME"/mails/*
 assay report "$flight" --format mail --from 'Lab <lab@example.org>' \
     --to devel@example.org --url https://lab.example.org |
-    sed '/^Message-Id:/d; /^Date:/d' >"$ASSAY_HOME/want"
+    sed '/^Message-Id:/d; /^Date:/d; /^Gate /,/^Coverage /d' \
+    >"$ASSAY_HOME/want"
 sed '/^Message-Id:/d; /^Date:/d' "$1" >"$ASSAY_HOME/got"
-sed '/^Gate /d; /^What the gate decided:$/,/^$/d' "$ASSAY_HOME/got" |
+sed '/^Gate /,/^Coverage /d; /^What the gate decided:$/,/^$/d' "$ASSAY_HOME/got" |
     diff "$ASSAY_HOME/want" - >"$ASSAY_HOME/err"
 ok 'the mail is the report as it is'
 grep -q '^Gate  *hold: 1 failed$' "$1" &&
@@ -167,6 +168,10 @@ ok 'the verdict of everybody is that of the gate'
 echo >"$ASSAY_HOME/branches/allow.sim"
 assay report "$flight" --format html | grep -q 'allowed by .*allow.sim:2'
 ok 'also when the file has changed since'
+assay report "$flight" --json |
+    jq -e '.gate | test("^held: 1 failed; the decision is .*gate/sim/")' \
+        >/dev/null
+ok 'and the report knows what the gate made of it'
 assay verdict "$flight" --allow /dev/null >"$ASSAY_HOME/out"
 is 'who asks with another file gets another answer' \
     "$(grep -c 'allow.sim' "$ASSAY_HOME/out")" 0

@@ -176,10 +176,10 @@ static const struct query Q_INSERT_FLIGHT = {
 /* Jobs are served in the order in which they were created. */
 static const struct query Q_INSERT_JOBS = {
     "flight-insert-jobs",
-    "insert into assay.job (flight, job, recipe, arch, diverse, candidate,"
-    " created_at)"
+    "insert into assay.job (flight, job, recipe, arch, diverse, setup,"
+    " setup_uses, candidate, created_at)"
     " select $1::bigint, j->>'job', j->>'recipe', j->>'arch',"
-    " j->>'diverse',"
+    " j->>'diverse', j->>'setup', (j->>'setup_uses')::int,"
     " (select c.candidate from assay.candidate c"
     "  where c.name = j->>'candidate'),"
     " now() + n * interval '1 microsecond'"
@@ -274,6 +274,9 @@ job_json(const struct plan_job *job)
     json_put_text(out, "arch", job->arch);
     json_put_text(out, "candidate", job->candidate);
     json_put_text(out, "diverse", job->diverse);
+    json_put_text(out, "setup", job->setup);
+    if (job->setup != NULL)
+        json_put_int(out, "setup_uses", job->setup_uses);
     json_object_set_new(out, "needs", needs);
     json_object_set_new(out, "roles", roles);
     json_object_set_new(out, "runvars", runvars);

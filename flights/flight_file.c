@@ -65,6 +65,8 @@ static const cyaml_schema_field_t flight_fields[] = {
                     priority),
     CYAML_FIELD_BOOL("supersede", CYAML_FLAG_OPTIONAL, struct file_flight,
                      supersede),
+    CYAML_FIELD_BOOL("reuse", CYAML_FLAG_OPTIONAL, struct file_flight,
+                     reuse),
     LIST_OPT("runvars", struct file_flight, runvars, &yaml_pair_schema),
     CYAML_FIELD_SEQUENCE("jobs", CYAML_FLAG_POINTER, struct file_flight, jobs,
                          &job_schema, 0, CYAML_UNLIMITED),

@@ -38,7 +38,7 @@ struct file_job {
 struct file_flight {
     char *flight, *description, *branch, *intended, *candidate, *deadline;
     int64_t priority;
-    bool supersede;
+    bool supersede, reuse;
     struct yaml_pair *runvars;
     unsigned runvars_count;
     struct file_job *jobs;

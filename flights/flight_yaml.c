@@ -611,6 +611,7 @@ expand_flight(struct work *w)
     plan->intended = arena_strdup(w->arena, f->intended);
     plan->priority = f->priority;
     plan->supersede = f->supersede;
+    plan->reuse = f->reuse;
     if (f->deadline != NULL &&
         (!parse_duration_ms(f->deadline, &plan->deadline_ms) ||
          plan->deadline_ms <= 0))

@@ -8,6 +8,7 @@
  *   priority: 0                 # optional; lower first
  *   deadline: 6h                # optional
  *   supersede: true             # optional; a newer flight ends the waiting
+ *   reuse: true                 # optional; jobs share prepared hosts
  *   runvars: { name: value }    # optional; of every job
  *   jobs:
  *     - job: smoke-{arch}

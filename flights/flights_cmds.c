@@ -74,7 +74,8 @@ plan_of(struct cmd_call *call, struct arena *arena, struct plan *plan,
     for (int i = 0; cmd_list(call, "runvar", i) != NULL; i++)
         if (!plan_set_runvar(plan, arena, cmd_list(call, "runvar", i), why))
             return false;
-    return true;
+    plan->reuse = plan->reuse && !cmd_flag(call, "fresh");
+    return plan_share(plan, arena, why);
 }
 
 /* 'db' is opened after the file has proved good: a wrong file changes
@@ -243,6 +244,8 @@ flight_dump(struct cmd_call *call, struct fault *why)
 #define CREATE_OPTS \
     { "candidate", CMD_OPT_TEXT, "NAME", NULL, 0, 0, \
       "test this candidate in place of the file's" }, \
+    { "fresh", CMD_OPT_FLAG, NULL, NULL, 0, 0, \
+      "no job goes on from what another has prepared" }, \
     { "job", CMD_OPT_LIST, "NAME", NULL, 0, 0, \
       "only this job and what it needs; may be given again" }, \
     { "runvar", CMD_OPT_LIST, "JOB:NAME=VALUE", NULL, 0, 0, \

@@ -266,6 +266,7 @@ make_flight(struct work *w, enum gate_stage stage, struct fault *why)
             return false;
     }
     return set_trees(w, &plan, why) && reuse_builds(w, &plan, why) &&
+           plan_share(&plan, &w->arena, why) &&
            create_flight(w, &plan, smoke ? GATE_SMOKE : GATE_FULL, why);
 }
 

@@ -39,6 +39,8 @@ struct plan_job {
     const char *arch;
     const char *candidate;      /* by name; NULL: none */
     const char *diverse;        /* NULL: any host will do */
+    const char *setup;          /* see plan_share(); NULL: it starts fresh */
+    int setup_uses;
     const struct plan_role *roles;      /* in the order of the recipe */
     size_t role_count;
     const struct plan_runvar *runvars;  /* by name */
@@ -62,6 +64,7 @@ struct plan {
     int64_t priority;           /* lower first */
     int64_t deadline_ms;        /* from when it is made; 0: none */
     bool supersede;             /* a newer one makes its jobs expire */
+    bool reuse;                 /* its jobs may share prepared hosts */
     struct plan_job *jobs;      /* in the order of the file */
     size_t job_count;
     const struct plan_tree *trees;      /* what it tests, if that is known */
@@ -94,6 +97,13 @@ void plan_set_tree(struct plan *plan, struct arena *arena, const char *tree,
 size_t plan_reuse_builds(struct plan *plan, struct arena *arena,
                          const struct plan *done, int64_t flight,
                          const char *const *passed);
+
+/* Finds which jobs of a flight that wants it may share a prepared host, when
+ * all else of it is settled. Others start fresh: so do the flights of
+ * bisections and retests, which never ask: they are there to tell causes apart,
+ * and what another job has left would be one more. */
+MUST_CHECK bool plan_share(struct plan *plan, struct arena *arena,
+                           struct fault *why);
 
 /* Makes the plan of 'flight', read back, one that runs 'jobs' (NULL-ended) once
  * more: all else that they need is what that flight has. FAULT_USAGE for a name

@@ -30,11 +30,11 @@ static const struct query Q_CLAIM = {
 
 static const struct query Q_LOAD = {
     "job-load",
-    "select j.recipe, j.arch, c.name"
+    "select j.recipe, j.arch, c.name, j.setup"
     " from assay.job j"
     " left join assay.candidate c on c.candidate = j.candidate"
     " where j.flight = $1::bigint and j.job = $2::text",
-    2, 3
+    2, 4
 };
 
 static const struct query Q_ROLES = {
@@ -122,10 +122,15 @@ static const struct query Q_STEP_END = {
     "   exit_signal = $9::int, progress = coalesce($10::text, progress),"
     "   elapsed_ms = $11::bigint, log_bytes = $12::bigint,"
     "   log_sha256 = $13::text, finished_at = clock_timestamp(),"
-    "   boot = (select b.nonce from assay.boot b"
+    "   boot = coalesce((select b.nonce from assay.boot b"
     "    where b.flight = $1::bigint and b.job = $2::text"
     "     and b.host = $18::text and b.status = 'up'"
-    "    order by b.up_at desc limit 1)"
+    "    order by b.up_at desc limit 1), (select p.boot"
+    "    from assay.prepared p join assay.allocation a"
+    "     on a.allocation = p.allocation"
+    "    where p.host = $18::text and p.ended_at is null"
+    "     and p.state = 'used' and a.flight = $1::bigint"
+    "     and a.job = $2::text))"
     "  where flight = $1::bigint and job = $2::text and step = $3::int"
     "   and status = 'running'"
     "  returning flight, job, step),"
@@ -166,10 +171,10 @@ static const struct query Q_FINISH = {
     " evidence = (select s.evidence from assay.step s"
     "  where s.flight = $1::bigint and s.job = $2::text"
     "   and s.testid = $7::text),"
-    " finished_at = clock_timestamp()"
+    " finished_at = clock_timestamp(), prepare_ms = $8::bigint"
     " where flight = $1::bigint and job = $2::text and task = $3::bigint"
     "  and status in ('preparing', 'running')",
-    7, 0
+    8, 0
 };
 
 bool
@@ -283,6 +288,7 @@ job_db_load(struct db *db, int64_t flight, const char *job,
     row->recipe = xstrdup(db_text(rows, 0, 0));
     row->arch = xstrdup(db_text(rows, 0, 1));
     row->candidate = copy_or_null(db_text(rows, 0, 2));
+    row->setup = copy_or_null(db_text(rows, 0, 3));
     ok = load_roles(db, params, row, why) &&
          load_runvars(db, params, row, why);
     if (!ok)
@@ -316,6 +322,7 @@ job_row_free(struct job_row *row)
     free(row->recipe);
     free(row->arch);
     free(row->candidate);
+    free(row->setup);
     free(row);
 }
 
@@ -465,13 +472,15 @@ job_db_step_end(struct db *db, const struct job_step_row *row,
 bool
 job_db_finish(struct db *db, int64_t flight, const char *job, int64_t task,
               const struct step_verdict *verdict, const char *testid,
-              struct fault *why)
+              int64_t prepare_ms, struct fault *why)
 {
-    char f[DB_INT_BYTES], t[DB_INT_BYTES];
+    char f[DB_INT_BYTES], t[DB_INT_BYTES], p[DB_INT_BYTES];
     const char *params[] = {db_int_text(f, flight), job, db_int_text(t, task),
                             outcome_name(verdict->status),
                             lane_or_null(verdict->lane),
-                            reason_or_null(verdict), testid};
+                            reason_or_null(verdict), testid,
+                            prepare_ms >= 0 ? db_int_text(p, prepare_ms)
+                                            : NULL};
 
     return db_run(db, &Q_FINISH, params, NULL, why);
 }

@@ -25,6 +25,7 @@ struct job_row {
     int64_t flight;
     char *job, *recipe, *arch;
     char *candidate;            /* its name, or NULL */
+    char *setup;                /* see prepared_db.h; NULL: it shares nothing */
     struct job_row_role *roles; /* in order of position */
     size_t role_count;
     struct json_t *runvars;     /* {"NAME": "VALUE"}, results included */
@@ -83,10 +84,12 @@ MUST_CHECK bool job_db_step_end(struct db *db,
                                 struct fault *why);
 
 /* The final status; 'testid' (or NULL) names the step that decided, whose
- * evidence becomes the job's. */
+ * evidence becomes the job's. 'prepare_ms': what its preparation took, 0 when
+ * it was reused, -1 when there is none. */
 MUST_CHECK bool job_db_finish(struct db *db, int64_t flight, const char *job,
                               int64_t task,
                               const struct step_verdict *verdict,
-                              const char *testid, struct fault *why);
+                              const char *testid, int64_t prepare_ms,
+                              struct fault *why);
 
 #endif

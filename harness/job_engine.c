@@ -23,6 +23,9 @@ struct job_engine {
     int aborts;
     char *abort_reason;
     char *hosts_text;
+    char *prepared_text;        /* NULL: it is not */
+    bool reused;                /* and the check agreed */
+    bool asked, left;           /* whether it is left so */
     enum job_event queue[QUEUE_MAX];    /* events that came inside an action */
     size_t queued;
     bool busy;
@@ -108,7 +111,18 @@ unrun(struct job_engine *engine, size_t step)
     const struct step_part *by = engine->stopper;
     char text[STEP_REASON_BYTES];
 
-    if (s->skip_reason != NULL) {
+    if (s->checks) {
+        /* Nothing to check is nothing to tell. */
+        verdict_set(&part->verdict, OUTCOME_SKIP, LANE_NONE, "");
+        return;
+    }
+    if (s->prepares && engine->reused && engine->aborts == 0) {
+        verdict_set(&part->verdict, OUTCOME_REUSED, LANE_NONE,
+                    engine->prepared_text);
+    } else if (s->powers_off && engine->left) {
+        verdict_set(&part->verdict, OUTCOME_SKIP, LANE_NONE,
+                    "left on, prepared, for the next job of the flight");
+    } else if (s->skip_reason != NULL) {
         verdict_set(&part->verdict, OUTCOME_SKIP, LANE_NONE, s->skip_reason);
     } else if (engine->aborts > 0) {
         verdict_set(&part->verdict, OUTCOME_ABORTED, LANE_UNKNOWN,
@@ -121,10 +135,44 @@ unrun(struct job_engine *engine, size_t step)
     engine->ops->unrun(engine->owner, step, &part->verdict);
 }
 
+/* Everything but the power-off has been done, and nothing went wrong. */
 static bool
-is_to_run(const struct job_engine *engine, size_t step)
+is_well_done(const struct job_engine *engine)
 {
-    if (engine->plan->steps[step].skip_reason != NULL)
+    bool passed = false;
+    size_t i;
+
+    for (i = 0; i < engine->plan->count; i++) {
+        enum outcome status = engine->parts[i].verdict.status;
+
+        if (engine->plan->steps[i].powers_off)
+            continue;
+        if (!outcome_is_good(status))
+            return false;
+        passed = passed || status == OUTCOME_PASS;
+    }
+    return passed && engine->aborts == 0;
+}
+
+static bool
+leaves_prepared(struct job_engine *engine)
+{
+    if (!engine->asked) {
+        engine->asked = true;
+        engine->left = is_well_done(engine) &&
+                       engine->ops->leave(engine->owner);
+    }
+    return engine->left;
+}
+
+static bool
+is_to_run(struct job_engine *engine, size_t step)
+{
+    const struct job_step *s = &engine->plan->steps[step];
+
+    if (s->skip_reason != NULL || (s->checks && engine->prepared_text == NULL)
+        || (s->prepares && engine->reused)
+        || (s->powers_off && leaves_prepared(engine)))
         return false;
     if (is_final(engine, step))
         return engine->aborts < 2;
@@ -234,6 +282,7 @@ act_next(struct job_engine *engine)
     while (engine->cursor < engine->plan->count)
         if (start_batch(engine))
             return JOB_STATE_RUNNING;
+    (void)leaves_prepared(engine);
     by = step_verdict_job(engine->parts, engine->plan->count, &verdict);
     return finish_with(engine, &verdict, by != NULL ? by->testid : NULL);
 }
@@ -399,6 +448,7 @@ job_engine_free(struct job_engine *engine)
     free(engine->running);
     free(engine->abort_reason);
     free(engine->hosts_text);
+    free(engine->prepared_text);
     free(engine);
 }
 
@@ -444,6 +494,13 @@ job_engine_set_hosts_text(struct job_engine *engine, const char *text)
 }
 
 void
+job_engine_set_prepared(struct job_engine *engine, const char *text)
+{
+    free(engine->prepared_text);
+    engine->prepared_text = xstrdup(text);
+}
+
+void
 job_engine_step_ended(struct job_engine *engine, size_t step,
                       const struct step_verdict *verdict)
 {
@@ -453,10 +510,18 @@ job_engine_step_ended(struct job_engine *engine, size_t step,
     engine->running[step] = false;
     engine->running_count--;
     part->verdict = *verdict;
-    if (verdict->status != OUTCOME_PASS && verdict->status != OUTCOME_SKIP &&
-        !engine->plan->steps[step].finally &&
-        !engine->plan->steps[step].go_on && engine->stopper == NULL)
+    if (engine->plan->steps[step].checks &&
+        verdict->status != OUTCOME_ABORTED) {
+        /* It is no test: neither its pass nor anything else counts. */
+        engine->reused = verdict->status == OUTCOME_PASS;
+        part->verdict.status = OUTCOME_SKIP;
+        part->verdict.lane = LANE_NONE;
+    } else if (!outcome_is_good(verdict->status) &&
+               !engine->plan->steps[step].finally &&
+               !engine->plan->steps[step].go_on &&
+               engine->stopper == NULL) {
         engine->stopper = part;
+    }
     if (engine->running_count == 0)
         job_engine_event(engine, JOB_EVENT_BATCH_ENDED);
 }

@@ -58,9 +58,13 @@ struct job_engine_ops {
     /* -> job_engine_step_ended(); 'limit_ms' is the deadline */
     void (*start)(void *owner, size_t step, int64_t limit_ms);
     void (*stop)(void *owner, size_t step, bool aborted);
-    /* Records a step that is not run. */
+    /* Records a step that is not run; reused ones, because another job has
+     * done it, included. */
     void (*unrun)(void *owner, size_t step,
                   const struct step_verdict *verdict);
+    /* All went well: true if the host is left as it is, prepared, for
+     * another job. Asked once, at the end. */
+    bool (*leave)(void *owner);
     /* One alarm -> WAKE; a new one replaces the old, 0 cancels. */
     void (*wake_in)(void *owner, int64_t ms);
     /* -> FINISHED, LOST; 'testid' is that of the step that decided or NULL */
@@ -89,7 +93,11 @@ void job_engine_event(struct job_engine *engine, enum job_event event);
 void job_engine_abort(struct job_engine *engine, const char *reason);
 /* Why there are no hosts, for BUSY and NEVER; call before the event. */
 void job_engine_set_hosts_text(struct job_engine *engine, const char *text);
-/* A step that start() began has ended, whatever stopped it. */
+/* The host that BOOKED will tell of is said to be prepared; 'text' is the
+ * reason of the steps that are not run if the plan's check agrees. */
+void job_engine_set_prepared(struct job_engine *engine, const char *text);
+/* A step that start() began has ended, whatever stopped it. A check that did
+ * not pass says nothing: the host is prepared as any other then. */
 void job_engine_step_ended(struct job_engine *engine, size_t step,
                            const struct step_verdict *verdict);
 

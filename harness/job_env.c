@@ -12,6 +12,7 @@
 #include "harness/job_plan.h"
 #include "harness/job_run.h"
 #include "harness/mem.h"
+#include "harness/prepared_db.h"
 #include "harness/strv.h"
 
 void
@@ -124,6 +125,10 @@ job_env_step(const struct job_env *env, const struct job_step *step,
     add(&list, "ASSAY_JOBDIR=%s", env->jobdir);
     add(&list, "ASSAY_RECIPES=%s", config->recipes_dir);
     add(&list, "ASSAY_DEADLINE_MS=%" PRId64, limit_ms);
+    if (step->checks && env->prepared != NULL) {
+        add(&list, "ASSAY_PREPARED_JOB=%s", env->prepared->job);
+        add(&list, "ASSAY_PREPARED_BOOT=%s", env->prepared->boot);
+    }
     add(&list, "PATH=%s:%s/steps:%s/steps:%s", config->program_dir,
         config->recipe_dir, config->recipes_dir,
         path != NULL ? path : "/usr/local/bin:/usr/bin:/bin");

@@ -9,6 +9,7 @@ struct job_row;
 struct job_run_config;
 struct job_step;
 struct json_t;
+struct prepared;
 
 /* Names the step in the environment of all that it starts. */
 #define JOB_ENV_MARK "ASSAY_STEP_MARK"
@@ -19,6 +20,7 @@ struct job_env {
     char *ctl;                  /* its socket */
     char **roles, **hosts;      /* in order */
     char *hosts_text;           /* "role=host ..." */
+    const struct prepared *prepared;    /* what a check looks for, or NULL */
     struct json_t *runvars;     /* all, with the results so far */
 };
 

@@ -22,6 +22,9 @@ struct job_step {
     bool finally;               /* run whatever happened; after the others */
     bool go_on;                 /* a non-pass does not end the body */
     bool fail_is_broken;        /* exit 1 is no word about the product */
+    bool checks;                /* the first: is the host as it was left? */
+    bool prepares;              /* not run where that is so */
+    bool powers_off;            /* nor this, if the host is left prepared */
 };
 
 struct job_plan {

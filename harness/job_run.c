@@ -15,6 +15,7 @@
 #include "harness/job_db.h"
 #include "harness/job_env.h"
 #include "harness/job_plan.h"
+#include "harness/job_share.h"
 #include "harness/json.h"
 #include "harness/log.h"
 #include "harness/mem.h"
@@ -61,6 +62,7 @@ struct job_run {
     int last_number;
     size_t running;
     enum want want;
+    struct job_share share;
     bool flight_aborted;        /* the flight's abort was seen */
     int asked;                  /* calls of job_run_abort() */
     enum job_end end;
@@ -70,6 +72,7 @@ struct job_run {
 /* --- Notes for the outbox ------------------------------------------------ */
 
 struct step_note {
+    const struct job_run *run;
     struct job_step_row row;    /* its texts are ours */
     char *host, *text;
     struct step_verdict verdict;
@@ -90,6 +93,7 @@ step_note(const struct active *active)
     const char *base = strrchr(step->program, '/');
     struct step_note *note = xcalloc(1, sizeof(*note));
 
+    note->run = run;
     note->row = (struct job_step_row){
         .flight = run->config->row->flight,
         .job = run->config->row->job,
@@ -135,6 +139,15 @@ write_unrun(struct db *db, void *arg, struct fault *why)
     struct step_note *note = arg;
 
     return job_db_step_unrun(db, &note->row, &note->verdict, why);
+}
+
+static bool
+write_reused(struct db *db, void *arg, struct fault *why)
+{
+    struct step_note *note = arg;
+
+    return job_share_reuse(&note->run->share, db, &note->row,
+                           note->verdict.reason, why);
 }
 
 static bool
@@ -184,7 +197,8 @@ write_finish(struct db *db, void *arg, struct fault *why)
     const struct job_run_config *config = note->run->config;
 
     return job_db_finish(db, config->row->flight, config->row->job,
-                         config->task, &note->verdict, note->testid, why);
+                         config->task, &note->verdict, note->testid,
+                         note->run->share.prepare_ms, why);
 }
 
 static void
@@ -280,6 +294,17 @@ open_ctl(struct job_run *run)
 }
 
 static void
+share(struct job_run *run, struct db *db)
+{
+    char *text = job_share_take(&run->share, db);
+
+    run->env.prepared = run->share.prepared;
+    if (text != NULL)
+        job_engine_set_prepared(run->engine, text);
+    free(text);
+}
+
+static void
 book_now(struct job_run *run)
 {
     struct db *db = outbox_db(run->outbox);
@@ -289,6 +314,7 @@ book_now(struct job_run *run)
         if (run->env.hosts_text[0] != '\0')
             log_info("hosts: %s", run->env.hosts_text);
         open_ctl(run);
+        share(run, db);
         if (run->config->hosts_booked != NULL)
             run->config->hosts_booked(strv_const(run->env.hosts));
         outbox_add(run->outbox, write_running, run, NULL);
@@ -364,6 +390,50 @@ store(void *owner, const char *path, char sha256[static 65],
     return config->store(active->owner->owner, path, sha256, bytes_out, why);
 }
 
+/* A check that does not agree is a step of its own, and no more than says so;
+ * another has no row. */
+static void
+refuse_prepared(struct active *active, struct step_result *result)
+{
+    struct job_run *run = active->owner;
+    char *text;
+
+    if (result->verdict.status != OUTCOME_ABORTED) {
+        text = xasprintf("prepared anew: %.300s", result->verdict.reason);
+        result->verdict = (struct step_verdict){.status = OUTCOME_SKIP};
+        (void)snprintf(result->verdict.reason,
+                       sizeof(result->verdict.reason), "%s", text);
+        free(text);
+    }
+    active->number = ++run->last_number;
+    outbox_add(run->outbox, job_share_refuse, &run->share, NULL);
+    outbox_add(run->outbox, write_begin, step_note(active), step_note_free);
+}
+
+static void
+keep_result(struct active *active, struct step_result *result)
+{
+    struct job_run *run = active->owner;
+    const struct job_step *step = &run->config->plan->steps[active->index];
+    enum outcome status = result->verdict.status;
+    int64_t elapsed_ms = result->elapsed_ms;
+    struct step_note *note;
+
+    if (step->checks && status == OUTCOME_PASS) {
+        job_share_agree(&run->share, active->log_path, result);
+        return;
+    }
+    if (step->checks)
+        refuse_prepared(active, result);
+    note = step_note(active);
+    step_result_move(&note->result, result);
+    note->host = copy_or_null(job_env_host(&run->env, step->role));
+    outbox_add(run->outbox, write_end, note, step_note_free);
+    if (step->prepares &&
+        job_share_step_ended(&run->share, status, elapsed_ms))
+        outbox_add(run->outbox, job_share_write, &run->share, NULL);
+}
+
 static void
 on_step_done(void *owner, struct step_result *result)
 {
@@ -372,7 +442,6 @@ on_step_done(void *owner, struct step_result *result)
     const struct job_step *step = &run->config->plan->steps[active->index];
     struct log_fields fields = {.step = step->testid};
     struct step_verdict verdict = result->verdict;
-    struct step_note *note = step_note(active);
     struct fault why = FAULT_INIT;
     char elapsed[32];
 
@@ -383,9 +452,7 @@ on_step_done(void *owner, struct step_result *result)
              outcome_name(verdict.status), elapsed,
              verdict.reason[0] != '\0' ? ": " : "", verdict.reason);
     must(json_object_update(run->env.runvars, result->sets) == 0);
-    step_result_move(&note->result, result);
-    note->host = copy_or_null(job_env_host(&run->env, step->role));
-    outbox_add(run->outbox, write_end, note, step_note_free);
+    keep_result(active, result);
     /* What a step that went wrong left in its directory may tell why. */
     if ((verdict.status == OUTCOME_PASS || verdict.status == OUTCOME_SKIP) &&
         !fs_remove_tree(active->dir, &why))
@@ -414,14 +481,18 @@ start_step(struct job_run *run, struct active *active, int64_t limit_ms)
     char *name, *log, **env, **argv;
     size_t i;
 
-    active->number = ++run->last_number;
+    /* A check has a number, and a row, only if there is something to say. */
+    if (!step->checks)
+        active->number = ++run->last_number;
     name = file_name(active->number, step->testid);
     active->log_path = xasprintf("flights/%" PRId64 "/%s/%s.log",
                                  config->row->flight, config->row->job, name);
     active->dir = xasprintf("%s/work/%s", run->env.jobdir, name);
     log = xasprintf("%s/%s", config->home, active->log_path);
     make_room(log, active->dir);
-    outbox_add(run->outbox, write_begin, step_note(active), step_note_free);
+    if (!step->checks)
+        outbox_add(run->outbox, write_begin, step_note(active),
+                   step_note_free);
     env = job_env_step(&run->env, step, active->number, limit_ms);
     argv = xcalloc(1, sizeof(*argv));
     strv_add(&argv, step->program);
@@ -510,7 +581,18 @@ op_unrun(void *owner, size_t step, const struct step_verdict *verdict)
     active->number = ++run->last_number;
     note = step_note(active);
     note->verdict = *verdict;
-    outbox_add(run->outbox, write_unrun, note, step_note_free);
+    outbox_add(run->outbox, verdict->status == OUTCOME_REUSED
+               ? write_reused : write_unrun, note, step_note_free);
+}
+
+/* The outbox has settled: the answer is that of the moment. */
+static bool
+op_leave(void *owner)
+{
+    struct job_run *run = owner;
+    struct db *db = outbox_db(run->outbox);
+
+    return db != NULL && job_share_leave(&run->share, db);
 }
 
 static void
@@ -564,6 +646,7 @@ on_all_closed(uv_handle_t *handle)
         free(run->active[i].dir);
     }
     free(run->active);
+    job_share_fini(&run->share);
     job_env_fini(&run->env);
     job_engine_free(run->engine);
     buf_free(&run->waits_for);
@@ -595,8 +678,8 @@ op_ended(void *owner, enum job_end end)
 
 static const struct job_engine_ops ENGINE_OPS = {
     .book = op_book, .settle = op_settle, .start = op_start,
-    .stop = op_stop, .unrun = op_unrun, .wake_in = op_wake_in,
-    .finish = op_finish, .ended = op_ended,
+    .stop = op_stop, .unrun = op_unrun, .leave = op_leave,
+    .wake_in = op_wake_in, .finish = op_finish, .ended = op_ended,
 };
 
 /* --- What the outbox tells ----------------------------------------------- */
@@ -696,6 +779,7 @@ job_run_start(uv_loop_t *loop, struct clock *clock,
     run->done = done;
     run->owner = owner;
     job_env_init(&run->env, config);
+    job_share_init(&run->share, config, &run->env);
     run->active = xcalloc(config->plan->count + 1, sizeof(*run->active));
     for (i = 0; i < config->plan->count; i++)
         run->active[i] = (struct active){.owner = run, .index = i};

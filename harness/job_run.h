@@ -35,6 +35,8 @@ struct job_run_config {
     const char *recipe_dir;     /* where this recipe's file is */
     const char *program_dir;    /* where "assay" is */
     const char *recipe;         /* its name */
+    const char *setup;          /* what it makes of the job's preparation;
+                                 * NULL: it shares nothing */
     bool no_wait;
     /* The hosts that the plan gives it, one a role: these or none (it is
      * BUSY then, whatever the reason). NULL: any that do. */

@@ -59,6 +59,7 @@ struct setup {
     struct job_run_config config;
     char refkey[160];
     char recipes_dir[PATH_MAX];
+    char setup[65];             /* see recipe_setup() */
     char *program;              /* "assay" */
     bool begun;                 /* the task exists */
 };
@@ -207,7 +208,7 @@ refuse_job(struct setup *setup, const struct fault *problem,
     (void)snprintf(verdict.reason, sizeof(verdict.reason), "%.390s",
                    problem->text);
     return job_db_finish(setup->db, setup->row->flight, setup->row->job,
-                         job.task, &verdict, NULL, why);
+                         job.task, &verdict, NULL, -1, why);
 }
 
 static bool
@@ -232,6 +233,27 @@ load_recipe(struct setup *setup, struct fault *why)
     }
     recipe_plan(setup->recipe, setup->row->arch, setup->row->runvars,
                 &setup->plan);
+    return true;
+}
+
+/* What the flight knows of the job's preparation has to be what the recipe says
+ * now. */
+static bool
+find_setup(struct setup *setup, const char **setup_out, struct fault *why)
+{
+    const struct job_row *row = setup->row;
+
+    *setup_out = NULL;
+    if (row->setup == NULL || setup->recipe->check == NULL)
+        return true;
+    if (!recipe_setup(setup->recipe, row->arch,
+                      row->candidate != NULL ? row->candidate : "",
+                      row->fixed, setup->setup, why))
+        return false;
+    if (strcmp(row->setup, setup->setup) == 0)
+        *setup_out = setup->setup;
+    else
+        log_info("the recipe's preparation has changed: nothing is shared");
     return true;
 }
 
@@ -362,7 +384,8 @@ run_job(struct setup *setup, struct cmd_call *call, int *status_out,
         .hosts_left = on_hosts_left,
         .reopen = reopen,
     };
-    if (!find_places(setup, config, why))
+    if (!find_places(setup, config, why) ||
+        !find_setup(setup, &config->setup, why))
         return false;
     setup->db = NULL;
     if (!run_loop(config, setup->program, db, why))

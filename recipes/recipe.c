@@ -21,6 +21,9 @@
 #define DEADLINE_MAX_MS (24 * 60 * 60 * 1000)
 #define POWER_OFF_PROGRAM "host-power-off"
 #define POWER_OFF_DEADLINE_MS 60000
+#define CHECK_PROGRAM "host-reuse"
+#define CHECK_DEADLINE_MS 60000
+#define USES_MAX 1000
 
 /* The file as libcyaml fills it. */
 struct raw_when {
@@ -36,6 +39,12 @@ struct raw_step {
     bool go_on;
     struct raw_when *when;
 };
+struct raw_prepared {
+    char **steps, **runvars;
+    unsigned steps_count, runvars_count;
+    char *check;
+    int64_t uses;
+};
 struct raw_recipe {
     char *recipe, *description;
     char **roles;
@@ -43,6 +52,7 @@ struct raw_recipe {
     struct raw_step *steps, *finally;
     unsigned steps_count, finally_count;
     bool *power_off;
+    struct raw_prepared *prepared;
 };
 
 static const cyaml_strval_t iffail_words[] = {
@@ -86,6 +96,14 @@ static const cyaml_schema_field_t step_fields[] = {
 static const cyaml_schema_value_t step_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_step, step_fields),
 };
+static const cyaml_schema_field_t prepared_fields[] = {
+    CYAML_FIELD_SEQUENCE("steps", CYAML_FLAG_POINTER, struct raw_prepared,
+                         steps, &yaml_text_schema, 1, CYAML_UNLIMITED),
+    TEXTS_OPTIONAL("runvars", struct raw_prepared, runvars),
+    TEXT_OPTIONAL("check", struct raw_prepared, check),
+    CYAML_FIELD_INT("uses", CYAML_FLAG_OPTIONAL, struct raw_prepared, uses),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t recipe_fields[] = {
     TEXT("recipe", struct raw_recipe, recipe),
     TEXT_OPTIONAL("description", struct raw_recipe, description),
@@ -99,6 +117,9 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_BOOL_PTR("power_off",
                          CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                          struct raw_recipe, power_off),
+    CYAML_FIELD_MAPPING_PTR("prepared",
+                            CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                            struct raw_recipe, prepared, prepared_fields),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t recipe_schema = {
@@ -319,25 +340,72 @@ take_step(struct load *load, const struct raw_step *raw, const char *node,
         check_when(load, step, node);
 }
 
+/* A step that no file names. */
+static void
+imply(struct load *load, struct recipe_step *step, const char *testid,
+      const char *run, char **each, int64_t deadline_ms, const char *node)
+{
+    *step = (struct recipe_step){
+        .testid = xstrdup(testid),
+        .run = xstrdup(run),
+        .args = xcalloc(1, sizeof(char *)),
+        .each = each,
+        .cases = xcalloc(1, sizeof(char *)),
+        .when_arch = xcalloc(1, sizeof(char *)),
+        .when_runvar = xcalloc(1, sizeof(char *)),
+        .deadline_ms = deadline_ms,
+        .iffail = RECIPE_IFFAIL_BROKEN,
+    };
+    if (!find_program(load, step->run, &step->program))
+        error_at(load, node, "%s is no program (looked in %s/steps and in "
+                 "the shipped recipes/steps)", step->run, load->dir);
+    check_each(load, step, node);
+}
+
 /* The very last thing, whatever happened: a host that nobody uses is off. */
 static void
 add_power_off(struct load *load, struct recipe_step *step)
 {
-    *step = (struct recipe_step){
-        .testid = xstrdup(RECIPE_POWER_OFF_TESTID),
-        .run = xstrdup(POWER_OFF_PROGRAM),
-        .args = xcalloc(1, sizeof(char *)),
-        .each = strv_copy(strv_const(load->recipe->roles)),
-        .cases = xcalloc(1, sizeof(char *)),
-        .when_arch = xcalloc(1, sizeof(char *)),
-        .when_runvar = xcalloc(1, sizeof(char *)),
-        .deadline_ms = POWER_OFF_DEADLINE_MS,
-        .iffail = RECIPE_IFFAIL_BROKEN,
-    };
-    if (!find_program(load, step->run, &step->program))
-        error_at(load, "roles", "%s, which switches the hosts off, is no "
-                 "program", step->run);
-    check_each(load, step, "power_off");
+    imply(load, step, RECIPE_POWER_OFF_TESTID, POWER_OFF_PROGRAM,
+          strv_copy(strv_const(load->recipe->roles)), POWER_OFF_DEADLINE_MS,
+          "power_off");
+}
+
+/* What may be there already is run for all or not at all, and has to pass. */
+static void
+take_prepared(struct load *load)
+{
+    const struct raw_prepared *raw = load->raw->prepared;
+    struct recipe *recipe = load->recipe;
+    char path[64];
+    unsigned i;
+
+    recipe->prepare_runvars = texts(raw->runvars, raw->runvars_count);
+    recipe->uses = raw->uses != 0 ? (int)raw->uses : RECIPE_USES;
+    if (raw->uses < 0 || raw->uses > USES_MAX)
+        error_at(load, "prepared/uses", "uses: not from 1 to %d", USES_MAX);
+    if (strv_count(recipe->roles) != 1)
+        error_at(load, "prepared", "prepared: only a recipe of one role "
+                 "shares its host");
+    for (i = 0; i < raw->steps_count; i++) {
+        const struct recipe_step *step = &recipe->steps[i];
+
+        (void)snprintf(path, sizeof(path), "prepared/steps/%u", i);
+        if (i == recipe->step_count ||
+            strcmp(step->testid, raw->steps[i]) != 0) {
+            error_at(load, path, "%s is not step %u of the recipe",
+                     raw->steps[i], i + 1);
+            break;
+        }
+        if (step->each[0] != NULL || step->go_on || step->when_else != NULL)
+            error_at(load, path, "%s prepares: it has no each, when or "
+                     "continue", step->testid);
+    }
+    recipe->prepare_count = i;
+    recipe->check = xcalloc(1, sizeof(*recipe->check));
+    imply(load, recipe->check, RECIPE_CHECK_TESTID,
+          raw->check != NULL ? raw->check : CHECK_PROGRAM,
+          xcalloc(1, sizeof(char *)), CHECK_DEADLINE_MS, "prepared/check");
 }
 
 static void
@@ -386,6 +454,10 @@ take_recipe(struct load *load)
         take_step(load, &raw->steps[i], node,
                   &recipe->steps[recipe->step_count++]);
     }
+    if (raw->prepared != NULL)
+        take_prepared(load);
+    else
+        recipe->prepare_runvars = xcalloc(1, sizeof(char *));
     recipe->finally =
         xcalloc(raw->finally_count + 2u, sizeof(*recipe->finally));
     for (i = 0; i < raw->finally_count; i++) {
@@ -499,6 +571,8 @@ recipe_free(struct recipe *recipe)
         return;
     steps_free(recipe->steps, recipe->step_count);
     steps_free(recipe->finally, recipe->finally_count);
+    steps_free(recipe->check, recipe->check != NULL ? 1 : 0);
+    strv_free(recipe->prepare_runvars);
     strv_free(recipe->roles);
     free(recipe->name);
     free(recipe->description);

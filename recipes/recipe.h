@@ -20,6 +20,13 @@
  *   finally:                    # run whatever happened, same keys
  *   power_off: true             # default: at the very end each role's host
  *                               # is switched off (steps/host-power-off)
+ *   prepared:                   # optional, with one role: jobs of a flight
+ *                               # may share what the first steps prepare
+ *     steps: [xen-boot]         # their testids, from the first on
+ *     check: host-reuse         # default: the program that looks whether the
+ *                               # host is still as it was left
+ *     runvars: [NAME]           # those that the steps look at; default: all
+ *     uses: 10                  # default: so many jobs, then anew
  */
 #ifndef RECIPES_RECIPE_H
 #define RECIPES_RECIPE_H
@@ -33,6 +40,8 @@ struct fault;
 
 #define RECIPE_DEADLINE_MS (10 * 60 * 1000)
 #define RECIPE_POWER_OFF_TESTID "power-off"
+#define RECIPE_CHECK_TESTID "host-reuse"
+#define RECIPE_USES 10
 
 enum recipe_iffail { RECIPE_IFFAIL_FAIL = 0, RECIPE_IFFAIL_BROKEN };
 
@@ -62,6 +71,10 @@ struct recipe {
     size_t step_count;
     struct recipe_step *finally;
     size_t finally_count;       /* the implied power-off included */
+    size_t prepare_count;       /* of the first steps; 0: nothing is shared */
+    struct recipe_step *check;  /* implied, unless nothing is shared */
+    char **prepare_runvars;     /* empty: all */
+    int uses;                   /* of one preparation, by jobs */
 };
 
 /* 'name' is a shipped recipe ("smoke") or a path to a file (with '/' or

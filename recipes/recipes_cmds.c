@@ -125,6 +125,15 @@ recipe_json(const struct recipe *recipe)
     set(object, "steps", steps_json(recipe->steps, recipe->step_count));
     set(object, "finally",
         steps_json(recipe->finally, recipe->finally_count));
+    if (recipe->check != NULL) {
+        json_t *prepared = json_object();
+
+        json_put_int(prepared, "steps", (int64_t)recipe->prepare_count);
+        json_put_text(prepared, "check", recipe->check->program);
+        set(prepared, "runvars", texts_json(recipe->prepare_runvars));
+        json_put_int(prepared, "uses", recipe->uses);
+        set(object, "prepared", prepared);
+    }
     return object;
 }
 

@@ -69,6 +69,16 @@ op_unrun(void *owner UNUSED, size_t step, const struct step_verdict *verdict)
              plan.steps[step].testid);
 }
 
+static bool leaves;             /* what op_leave() answers */
+
+static bool
+op_leave(void *owner UNUSED)
+{
+    if (leaves)
+        buf_adds(&calls, " leave");
+    return leaves;
+}
+
 static void
 op_wake_in(void *owner UNUSED, int64_t ms)
 {
@@ -94,12 +104,14 @@ op_ended(void *owner UNUSED, enum job_end end)
 
 static const struct job_engine_ops OPS = {
     .book = op_book, .settle = op_settle, .start = op_start,
-    .stop = op_stop, .unrun = op_unrun, .wake_in = op_wake_in,
+    .stop = op_stop, .unrun = op_unrun, .leave = op_leave,
+    .wake_in = op_wake_in,
     .finish = op_finish, .ended = op_ended,
 };
 
-/* "a b+c ?d !e | f g": b and c in parallel, d is skipped, e goes on after a
- * failure, f and g are final. */
+/* "^h ~a b+c ?d !e | f _g": h looks whether what a prepares is there, b and c
+ * are parallel, d is skipped, e goes on after a failure, f and g are final, g
+ * switches the host off. */
 static void
 plan_make(const char *text)
 {
@@ -123,10 +135,12 @@ plan_make(const char *text)
             step->finally = finally;
             step->deadline_ms = 100000;
             step->go_on = part[0] == '!';
+            step->checks = part[0] == '^';
+            step->prepares = part[0] == '~';
+            step->powers_off = part[0] == '_';
             if (part[0] == '?')
                 step->skip_reason = xstrdup("not here");
-            step->testid =
-                xstrdup(part + (part[0] == '?' || part[0] == '!'));
+            step->testid = xstrdup(part + strspn(part, "?!^~_"));
         }
     }
     free(copy);
@@ -142,6 +156,7 @@ engine_make(const char *text, bool no_wait)
     job_engine_free(engine);
     plan_make(text);
     buf_reset(&calls);
+    leaves = false;
     engine = job_engine_new(&plan, &config, &OPS, NULL);
 }
 
@@ -262,7 +277,8 @@ test_cells(void)
 }
 
 /* Whole lives. Words: s(tart) b(ooked) B(usy) N(ever) w(ake) t(settled)
- * a(bort) l(ost) f(inished), and "x=pass" for the end of step x. */
+ * a(bort) l(ost) f(inished), p(repared), L(eaves its host prepared), and
+ * "x=pass" for the end of step x. */
 static const struct {
     const char *what, *plan;
     bool no_wait;
@@ -335,6 +351,51 @@ static const struct {
      " book settle start:a settle finish:pass ended:lost"},
     {"lost while it is being stopped", "a | f", false, "s b t a l a=aborted",
      " book settle start:a stop:a kill:a ended:lost"},
+    {"a fresh host is not checked", "^h ~a b | _g", false,
+     "s b t a=pass t b=pass t g=pass t f",
+     " book settle start:a settle start:b settle start:g settle finish:pass"
+     " ended:done"},
+    {"a prepared host", "^h ~a b | _g", false,
+     "p s b t h=pass t b=pass t g=pass t f",
+     " book settle start:h settle reused:a start:b settle start:g settle"
+     " finish:pass ended:done"},
+    {"one that is not as it was left", "^h ~a b | _g", false,
+     "p s b t h=fail t a=pass t b=pass t g=pass t f",
+     " book settle start:h settle start:a settle start:b settle start:g"
+     " settle finish:pass ended:done"},
+    {"its own preparation fails then", "^h ~a b", false,
+     "p s b t h=broken t a=fail t f",
+     " book settle start:h settle start:a settle blocked:b finish:fail/a"
+     " ended:done"},
+    {"a check is no test", "^h ~a ?b", false, "p s b t h=pass t f",
+     " book settle start:h settle reused:a skip:b finish:skip/h ended:done"},
+    {"abort of a check", "^h ~a b | f", false,
+     "p s b t a h=aborted t f=pass t f",
+     " book settle start:h stop:h settle aborted:a aborted:b start:f(60000)"
+     " settle finish:aborted/h ended:done"},
+    {"abort after a check", "^h ~a b", false, "p s b t h=pass a t f",
+     " book settle start:h settle aborted:a aborted:b finish:aborted/a"
+     " ended:done"},
+    {"the host is left prepared", "^h ~a b | f _g", false,
+     "L s b t a=pass t b=pass t f=pass t f",
+     " book settle start:a settle start:b settle start:f settle leave skip:g"
+     " finish:pass ended:done"},
+    {"also without a power-off", "^h ~a b", false,
+     "L s b t a=pass t b=pass t f",
+     " book settle start:a settle start:b settle leave finish:pass"
+     " ended:done"},
+    {"not after a failure", "~a b | _g", false,
+     "L s b t a=pass t b=fail t g=pass t f",
+     " book settle start:a settle start:b settle start:g settle finish:fail/b"
+     " ended:done"},
+    {"not after one of a final step", "~a | f _g", false,
+     "L s b t a=pass t f=broken t g=pass t f",
+     " book settle start:a settle start:f settle start:g settle"
+     " finish:broken/f ended:done"},
+    {"not after an abort", "~a | f _g", false,
+     "L s b t a=pass t a f=pass t g=pass t f",
+     " book settle start:a settle start:f wake:60000 settle start:g(60000)"
+     " settle finish:pass ended:done"},
     {"no hosts, no steps to run", "| f", false, "s b t f=pass t f",
      " book settle start:f settle finish:broken ended:done"},
 };
@@ -356,6 +417,9 @@ word(const char *text)
     char testid[8];
     size_t i;
 
+    if (text[0] == 'p')
+        job_engine_set_prepared(engine, "by another");
+    leaves = leaves || text[0] == 'L';
     if (equals != NULL) {
         snprintf(testid, sizeof(testid), "%.*s", (int)(equals - text), text);
         end_step(testid, outcome_parse(equals + 1));

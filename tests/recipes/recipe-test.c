@@ -19,6 +19,7 @@
 static char top[] = "/tmp/assay-recipe-XXXXXX";
 
 #define HEAD "recipe: t\nroles: [host, peer]\nsteps:\n"
+#define ONE "recipe: t\nroles: [host]\nsteps:\n"
 #define STEP "  - {testid: a, run: prog}\n"
 
 /* All errors, the first one in the text, the others in the detail. */
@@ -85,6 +86,22 @@ static const struct {
     {"a runvar that is no pair",
      HEAD "  - {testid: a, run: prog, when: {runvar: [x], else: no}}\n",
      "runvar: \"x\" is not NAME=VALUE", ""},
+    {"prepared by what is not the first step",
+     ONE "  - {testid: a, run: prog}\n  - {testid: b, run: prog}\n"
+     "prepared: {steps: [b], check: prog}\n",
+     "t.yaml:6: b is not step 1 of the recipe", ""},
+    {"prepared by more than there is", ONE STEP
+     "prepared: {steps: [a, b], check: prog}\n", "b is not step 2", ""},
+    {"prepared, perhaps",
+     ONE "  - {testid: a, run: prog, continue: true}\n"
+     "prepared: {steps: [a], check: prog}\n", "a prepares: it has no", ""},
+    {"used up at once", ONE STEP
+     "prepared: {steps: [a], check: prog, uses: 1001}\n",
+     "t.yaml:5: uses: not from 1 to 1000", ""},
+    {"a check that is no program", ONE STEP
+     "prepared: {steps: [a], check: none}\n", "none is no program", ""},
+    {"two hosts prepared", HEAD STEP "prepared: {steps: [a], check: prog}\n",
+     "t.yaml:5: prepared: only a recipe of one role", ""},
     {"many at once",
      HEAD "  - {testid: a, run: no1}\n  - {testid: b, run: no2}\n",
      "t.yaml:4: no1 is no program", "t.yaml:5: no2 is no program"},
@@ -157,6 +174,8 @@ plan_text(const struct job_plan *plan, struct buf *out)
             buf_adds(out, ":continue");
         if (s->fail_is_broken)
             buf_adds(out, ":broken");
+        buf_adds(out, s->checks ? ":checks" : s->prepares ? ":prepares"
+                 : s->powers_off ? ":off" : "");
         if (s->skip_reason != NULL)
             buf_addf(out, ":skip(%s)", s->skip_reason);
     }
@@ -198,8 +217,8 @@ test_plan(void)
     is_str(buf_text(&text),
            "one:0 two/host@host:1 two/peer@peer:1 arm:2:skip(no)"
            " big:3:skip(small) on:4:continue:broken logs:0:finally"
-           " power-off/host@host:1:finally:broken"
-           " power-off/peer@peer:1:finally:broken",
+           " power-off/host@host:1:finally:broken:off"
+           " power-off/peer@peer:1:finally:broken:off",
            "the plan");
     is_str(plan.steps[0].args[1], "y z", "arguments");
     is_str(plan.steps[0].cases[0], "c", "expected cases");
@@ -227,6 +246,65 @@ test_plan(void)
     recipe_free(recipe);
     json_decref(runvars);
     buf_free(&text);
+}
+
+static const char SHARED[] =
+    "recipe: shared\nroles: [host]\nsteps:\n"
+    "  - {testid: boot, run: prog, args: [x]}\n"
+    "  - {testid: work, run: prog}\n"
+    "prepared: {steps: [boot], check: prog, runvars: [option]}\n";
+
+/* The setup of the recipe, or bail. */
+static void
+setup_of(const char *name, const char *candidate, const char *option,
+         const char *other, char hex[static 65])
+{
+    struct recipe *recipe = NULL;
+    struct fault why = FAULT_INIT;
+    json_t *runvars = json_object();
+
+    json_put_text(runvars, "option", option);
+    json_put_text(runvars, "other", other);
+    if (!load(name, &recipe, &why) ||
+        !recipe_setup(recipe, "amd64", candidate, runvars, hex, &why))
+        tap_bail("%s", why.text);
+    json_decref(runvars);
+    recipe_free(recipe);
+}
+
+static void
+test_prepared(void)
+{
+    struct job_plan plan = {.steps = NULL};
+    struct recipe *recipe = NULL;
+    struct fault why = FAULT_INIT;
+    struct buf text = BUF_INIT;
+    char first[65], second[65];
+
+    put("shared.yaml", 0644, SHARED);
+    ok_fault(load("shared.yaml", &recipe, &why), &why, "a shared host");
+    if (recipe == NULL)
+        return;
+    recipe_plan(recipe, "amd64", NULL, &plan);
+    plan_text(&plan, &text);
+    is_str(buf_text(&text), "host-reuse:-1:broken:checks boot:0:prepares"
+           " work:1 power-off/host@host:0:finally:broken:off",
+           "it is checked first");
+    is_int(recipe->uses, RECIPE_USES, "so often");
+    job_plan_fini(&plan);
+    recipe_free(recipe);
+    buf_free(&text);
+
+    setup_of("shared.yaml", "c", "o", "p", first);
+    setup_of("shared.yaml", "c", "o", "q", second);
+    is_str(second, first, "a setup knows only the runvars of its steps");
+    setup_of("shared.yaml", "c", "x", "p", second);
+    ok(strcmp(second, first) != 0, "these it does");
+    setup_of("shared.yaml", "d", "o", "p", second);
+    ok(strcmp(second, first) != 0, "and the candidate");
+    put("steps/prog", 0755, "#!/bin/sh\n:\n");
+    setup_of("shared.yaml", "c", "o", "p", second);
+    ok(strcmp(second, first) != 0, "and the programs");
 }
 
 static void
@@ -275,6 +353,7 @@ main(void)
     put("steps/data", 0644, "x\n");
     test_bad();
     test_plan();
+    test_prepared();
     test_shipped();
     ok_fault(fs_remove_tree(top, &why), &why, "clean");
     return tap_done();

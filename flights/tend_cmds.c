@@ -25,6 +25,7 @@
 #include "harness/log.h"
 #include "harness/signals.h"
 #include "hosts/health_db.h"
+#include "hosts/idle.h"
 #include "hosts/lease.h"
 #include "hosts/site.h"
 
@@ -327,12 +328,13 @@ run_tend(struct cmd_call *call, struct fault *why)
     struct tend tend = { .arena = ARENA_INIT, .quiet = cmd_json(call) };
     const char *only = cmd_text(call, "only");
     bool checks = only == NULL || strcmp(only, "checks") == 0;
+    bool idle = only == NULL || strcmp(only, "idle") == 0;
     bool leases = only == NULL || strcmp(only, "leases") == 0;
     bool ok;
 
-    if (!checks && !leases)
-        return fault_set(why, FAULT_USAGE, "--only '%s' is neither checks nor "
-                         "leases", only);
+    if (!checks && !idle && !leases)
+        return fault_set(why, FAULT_USAGE, "--only '%s' is none of checks, "
+                         "idle, leases", only);
     tend.done = json_array();
     log_init("assay");
     signals_catch();
@@ -340,6 +342,7 @@ run_tend(struct cmd_call *call, struct fault *why)
      * come last: a power controller may keep them waiting. */
     ok = db_open("assay-tend", &tend.db, why)
         && (!checks || tend_checks(&tend, why))
+        && (!idle || idle_tend(tend.db, &tend.arena, note_lease, &tend, why))
         && (!leases || lease_tend(tend.db, &tend.arena, note_lease, &tend,
                                   why));
     if (ok && tend.quiet)
@@ -353,7 +356,7 @@ run_tend(struct cmd_call *call, struct fault *why)
 }
 
 static const struct cmd_opt tend_opts[] = {
-    { "only", CMD_OPT_TEXT, "WHAT", NULL, 0, 0, "checks, or leases" },
+    { "only", CMD_OPT_TEXT, "WHAT", NULL, 0, 0, "checks, idle or leases" },
     { .name = NULL },
 };
 
@@ -361,6 +364,7 @@ const struct cmd tend_cmds[] = {
     { "host tend", "", 0, 0, CMD_WRITES, tend_opts, run_tend,
       "do what is due for hosts",
       "Writes to people whose lease ends and takes the host back. "
+      "Switches off what a job has left prepared and no job comes for. "
       "Reads what checks of hosts have shown, takes hosts on which jobs break "
       "out of use,\nand has hosts checked that are new, that are suspect or "
       "whose turn it is, as the\nfiles of their sites say: see assay-site(5). "

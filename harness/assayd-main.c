@@ -116,6 +116,8 @@ static const struct duty_row {
     { "bisect", { "bisect", "due" }, 10000, "flight", DAY_MS },
     { "check issues", { "issue", "check", "--quiet" }, 300000, "flight",
       300000 },
+    { "clear idle hosts", { "host", "tend", "--only", "idle" }, 60000,
+      "flight", 300000 },
     { "end leases", { "host", "tend", "--only", "leases" }, 60000, NULL,
       300000 },
     { "send mails", { "notify", "send", "--quiet" }, 60000, "notice", 600000 },

@@ -10,6 +10,7 @@
 #include "harness/arena.h"
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/home.h"
 #include "harness/host_match.h"
 #include "harness/plan_past_db.h"
 #include "harness/planner.h"
@@ -47,7 +48,7 @@ static const struct query Q_WAITS = { "plan-waits",
     " case when f.supersede then (select max(g.flight) from assay.flight g"
     "  where g.branch = f.branch and g.intended = f.intended"
     "  and g.flight > f.flight and g.blessing <> 'constructing'"
-    "  and g.abort_reason is null) end"
+    "  and g.abort_reason is null) end, j.setup"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing')"
     " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
@@ -59,7 +60,7 @@ static const struct query Q_WAITS = { "plan-waits",
     "   on d.flight = n.needs_flight and d.job = n.needs_job"
     "   where n.flight = j.flight and n.job = j.job"
     "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
-    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 16 };
+    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 17 };
 
 /* Hosts that jobs of an open flight have had which are to be diverse. */
 static const struct query Q_DIVERSE = { "plan-diverse",
@@ -83,11 +84,16 @@ static const struct query Q_SNAPSHOT = { "plan-snapshot",
 static const struct query Q_HOLDS = { "plan-holds",
     "select a.host, coalesce(a.flight, 0), a.job, j.recipe, f.branch,"
     " t.kind || ' ' || t.refkey,"
-    " (extract(epoch from a.begun_at) * 1000)::bigint"
+    " (extract(epoch from a.begun_at) * 1000)::bigint, j.setup"
     " from assay.allocation a join assay.task t on t.task = a.task"
     " left join assay.job j on j.flight = a.flight and j.job = a.job"
     " left join assay.flight f on f.flight = a.flight"
-    " where a.ended_at is null order by a.host", 0, 7 };
+    " where a.ended_at is null order by a.host", 0, 8 };
+
+static const struct query Q_PREPARED = { "plan-prepared",
+    "select r.host, r.flight, r.setup, r.job, r.took_ms"
+    " from assay.prepared_ready r where r.harness = $1::text"
+    " order by r.host", 1, 5 };
 
 static const struct query Q_BOOKINGS = { "plan-bookings",
     "select b.flight, b.job, b.verdict, array_to_string(b.hosts, ','),"
@@ -189,6 +195,7 @@ read_wait(struct arena *arena, const struct db_rows *rows, int row,
     wait->diverse = db_copy(arena, rows, row, 13);
     wait->deadline_ms = db_int(rows, row, 14, 0);
     wait->superseded_by = db_int(rows, row, 15, 0);
+    wait->setup = db_copy(arena, rows, row, 16);
 }
 
 static bool
@@ -436,6 +443,33 @@ load_holds(struct db *db, struct arena *arena, struct plan_facts *facts,
             .branch = db_copy(arena, rows, i, 4),
             .who = db_copy(arena, rows, i, 5),
             .begun_ms = db_int(rows, i, 6, 0),
+            .setup = db_copy(arena, rows, i, 7),
+        };
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_prepared(struct db *db, struct arena *arena, struct plan_facts *facts,
+              struct fault *why)
+{
+    const char *params[] = { harness_revision() };
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_PREPARED, params, &rows, why))
+        return false;
+    facts->prepared = ROOM(db_rows_count(rows), struct plan_prepared);
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int host = host_index(facts, db_text(rows, i, 0));
+
+        if (host < 0)
+            continue;
+        facts->prepared[facts->prepared_count++] = (struct plan_prepared){
+            .host = host, .flight = db_int(rows, i, 1, 0),
+            .setup = db_copy(arena, rows, i, 2),
+            .job = db_copy(arena, rows, i, 3),
+            .took_ms = db_int(rows, i, 4, 0),
         };
     }
     db_rows_free(rows);
@@ -500,6 +534,7 @@ load_all(struct db *db, void *arg, struct fault *why)
         && load_waits(db, arena, out, why)
         && load_diverse(db, arena, out, why)
         && load_holds(db, arena, out, why)
+        && load_prepared(db, arena, out, why)
         && load_windows(db, arena, out, why)
         && load_bookings(db, arena, out, why)
         && load_needs(db, arena, out, why);

@@ -38,6 +38,7 @@ struct plan_wait {
     const struct task_role *roles;
     int role_count;
     const char *diverse;        /* NULL: any host will do */
+    const char *setup;          /* it may find prepared; NULL: nothing */
     int64_t deadline_ms;        /* 0: none */
     int64_t superseded_by;      /* the flight that made it useless; 0 */
     int *needs, need_count;     /* of these waits, those that end first */
@@ -49,7 +50,16 @@ struct plan_hold {
     int host;
     int64_t flight;             /* 0: not a job */
     const char *job, *recipe, *branch, *who;
+    const char *setup;          /* that it may leave; NULL: nothing */
     int64_t begun_ms;
+};
+
+/* What a host has prepared, for jobs of that flight. */
+struct plan_prepared {
+    int host;
+    int64_t flight;
+    const char *setup, *job;    /* and who did it */
+    int64_t took_ms;
 };
 
 struct plan_window {
@@ -79,6 +89,8 @@ struct plan_facts {
     int had_count;
     struct plan_hold *holds;
     int hold_count;
+    struct plan_prepared *prepared;
+    int prepared_count;
     struct plan_window *windows;
     int window_count;
     struct plan_booking *bookings;      /* by flight and job */

@@ -23,6 +23,13 @@ struct lean_memo {
     const char *job, *branch;
     struct planner_lean *leans;
     int count;
+    int64_t reuse_bias_ms;
+};
+
+/* A preparation that jobs of a flight share, as the planner's "setup". */
+struct setup_memo {
+    int64_t flight;
+    const char *setup;
 };
 
 struct maker {
@@ -34,6 +41,8 @@ struct maker {
     const struct plan_wait **set_waits; /* whose it is alone, or NULL */
     struct lean_memo *memos;    /* a hash table, half empty */
     uint64_t memo_mask;
+    struct setup_memo *setups;  /* number + 1 is what the planner calls it */
+    int setup_count;
     const char **account_names; /* of those behind the groups */
 };
 
@@ -112,6 +121,20 @@ set_of(struct maker *m, const struct plan_wait *wait,
     return in->set_count++;
 }
 
+/* 0 for NULL. Jobs of a flight stand together, and so do the last ones here. */
+static int
+setup_of(struct maker *m, int64_t flight, const char *setup)
+{
+    if (setup == NULL)
+        return 0;
+    for (int i = m->setup_count; i > 0; i--)
+        if (m->setups[i - 1].flight == flight
+            && strcmp(m->setups[i - 1].setup, setup) == 0)
+            return i;
+    m->setups[m->setup_count] = (struct setup_memo){ flight, setup };
+    return ++m->setup_count;
+}
+
 static void
 make_hosts(struct maker *m)
 {
@@ -131,6 +154,9 @@ make_hosts(struct maker *m)
             .retired = facts->hosts[h].never,
         };
     }
+    for (int i = 0; i < facts->prepared_count; i++)
+        hosts[facts->prepared[i].host].setup = setup_of(
+            m, facts->prepared[i].flight, facts->prepared[i].setup);
     m->in->hosts = hosts;
     m->in->host_count = facts->host_count;
 }
@@ -175,8 +201,9 @@ make_holds(struct maker *m)
                                            hold->branch) + 1 },
             .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
             .until_ms = planner_overdue(hold->begun_ms, length != NULL
-                                        ? length->mean_ms : UNKNOWN_MS,
-                                        facts->now_ms),
+                                        ? length->mean_ms + length->prepare_ms
+                                        : UNKNOWN_MS, facts->now_ms),
+            .setup = setup_of(m, hold->flight, hold->setup),
         };
     }
     m->in->holds = holds;
@@ -243,6 +270,11 @@ fill_leans(struct maker *m, const struct plan_wait *wait,
 
     if (group >= 0 && !past->policy.groups[group].sticky)
         count = 0;
+    /* To go round is worth nothing where others have just been. */
+    memo->reuse_bias_ms = count > 0 ? -past->policy.rotate_ms : 0;
+    for (int i = 0; i < count; i++)
+        if (lasts[i].failed)
+            memo->reuse_bias_ms = 0;
     for (int h = 0; h < facts->host_count; h++) {
         const struct match_host *host = &facts->hosts[h];
         const struct plan_length *there = NULL;
@@ -396,6 +428,9 @@ make_job(struct maker *m, int w, struct planner_job *job)
                                  : UNKNOWN_MS,
         .expect_ms = length != NULL ? length->mean_ms : UNKNOWN_MS,
         .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
+        .prepare_ms = length != NULL ? length->prepare_ms : 0,
+        .setup = setup_of(m, wait->flight, wait->setup),
+        .reuse_bias_ms = memo->reuse_bias_ms,
         .queued_ms = wait->queued_ms,
         .not_before_ms = wait->needs_until_ms,
         .needs = wait->needs, .need_count = wait->need_count,
@@ -428,6 +463,8 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
     maker.memo_mask = (uint64_t)room - 1;
     for (int w = 0; w < facts->wait_count; w++)
         roles += facts->waits[w].role_count;
+    maker.setups = ROOM(facts->wait_count + facts->hold_count
+                        + facts->prepared_count, struct setup_memo);
     maker.sets = ROOM(roles, struct planner_set);
     maker.set_roles = ROOM(roles, const struct task_role *);
     maker.set_waits = ROOM(roles, const struct plan_wait *);

@@ -18,7 +18,8 @@ static const struct query Q_LENGTHS = { "plan-lengths",
     "with open as (select distinct j.recipe from assay.job j"
     "  where j.status in ('queued', 'preparing', 'running')),"
     " run as (select j.recipe, j.job, a.host, h.class, j.finished_at,"
-    "  extract(epoch from j.finished_at - j.started_at) * 1000 as ms"
+    "  extract(epoch from j.finished_at - j.started_at) * 1000"
+    "   - coalesce(j.prepare_ms, 0) as ms, nullif(j.prepare_ms, 0) as ready"
     "  from assay.job j join open o on o.recipe = j.recipe"
     "  join assay.allocation a on a.flight = j.flight and a.job = j.job"
     "  join assay.host h on h.host = a.host"
@@ -29,9 +30,10 @@ static const struct query Q_LENGTHS = { "plan-lengths",
     "  || coalesce(job, recipe) || chr(31) || coalesce(host, class, '')"
     "  collate \"C\" as key,"
     " avg(ms)::bigint, coalesce(stddev_samp(ms), avg(ms) / 4)::bigint,"
-    " (extract(epoch from max(finished_at)) * 1000)::bigint"
+    " (extract(epoch from max(finished_at)) * 1000)::bigint,"
+    " coalesce(avg(ready), 0)::bigint"
     " from run group by grouping sets ((job, host), (job, class), (job),"
-    "  (recipe)) order by key", 0, 4 };
+    "  (recipe)) order by key", 0, 5 };
 
 /* On which hosts the jobs that are open were, and what came of it at last. */
 static const struct query Q_LASTS = { "plan-lasts",
@@ -88,6 +90,7 @@ read_lengths(struct db *db, struct arena *arena, struct plan_past *out,
         out->lengths[i] = (struct plan_length){
             db_copy(arena, rows, i, 0), db_int(rows, i, 1, 0),
             db_int(rows, i, 2, 0), db_int(rows, i, 3, 0),
+            db_int(rows, i, 4, 0),
         };
     db_rows_free(rows);
     return true;

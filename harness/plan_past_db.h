@@ -16,6 +16,7 @@ struct fault;
 struct plan_length {
     const char *key;            /* see plan_length_find() */
     int64_t mean_ms, sd_ms, last_ms;
+    int64_t prepare_ms;         /* before that, by those that had to; mean */
 };
 
 /* When a job of a branch was on a host at last, of 90 days. */

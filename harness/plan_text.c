@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "harness/buf.h"
+#include "harness/clock.h"
 #include "harness/host_match.h"
 #include "harness/json.h"
 #include "harness/plan_db.h"
@@ -52,6 +53,34 @@ static int64_t
 range_ms(const struct planner_slot *slot)
 {
     return (int64_t)(RANGE_SDS * (double)slot->end_sd_ms);
+}
+
+/* What the job need not do there, in ms; 0: it starts fresh. */
+static int64_t
+saved_ms(const struct plan_made *made, int j)
+{
+    return made->plan.slots[j].reuses ? made->in.jobs[j].prepare_ms : 0;
+}
+
+/* "; prepared by job a, saves 20s", or nothing. */
+static void
+add_saved(const struct plan_facts *facts, const struct plan_made *made,
+          int j, struct buf *out)
+{
+    const struct planner_slot *slot = &made->plan.slots[j];
+    const char *by = NULL;
+    char text[32];
+
+    if (!slot->reuses)
+        return;
+    for (int i = 0; i < facts->prepared_count; i++)
+        if (facts->prepared[i].host == slot->hosts[0]
+            && facts->prepared[i].flight == facts->waits[j].flight)
+            by = facts->prepared[i].job;
+    clock_human(saved_ms(made, j), text);
+    buf_addf(out, "%s%s%s, saves %s", out->len > 0 ? "; " : "",
+             by != NULL ? "prepared by job " : "prepared by then",
+             by != NULL ? by : "", text);
 }
 
 static const char *
@@ -122,6 +151,7 @@ plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
             plan_text_time(slot->end_ms + range_ms(slot), facts->now_ms,
                            late);
             buf_addf(&remark, "9 of 10: by %s", late);
+            add_saved(facts, made, j, &remark);
         } else {
             buf_adds(&remark, no_place(slot->verdict));
         }
@@ -153,6 +183,8 @@ slot_json(const struct plan_facts *facts, const struct plan_made *made, int j)
         json_put_int(row, "end_ms", slot->end_ms);
         json_put_int(row, "end_sd_ms", slot->end_sd_ms);
         json_put_int(row, "start_sd_ms", slot->start_sd_ms);
+        json_object_set_new(row, "reuses", json_boolean(slot->reuses));
+        json_put_int(row, "saves_ms", saved_ms(made, j));
     } else {
         json_put_text(row, "reason", no_place(slot->verdict));
     }
@@ -279,6 +311,7 @@ chart_jobs(struct chart *chart, const struct plan_facts *facts,
 
         buf_reset(&text);
         buf_addf(&text, "%" PRId64 ".%s", wait->flight, wait->job);
+        add_saved(facts, made, j, &text);
         for (int u = 0; u < slot->host_count; u++)
             bar(chart, slot->hosts[u] + 1, "job", slot->start_ms,
                 slot->end_ms, buf_text(&text));
@@ -432,7 +465,9 @@ plan_text_why(const struct plan_facts *facts, const struct plan_made *made,
         buf_addf(out, "%s %s on ", slot->verdict == PLANNER_NOW
                  ? "may start now," : "starts about", start);
         plan_text_hosts(facts, made, j, out);
-        buf_addf(out, ", ends about %s (9 of 10: by %s)\n", end, late);
+        buf_addf(out, ", ends about %s (9 of 10: by %s)", end, late);
+        add_saved(facts, made, j, out);
+        buf_addc(out, '\n');
     } else {
         buf_addf(out, "%s\n", no_place(slot->verdict));
     }

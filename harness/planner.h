@@ -83,6 +83,8 @@ struct planner_job {
     int64_t spread_ms;          /* one standard deviation of run_ms */
     int64_t prepare_ms;         /* before it, unless the setup is there */
     int setup;                  /* what it leaves behind; 0: nothing known */
+    int64_t reuse_bias_ms;      /* of a host with that setup, if its lean is
+                                 * higher */
     int64_t queued_ms;          /* it waits since */
     int64_t not_before_ms;      /* 0: at once */
     const int *needs;           /* jobs of this list that have to end first; */

@@ -151,7 +151,9 @@ try_host(struct planner_work *work, const struct planner_job *job, int host,
     if (spot.reuses) {
         spot.start_ms = tail > from_ms ? tail : from_ms;
         spot.length_ms = length_on(work, job, host, true);
-        spot.cost_ms = later(spot.start_ms, spot.length_ms + bias);
+        spot.cost_ms = later(spot.start_ms, spot.length_ms
+                             + (job->reuse_bias_ms < bias
+                                ? job->reuse_bias_ms : bias));
         if (spot.cost_ms < best->cost_ms) {
             *best = spot;
             work->unit_host[0] = host;

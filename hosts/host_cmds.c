@@ -8,12 +8,14 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/clock.h"
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/prepared_db.h"
 #include "harness/role.h"
 #include "harness/signals.h"
 #include "harness/table.h"
@@ -144,9 +146,28 @@ boot_json(const struct boot *boot)
     return object;
 }
 
+/* "ready, by job 12.one 3m before, used by 1 of 10, boot ...". */
+static void
+print_prepared(const json_t *prepared)
+{
+    const char *boot = json_text(prepared, "boot");
+    const char *why = json_text(prepared, "why");
+    char age[32];
+
+    if (!json_is_object(prepared))
+        return;
+    clock_human(json_int(prepared, "age_ms", 0), age);
+    printf("prepared   %s, by job %" PRId64 ".%s %s ago, used by %" PRId64
+           " of %" PRId64 "%s%s%s%s\n", json_text(prepared, "state"),
+           json_int(prepared, "flight", 0), json_text(prepared, "job"), age,
+           json_int(prepared, "wear", 0), json_int(prepared, "uses", 0),
+           boot != NULL ? ", boot " : "", boot != NULL ? boot : "",
+           why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
 static void
 print_host(const struct host *host, const struct boot *boot,
-           const json_t *served)
+           const json_t *prepared, const json_t *served)
 {
     const char *key;
     json_t *value, *object, *one;
@@ -175,6 +196,7 @@ print_host(const struct host *host, const struct boot *boot,
         printf("last boot  %s %s%s%s\n", boot->nonce,
                boot_status_name(boot->status),
                boot->reason[0] == '\0' ? "" : ": ", boot->reason);
+    print_prepared(prepared);
     json_array_foreach(served, i, one)
         printf("was given  %s %s by %s to %s\n", json_text(one, "at"),
                json_text(one, "file"), json_text(one, "way"),
@@ -188,23 +210,26 @@ run_show(struct cmd_call *call, struct fault *why)
     struct host *host = NULL;
     struct boot *boot = NULL;
     struct db *db = NULL;
-    json_t *object, *served = NULL;
+    json_t *object, *served = NULL, *prepared = NULL;
     bool ok;
 
     ok = db_open("assay", &db, why)
         && host_db_get(db, cmd_arg(call, 0), &host, why)
         && boot_last(db, host->name, &boot, why)
+        && prepared_db_last(db, host->name, &prepared, why)
         && served_db_last(db, host->name, SERVED_SHOWN, &served, why);
     if (ok && cmd_json(call)) {
         object = host_json(host);
         must(json_object_set_new(object, "last_boot", boot_json(boot)) == 0
+             && json_object_set(object, "prepared", prepared) == 0
              && json_object_set(object, "served", served) == 0);
         ok = json_print(object, stdout, why);
         json_decref(object);
     } else if (ok) {
-        print_host(host, boot, served);
+        print_host(host, boot, prepared, served);
     }
     json_decref(served);
+    json_decref(prepared);
     boot_free(boot);
     host_free(host);
     db_close(db);
@@ -335,7 +360,10 @@ run_power(struct cmd_call *call, struct fault *why)
     else
         ok = ok && (strcmp(verb, "status") == 0 || cmd_flag(call, "force")
                     || host_check_ours(host, why))
-            && power_verb(host, verb, cmd_json(call), why);
+            && power_verb(host, verb, cmd_json(call), why)
+            && (strcmp(verb, "status") == 0
+                || prepared_db_end(db, host->name, "its power was switched",
+                                   why));
     if (!ok && host != NULL && strcmp(verb, "status") != 0)
         note_power(db, host, why);
 out:

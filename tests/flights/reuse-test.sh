@@ -206,15 +206,60 @@ run one two
 equal "$(steps two)" 'boot=reused:one.1 work=pass'
 ok 'one that it does not look at does not'
 
-# By assayd -----------------------------------------------------------------------
-make 'one two three'
+# Planned ----------------------------------------------------------------------------
+{
+    printf 'flight: sim\nintended: play\nreuse: true\njobs:\n'
+    for name in one two; do
+        job "$name" shared a
+    done | sed 's/, host: a//'
+} >"$ASSAY_HOME/flight.yaml"
+f=$(assay flight create "$ASSAY_HOME/flight.yaml")
+sql "update assay.flight set blessing = 'running' where flight = $f"
+run one
+host=$(sql "select host from assay.prepared_ready")
+plan=$(assay plan)
+echo "$plan" | grep "$f.two *now *$host " | grep -q 'prepared by job one, saves '
+ok 'the plan puts a job where its host is prepared, and says what that saves'
+assay plan --json | grep -q '"reuses": true'
+ok 'also as JSON'
+assay host show "$host" | grep -q 'prepared *ready, by job [0-9]*.one .*used by 1 of 3'
+ok 'the host shows what it has prepared'
 start_assayd && assay flight run --detach "$f" >/dev/null
 await 30 ended "$f"
-equal "$(outcome_of "$f")/$(sql "select count(*) from assay.step
-    where flight = $f and status = 'reused'")" pass/play/2
-ok 'assayd runs a flight whose jobs share'
+equal "$(outcome_of "$f")/$(steps two)" 'pass/play/boot=reused:one.1 work=pass'
+ok 'assayd does what the plan says'
 stop_assayd
 all_free
 ok 'no host is held'
+
+# Left for nobody ----------------------------------------------------------------
+cat >"$ASSAY_HOME/c.yaml" <<END
+host: c
+site: sim
+arch: arm64
+firmware: uefi
+class: c
+properties: { mac: "52:54:00:aa:00:0c" }
+power: { driver: command, on: ["true"], status: [echo, "off"],
+         off: [touch, "$ASSAY_HOME/off"] }
+console: { driver: unix, path: /nonexistent }
+netboot: { driver: ipxe }
+provision: { driver: ramboot }
+END
+assay host add "$ASSAY_HOME/c.yaml" >/dev/null
+sed 's/amd64/arm64/' "$ASSAY_HOME/flight.yaml" >"$ASSAY_HOME/arm.yaml"
+f=$(assay flight create "$ASSAY_HOME/arm.yaml")
+run one
+sql "update assay.prepared set off = true where ended_at is null"
+equal "$(assay host tend)/$(sql "select host from assay.prepared_ready")" /c
+ok 'a host that a job waits for is left alone'
+abort
+equal "$(assay host tend)" 'c: switched off: nobody comes for what it has prepared'
+ok 'one that nobody comes for is switched off'
+equal "$(ls "$ASSAY_HOME/off")/$(sql "select count(*) from assay.prepared
+    where ended_at is null")" "$ASSAY_HOME/off/0"
+ok 'really, and it has nothing prepared any more'
+all_free
+ok 'nobody has it'
 
 tap_end

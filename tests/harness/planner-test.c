@@ -282,6 +282,12 @@ reuse_and_leans(void)
     struct planner_job two[] = {
         JOB(&ab, 100, .leans = slow, .lean_count = 1),
     };
+    struct planner_job rotates[] = {
+        JOB(&ab, 100, .prepare_ms = 50, .setup = 7, .leans = sticky,
+            .lean_count = 1),
+        JOB(&ab, 100, .prepare_ms = 50, .setup = 7, .leans = sticky,
+            .lean_count = 1, .reuse_bias_ms = -150),
+    };
     struct planner_job three_jobs[] = {
         JOB(&ab, 100, .priority = -1, .leans = sticky, .lean_count = 1),
         JOB(&ab, 100, .flight = 1, .leans = sticky, .lean_count = 1),
@@ -297,6 +303,14 @@ reuse_and_leans(void)
        "waits where that is sooner");
     plan = PLAN(&in, two);
     is_int(plan.slots[0].hosts[0], 0, "the host where it is quicker");
+    in.jobs = rotates;
+    in.job_count = 1;
+    planner_make(&in, &arena, &plan);
+    is_int(plan.slots[0].hosts[0], 0, "a lean is more than a preparation");
+    in.jobs++;
+    planner_make(&in, &arena, &plan);
+    ok(plan.slots[0].hosts[0] == 1 && plan.slots[0].reuses,
+       "but not where the job goes on from what is there");
     plan = PLAN(&in, three_jobs);
     ok(plan.slots[0].hosts[0] == 0 && plan.slots[1].hosts[0] == 0,
        "waits for the host that it leans to");

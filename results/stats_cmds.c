@@ -83,6 +83,21 @@ number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+static json_t *
+compare_json(const struct stats_comparison *cmp, const struct numbers *a,
+             const struct numbers *b)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+                     "verdict", stats_verdict_name(cmp->verdict),
+                     "median_a", number(cmp->median_a),
+                     "median_b", number(cmp->median_b),
+                     "shift", number(cmp->shift), "low", number(cmp->low),
+                     "high", number(cmp->high), "z", number(cmp->z),
+                     "margin", number(cmp->margin),
+                     "count_a", (json_int_t)a->count,
+                     "count_b", (json_int_t)b->count);
+}
+
 static bool
 run_compare(struct cmd_call *call, struct fault *why)
 {
@@ -90,7 +105,7 @@ run_compare(struct cmd_call *call, struct fault *why)
     struct stats_comparison cmp;
     double margin = 0;
     json_t *json;
-    bool ok;
+    bool few, ok;
 
     ok = cmd_text(call, "margin") == NULL
         || (parse_double(cmd_text(call, "margin"), &margin) && margin > 0)
@@ -101,18 +116,16 @@ run_compare(struct cmd_call *call, struct fault *why)
     if (!ok)
         goto out;
     stats_compare(a.values, a.count, b.values, b.count, margin, &cmp);
+    few = a.count < 2 || b.count < 2;
+    if (few)                    /* what is not known is not 0 */
+        cmp.median_a = cmp.median_b = cmp.shift = cmp.low = cmp.high = cmp.z
+            = cmp.margin = NAN;
     if (cmd_json(call)) {
-        json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
-                         "verdict", stats_verdict_name(cmp.verdict),
-                         "median_a", number(cmp.median_a),
-                         "median_b", number(cmp.median_b),
-                         "shift", number(cmp.shift),
-                         "low", number(cmp.low), "high", number(cmp.high),
-                         "z", number(cmp.z), "margin", number(cmp.margin),
-                         "count_a", (json_int_t)a.count,
-                         "count_b", (json_int_t)b.count);
+        json = compare_json(&cmp, &a, &b);
         ok = json_print(json, stdout, why);
         json_decref(json);
+    } else if (few) {
+        printf("unknown: %zu and %zu values are too few\n", a.count, b.count);
     } else {
         printf("%s: median %g and %g, shift %g (%g to %g), %zu and %zu "
                "values\n", stats_verdict_name(cmp.verdict), cmp.median_a,

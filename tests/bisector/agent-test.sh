@@ -28,32 +28,13 @@ web=
     exit 1
 }
 
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
-}
-
-# until CONDITION: waits at most a quarter of a minute.
-until_true()
-{
-    i=0
-    while ! eval "$1"; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || {
-            echo "# in vain: $1"
-            return 1
-        }
-        sleep .05
-    done
-}
-
 web_start() # LEASE [PORT]
 {
     ASSAY_LOG=info assay-web --no-lab --pages none \
         --agents "127.0.0.1:${2:-0}" --certificate "$dir/lab.pem" --key "$dir/lab.key" \
         --agent-lease "$1" --agent-poll 200ms 2>>"$dir/web.log" &
     web=$!
-    until_true "grep -q 'serves agents' '$dir/web.log'"
+    await 15 eval "grep -q 'serves agents' '$dir/web.log'"
     port=$(sed -n 's/.*serves agents at 127.0.0.1:\([0-9]*\).*/\1/p' \
         "$dir/web.log" | tail -n 1)
 }
@@ -109,7 +90,7 @@ assay bisect run --flake-good 0 --flake-bad 1 --parallel 2 --tree "$tree" \
     --log "$dir/hang.log" -- assay bisect ask hang --artefact n \
     --step "compare=$dir/compare" --tries 99 >"$dir/run.out" 2>"$dir/run.err" &
 search=$!
-until_true '[ -e "$dir/hangs" ]'
+await 15 eval '[ -e "$dir/hangs" ]'
 kill -KILL $killed
 wait $killed 2>/dev/null
 agent one --send-log --idle 3s "$url" -- "$dir/check" >"$dir/one.out" 2>&1 &
@@ -117,38 +98,38 @@ one=$!
 agent two --idle 3s --json "$url" -- "$dir/check" >"$dir/two.out" 2>&1 &
 two=$!
 # The lab's side dies, too.
-until_true '[ "$(grep -c . "$dir/one.out")" -ge 2 ]'
+await 15 eval '[ "$(grep -c . "$dir/one.out")" -ge 2 ]'
 kill -KILL $web
 wait $web 2>/dev/null
 web_start 1s "$port"
 wait $search
-is 'a search by agents: exit status' 0 $?
+is 'a search by agents: exit status' $? 0
 cp "$dir/run.out" "$dir/out"
-has 'it finds the commit' "culprit: $(commit "$line" 37)"
-is 'an agent that vanished had a test' 1 \
+says 'it finds the commit' "culprit: $(commit "$line" 37)"
+is 'an agent that vanished had a test' \
     "$(sql "select count(*) from assay.agent_lease where how = 'lost'
-            and host = 'killed'")"
-is 'which another one has answered' 0 \
+            and host = 'killed'")" 1
+is 'which another one has answered' \
     "$(sql "select count(*) from assay.agent_test join assay.agent_lease
-            using (agent_test) where host = 'killed' and result is null")"
-is 'both agents had tests' 2 \
+            using (agent_test) where host = 'killed' and result is null")" 0
+is 'both agents had tests' \
     "$(sql "select count(distinct host) from assay.agent_lease
-            where how in ('answered', 'late')")"
+            where how in ('answered', 'late')")" 2
 wait $one
-is 'an agent with nothing to do ends' 0 $?
+is 'an agent with nothing to do ends' $? 0
 wait $two
-is 'and the other' 0 $?
+is 'and the other' $? 0
 cat "$dir/hang.log.d"/* >"$dir/out"
-has 'a log that was sent is kept' 'number '
-has 'of another its digest' 'its log stays there'
+says 'a log that was sent is kept' 'number '
+says 'of another its digest' 'its log stays there'
 cp "$dir/two.out" "$dir/out"
-has 'an agent tells what it did' '"result":"'
-is 'the token is nowhere in the database' 0 \
+says 'an agent tells what it did' '"result":"'
+is 'the token is nowhere in the database' \
     "$(assay db psql -- -qAtX -c 'table assay.agent_token' |
-        grep -c "$(cut -c8- "$dir/hang.token")")"
+        grep -c "$(cut -c8- "$dir/hang.token")")" 0
 # The one that was killed left its test and the files that it kept.
-is 'nothing is left of the agents' 2 \
-    "$(find "$dir" -maxdepth 1 -name 'assay-agent-*' | wc -l)"
+is 'nothing is left of the agents' \
+    "$(find "$dir" -maxdepth 1 -name 'assay-agent-*' | wc -l)" 2
 rm -rf "$dir"/assay-agent-*
 
 # What an agent may get at. One test waits.
@@ -164,18 +145,18 @@ assay bisect ask hang --revision "line=$good" --tries 99 \
     --artefact "$dir/compare" \
     >"$dir/ask.out" 2>&1 &
 ask=$!
-until_true '[ "$(sql "select count(*) from assay.agent_asked")" = 2 ]'
+await 15 eval '[ "$(sql "select count(*) from assay.agent_asked")" = 2 ]'
 talk /agent/1/next -d '{"host": "me"}'
-is 'a test is handed out' 200 "$status"
+is 'a test is handed out' "$status" 200
 lease=$(field lease)
 file=$(field 'spec.files[0].sha256')
-is 'of its own bisection' hang "$(field bisection)"
+is 'of its own bisection' "$(field bisection)" hang
 talk /agent/1/next -d '{"host": "me"}'
-is 'and no second one' 200 "$(field again_ms)"
+is 'and no second one' "$(field again_ms)" 200
 talk "/agent/1/file/$lease/$file"
-is 'its file is served' 200 "$status"
+is 'its file is served' "$status" 200
 talk "/agent/1/file/$lease/$secret"
-is 'a file of another bisection is not' 404 "$status"
+is 'a file of another bisection is not' "$status" 404
 paths="/ /flights /hosts /artefact/$secret /agent/1/file/$lease/../$secret
     /agent/1/file/$lease/%2e%2e /agent/1/ /agent/2/next /log/1/a/1
     /agent/1/log/$lease/-1 /agent/1/log/$lease/99999999999 /../etc/passwd"
@@ -183,23 +164,24 @@ for path in $paths; do
     echo "url = $url$path"
 done >"$dir/urls"
 talk / -K "$dir/urls"
-is 'nothing is anywhere else' "$(($(wc -l <"$dir/urls") + 1)) 404" \
-    "$(grep -x '[0-9][0-9]*' "$dir/out" | sort | uniq -c | xargs)"
+is 'nothing is anywhere else' \
+    "$(grep -x '[0-9][0-9]*' "$dir/out" | sort | uniq -c | xargs)" \
+    "$(($(wc -l <"$dir/urls") + 1)) 404"
 talk /agent/1/next
-is 'another method' 405 "$status"
+is 'another method' "$status" 405
 talk /agent/1/next -d 'no JSON'
-is 'no JSON' 400 "$status"
+is 'no JSON' "$status" 400
 talk /agent/1/next -d '{"host": "me", "more": 1}'
-is 'an unknown member' 400 "$status"
-has 'is named' "no member 'more'"
+is 'an unknown member' "$status" 400
+says 'is named' "no member 'more'"
 head -c 1100000 /dev/zero >"$dir/big"
 talk /agent/1/next --data-binary "@$dir/big"
-is 'a body that is too long' 413 "$status"
+is 'a body that is too long' "$status" 413
 who=other
 talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
-is 'the lease of another token is not renewed' 410 "$status"
+is 'the lease of another token is not renewed' "$status" 410
 talk "/agent/1/file/$lease/$file"
-is 'nor gives it a file' 404 "$status"
+is 'nor gives it a file' "$status" 404
 answer() # RESULT SHA256 BYTES SENT
 {
     printf '{"lease": "%s", "result": "%s", "exit": 0, "ms": 1,
@@ -208,82 +190,82 @@ answer() # RESULT SHA256 BYTES SENT
 }
 nothing=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 talk /agent/1/answer -d "$(answer good $nothing 0 true)"
-is 'nor is it answered with it' 404 "$status"
+is 'nor is it answered with it' "$status" 404
 who=hang
 
 # Answers: wrong digests, late and double ones.
 talk "/agent/1/log/$lease/0" --data-binary 'some'
-is 'a piece of a log' 200 "$status"
+is 'a piece of a log' "$status" 200
 talk "/agent/1/log/$lease/9" --data-binary 'more'
-is 'a piece too far on' 409 "$status"
+is 'a piece too far on' "$status" 409
 talk /agent/1/answer -d "$(answer bad "$secret" 4 true)"
-is 'a log with another digest' 422 "$status"
+is 'a log with another digest' "$status" 422
 talk /agent/1/answer -d "$(answer maybe $nothing 0 false)"
-is 'an unknown result' 400 "$status"
+is 'an unknown result' "$status" 400
 sql "update assay.agent_lease set until_at = clock_timestamp()
     where agent_lease = '$lease'"
-until_true '[ "$(sql "select how from assay.agent_lease
+await 15 eval '[ "$(sql "select how from assay.agent_lease
     where agent_lease = '"'$lease'"'")" = lost ]'
 old=$lease
 talk /agent/1/next -d '{"host": "again"}'
 lease=$(field lease)
-is 'a test that was not renewed is handed out again' 200 "$status"
+is 'a test that was not renewed is handed out again' "$status" 200
 new=$lease
 lease=$old
 talk "/agent/1/log/$lease/0" --data-binary 'some'
 some=$(printf some | sha256sum | cut -c1-64)
 talk /agent/1/answer -d "$(answer good "$some" 4 true)"
-is 'a late answer counts' 200 "$status"
+is 'a late answer counts' "$status" 200
 talk /agent/1/answer -d "$(answer good "$some" 4 true)"
-is 'and once more the same' 200 "$status"
+is 'and once more the same' "$status" 200
 talk /agent/1/answer -d "$(answer bad "$some" 4 true)"
-is 'but not another' 409 "$status"
+is 'but not another' "$status" 409
 lease=$new
 talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
-is 'who had it is told to stop' 410 "$status"
+is 'who had it is told to stop' "$status" 410
 talk /agent/1/answer -d "$(answer bad $nothing 0 false)"
-is 'and comes too late' 409 "$status"
+is 'and comes too late' "$status" 409
 wait $ask
-is 'who asked hears good' 0 $?
+is 'who asked hears good' $? 0
 cp "$dir/ask.out" "$dir/out"
-has 'from whom' 'me (token 1, 127.0.0.1): good'
-has 'with the log' some
+says 'from whom' 'me (token 1, 127.0.0.1): good'
+says 'with the log' some
 kill $ask_other
 wait $ask_other
-is 'who asked can be stopped' 130 $?
+is 'who asked can be stopped' $? 130
 
 # Nobody waits any more.
 assay bisect ask hang --revision "line=$good" >"$dir/ask.out" 2>&1 &
 ask=$!
-until_true 'talk /agent/1/next -d "{\"host\": \"me\"}";
+await 15 eval 'talk /agent/1/next -d "{\"host\": \"me\"}";
     [ "$(field lease)" != null ]'
 lease=$(field lease)
 kill -KILL $ask
 wait $ask 2>/dev/null
-until_true '[ -z "$(sql "select * from assay.agent_asked")" ]'
+await 15 eval '[ -z "$(sql "select * from assay.agent_asked")" ]'
 talk /agent/1/renew -d "{\"lease\": \"$lease\"}"
-is 'a test whose asker died' 410 "$status"
+is 'a test whose asker died' "$status" 410
 talk /agent/1/answer -d "$(answer bad $nothing 0 false)"
-is 'takes no answer' 410 "$status"
+is 'takes no answer' "$status" 410
 
 # What is wrong with an agent is no answer.
 agent ill "$url" -- sh -c 'kill -SEGV $$' >"$dir/ill.out" 2>&1 &
 ill=$!
 timeout 60 assay bisect ask hang --revision "line=$good" >"$dir/out" 2>&1
-is 'three times without an answer: cannot tell' 125 $?
-has 'it is said why' 'ill: the command killed by'
+is 'three times without an answer: cannot tell' $? 125
+says 'it is said why' 'ill: the command killed by'
 wait $ill
-is 'an agent that is ill stops' 75 $?
+is 'an agent that is ill stops' $? 75
 agent slow --limit 100ms --once "$url" -- sleep 60 >"$dir/slow.out" 2>&1 &
 timeout 60 assay bisect ask hang --revision "line=$good" >"$dir/out" 2>&1
-is 'a run over its limit: cannot tell' 125 $?
-has 'which is said' 'cannot-tell, over its limit'
+is 'a run over its limit: cannot tell' $? 125
+says 'which is said' 'cannot-tell, over its limit'
 wait $!
 printf '#!/bin/sh\nexit 124\n' >"$dir/step"
 agent steps --run-steps --once "$url" >"$dir/steps.out" 2>&1 &
 timeout 60 assay bisect ask hang --revision "line=$good" \
     --step "$dir/step" >"$dir/out" 2>&1
-is "the lab's step, when it is trusted" 1 $?
+is "the lab's step, when it is trusted" $? 1
 wait $!
 
 # Files that an agent has had, by their digests: the lab's own is taken away
@@ -296,7 +278,7 @@ ask_same() # [OPTIONS OF THE AGENT...]: its exit status, with the file or withou
     assay bisect ask hang --revision "line=$good" --tries 1 \
         --artefact "$dir/same" >"$dir/ask.out" 2>&1 &
     ask=$!
-    until_true '[ -n "$(sql "select * from assay.agent_asked")" ]'
+    await 15 eval '[ -n "$(sql "select * from assay.agent_asked")" ]'
     [ -n "${there-}" ] || rm -f "$stored"
     (agent keeps --keep "$dir/keep" --idle 2s --once "$@" "$url" -- sh -c '
         cmp "$ASSAY_ARTEFACTS/same" "$1"' sh "$dir/same") >"$dir/keeps.out" 2>&1
@@ -304,15 +286,15 @@ ask_same() # [OPTIONS OF THE AGENT...]: its exit status, with the file or withou
     status=$?
 }
 there=yes ask_same
-is 'a file comes' "0 1" "$status $(find "$dir/keep" -name "$same" | wc -l)"
+is 'a file comes' "$status $(find "$dir/keep" -name "$same" | wc -l)" "0 1"
 ask_same
-is 'and is kept by its digest' 0 $status
+is 'and is kept by its digest' $status 0
 echo damaged >"$dir/keep/$same"
 ask_same
-is 'what has lost its digest is not taken' 125 $status
+is 'what has lost its digest is not taken' $status 125
 there=yes ask_same --keep-most 0
-is 'nor kept where there is no room' "0 0" \
-    "$status $(find "$dir/keep" -type f | wc -l)"
+is 'nor kept where there is no room' \
+    "$status $(find "$dir/keep" -type f | wc -l)" "0 0"
 
 # As a step of flights, with the parts of a candidate, and so of a bisection that
 # the lab has stored.
@@ -343,83 +325,83 @@ END
     timeout 120 assay flight run "$f" >"$dir/out" 2>&1
 }
 flight 35 ', candidate: made'
-is 'a flight whose step an agent runs' 0 $?
+is 'a flight whose step an agent runs' $? 0
 assay logs "$f" rack-7 vendor >"$dir/out" 2>&1
-has 'has the parts of its candidate' 'parts: xen'
+says 'has the parts of its candidate' 'parts: xen'
 flight 35
 basis=$f
 flight 38
-is 'or fails' 1 $?
+is 'or fails' $? 1
 assay tree add line "$line"
 timeout 200 assay bisect start "$f" rack-7 vendor --basis "$basis" \
     >"$dir/out" 2>&1
-is 'a bisection by such flights' 0 $?
-has 'finds the commit' "culprit: $(commit "$line" 37)"
+is 'a bisection by such flights' $? 0
+says 'finds the commit' "culprit: $(commit "$line" 37)"
 kill $flown
 wait $flown
-is 'an agent can be stopped' 130 $?
+is 'an agent can be stopped' $? 130
 
 # Tokens.
 agent waits "$url" -- true >"$dir/out" 2>&1 &
 waits=$!
 assay bisect token revoke 1
 wait $waits
-is 'with a token that was revoked an agent ends' 2 $?
-has 'and says so' 'refuses the token'
+is 'with a token that was revoked an agent ends' $? 2
+says 'and says so' 'refuses the token'
 assay bisect token revoke 1 >"$dir/out" 2>&1
-is 'which cannot be done twice' 1 $?
+is 'which cannot be done twice' $? 1
 assay bisect token revoke 99 >"$dir/out" 2>&1
-is 'nor to one that is not there' 2 $?
+is 'nor to one that is not there' $? 2
 assay bisect token list >"$dir/out"
-has 'tokens are listed' revoked
+says 'tokens are listed' revoked
 token hang --life 1s
 sleep 1.1
 run agent --cacert "$dir/ca.pem" --token-file "$dir/hang.token" "$url" -- true
-is 'a token that is too old' 2 $status
+is 'a token that is too old' $status 2
 token hang
 chmod 644 "$dir/hang.token"
 run agent --cacert "$dir/ca.pem" --token-file "$dir/hang.token" "$url" -- true
-is 'a token that all may read' 2 $status
+is 'a token that all may read' $status 2
 chmod 600 "$dir/hang.token"
 run ask 'a/b' --revision "line=$good"
-is 'a bad name: nothing that reads as bad' 200 $status
+is 'a bad name: nothing that reads as bad' $status 200
 
 # Trust.
 (ca=$dir/other.pem agent trusts "$url" -- true) >"$dir/out" 2>&1
-is 'a certificate of another authority' 2 $?
-has 'is said' 'is not trusted'
+is 'a certificate of another authority' $? 2
+says 'is said' 'is not trusted'
 run agent --token-file "$dir/hang.token" "$url" -- true
-is "one that the system does not know" 2 $status
+is "one that the system does not know" $status 2
 (agent trusts "http://127.0.0.1:$port" -- true) >"$dir/out" 2>&1
-is 'no TLS' 2 $?
+is 'no TLS' $? 2
 (agent trusts --pin "sha256//$(printf %044d 0 | tr 0 A)" "$url" -- true) \
     >"$dir/out" 2>&1
-is 'another key than the one that was pinned' 2 $?
+is 'another key than the one that was pinned' $? 2
 key=$(openssl x509 -in "$dir/lab.pem" -pubkey -noout |
     openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
 (agent trusts --pin "sha256//$key" --idle 100ms "$url" -- true) >"$dir/out" 2>&1
-is 'and that one' 0 $?
-is 'without TLS nobody answers' 000 \
-    "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")"
+is 'and that one' $? 0
+is 'without TLS nobody answers' \
+    "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")" \
+    000
 for name in lab.pem lab.key; do
     assay-web --no-lab --pages none --agents 127.0.0.1:0 \
         --certificate "$dir/$name" --key "$dir/other.key" >"$dir/out" 2>&1
-    is "a certificate and a key that are no pair: $name" 2 $?
+    is "a certificate and a key that are no pair: $name" $? 2
 done
 assay-web --no-lab --pages none --agents 127.0.0.1:0 >"$dir/out" 2>&1
-is 'agents without a certificate' 2 $?
+is 'agents without a certificate' $? 2
 
 # How often.
 curl -s --cacert "$dir/ca.pem" -w '%{http_code}\n' \
     -H "Authorization: Bearer assay1-0" "$url/agent/1/[1-20]" |
     grep -x '[0-9][0-9]*' >"$dir/codes"
-is 'a wrong token' 401 "$(head -n 1 "$dir/codes")"
-is 'not many times' 429 "$(tail -n 1 "$dir/codes")"
+is 'a wrong token' "$(head -n 1 "$dir/codes")" 401
+is 'not many times' "$(tail -n 1 "$dir/codes")" 429
 
 kill $web
 wait $web
-is 'the server ends as it should' 0 $?
+is 'the server ends as it should' $? 0
 cp "$dir/web.log" "$dir/out"
-is 'and had no trouble' 0 "$(grep -ciE ' (error|warning) ' "$dir/web.log")"
-[ $bad -gt 0 ] || pgfix_passed=yes
+is 'and had no trouble' "$(grep -ciE ' (error|warning) ' "$dir/web.log")" 0
 finish

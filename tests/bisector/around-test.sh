@@ -50,10 +50,10 @@ for i in 1 2 3 4; do old_pass "$(commit 1)" harness older-1; done
 fly "$(commit 5)" harness
 assay tree add xen "$repo" >/dev/null
 run bisect start "$f" j two
-is 'a search whose good end fails too ends' 0 $status
-is 'with the harness to blame' "component harness" \
-    "$(field "$(of harness)" "verdict || ' ' || component")"
-is 'and a number' 1 "$(field "$(of harness)" '(chance >= .95)::int')"
+is 'a search whose good end fails too ends' $status 0
+is 'with the harness to blame' \
+    "$(field "$(of harness)" "verdict || ' ' || component")" "component harness"
+is 'and a number' "$(field "$(of harness)" '(chance >= .95)::int')" 1
 
 # The host ------------------------------------------------------------------
 
@@ -67,11 +67,12 @@ fly "$(commit 10)" host
 want='arch: amd64, host: a'
 fly "$(commit 16)" host
 run bisect start "$f" j two
-is 'a search where one host fails everything ends' 0 $status
-is 'with that host to blame' "component host a" \
-    "$(field "$(of host)" "verdict || ' ' || component || ' ' || culprit")"
-is 'and nobody wrote to the people of a commit' 0 \
-    "$(sql "select count(*) from assay.notice where body like '%Ann%'")"
+is 'a search where one host fails everything ends' $status 0
+is 'with that host to blame' \
+    "$(field "$(of host)" "verdict || ' ' || component || ' ' || culprit")" \
+    "component host a"
+is 'and nobody wrote to the people of a commit' \
+    "$(sql "select count(*) from assay.notice where body like '%Ann%'")" 0
 want='arch: amd64'
 
 # Its firmware ---------------------------------------------------------------
@@ -96,21 +97,22 @@ for i in 1 2 3 4; do old_pass "$(commit 2)" firmware "$harness"; done
 boots console 'SeaBIOS 1.16'
 fly "$(commit 5)" firmware
 run bisect start "$f" j two
-is 'what fails since the firmware was updated ends' 0 $status
-is 'with the firmware to blame' 'component firmware SeaBIOS 1.16' \
-    "$(field "$(of firmware)" "verdict || ' ' || component || ' ' || culprit")"
+is 'what fails since the firmware was updated ends' $status 0
+is 'with the firmware to blame' \
+    "$(field "$(of firmware)" "verdict || ' ' || component || ' ' || culprit")" \
+    'component firmware SeaBIOS 1.16'
 grep -q 'what passed with SeaBIOS 1.14 fails with SeaBIOS 1.16' \
     "$ASSAY_HOME/out"
-ok $? 'and both are named'
+ok 'and both are named'
 # The same, but that the old harness is gone too: nobody can tell which it was.
 boots console 'SeaBIOS 1.14'
 for i in 1 2 3 4; do old_pass "$(commit 2)" both older-1; done
 boots console 'SeaBIOS 1.16'
 fly "$(commit 5)" both
 run bisect start "$f" j two
-is 'of two that have changed none alone is blamed' 'component  true' \
+is 'of two that have changed none alone is blamed' \
     "$(field "$(of both)" "verdict || ' ' || coalesce(component, '') || ' ' ||
-        (reason like 'the harness or the firmware%')")"
+        (reason like 'the harness or the firmware%')")" 'component  true'
 sql 'drop trigger said on assay.step'
 
 # Its image ------------------------------------------------------------------
@@ -148,14 +150,14 @@ for i in 7 8 9; do echo img-b:j/two >"$ASSAY_HOME/bad-$(commit $i)"; done
 with img-a "$(commit 7)" image
 with img-b "$(commit 9)" image
 run bisect start "$f" j two --recipe "$ASSAY_HOME/xen.yaml"
-is 'what fails since the image is another one ends' 0 $status
-is 'with the image to blame' 'component image true' \
+is 'what fails since the image is another one ends' $status 0
+is 'with the image to blame' \
     "$(field "$(of image)" "verdict || ' ' || component || ' ' ||
-        (chance >= .95)")"
-is 'which was tried as it was' 1 \
+        (chance >= .95)")" 'component image true'
+is 'which was tried as it was' \
     "$(sql "select (count(*) >= 2 and bool_and(result = 'good'))::int
         from assay.bisection_run r join assay.bisection b using (bisection)
-        where b.branch = 'image' and about = 'image'")"
+        where b.branch = 'image' and about = 'image'")" 1
 
 # A host that breaks -----------------------------------------------------------
 
@@ -166,16 +168,17 @@ fly "$(commit 17)" breaks
 want='arch: amd64, host: a'
 fly "$(commit 20)" breaks
 run bisect start "$f" j two
-is 'a run that breaks on one host' "0 $(commit 19)" \
-    "$status $(field "$(of breaks)" culprit)"
-is 'is tried again on another one' 'nothing a good b' \
+is 'a run that breaks on one host' "$status $(field "$(of breaks)" culprit)" \
+    "0 $(commit 19)"
+is 'is tried again on another one' \
     "$(sql "select string_agg(result || ' ' || host, ' ' order by number)
         from (select r.* from assay.bisection_run r
             join assay.bisection b using (bisection)
             where b.branch = 'breaks'
-            and at->>'xen' = '$(commit 17)' order by number limit 2) r")"
+            and at->>'xen' = '$(commit 17)' order by number limit 2) r")" \
+    'nothing a good b'
 grep -q ' broke .* on a .*broken' "$ASSAY_HOME/out"
-ok $? 'and said to have broken'
+ok 'and said to have broken'
 want='arch: amd64'
 
 # Cases ------------------------------------------------------------------------
@@ -192,7 +195,8 @@ refused "no step 'two/z', nor a case" 'a case that there is not'
 run bisect start "$f" j two/y
 refused 'two/y of job j did not fail' 'a case that passed beside one that failed'
 run bisect start "$f" j two/x
-is 'the failure of a case' "0 $(commit 26)" "$status $(field "$(of cases)" culprit)"
+is 'the failure of a case' "$status $(field "$(of cases)" culprit)" \
+    "0 $(commit 26)"
 # told COMMIT: what was said of it, in that bisection.
 told()
 {
@@ -200,15 +204,16 @@ told()
         where bisection = $(of cases) and at->>'xen' = '$(commit "$1")'
         and result <> 'nothing'"
 }
-is 'is not that of another one' good "$(told 25)"
-is 'and where nothing is said, nothing is known' 0 \
-    "$(told 24 | grep -c -e good -e bad)"
+is 'is not that of another one' "$(told 25)" good
+is 'and where nothing is said, nothing is known' \
+    "$(told 24 | grep -c -e good -e bad)" 0
 run bisect start "$f" j two
-is 'nor is it that of the whole step' 'suspects  cannot-tell' \
-    "$(field "$(of cases)" "verdict || ' ' || coalesce(culprit, '')") $(told 25)"
+is 'nor is it that of the whole step' \
+    "$(field "$(of cases)" "verdict || ' ' || coalesce(culprit, '')") $(told 25)" \
+    'suspects  cannot-tell'
 grep -q 'cannot-tell .*another failure: y: it did not do as y does' \
     "$ASSAY_HOME/out"
-ok $? 'which is said'
+ok 'which is said'
 rm "$ASSAY_HOME/cases"
 for i in 24 25 26 27 28; do rm "$ASSAY_HOME/bad-$(commit $i)"; done
 
@@ -249,7 +254,7 @@ hold 30 32
 fly "$(commit 29)" moving
 fly "$(commit 33)" moving
 await 60 waits moving
-ok $? 'a regression is looked into by itself'
+ok 'a regression is looked into by itself'
 want='arch: arm64'
 fly "$(commit 28)" moving
 looked_at()
@@ -257,13 +262,13 @@ looked_at()
     [ "$(sql "select count(*) from assay.bisection_look where flight = $1")" = 1 ]
 }
 await 60 looked_at "$f"
-is 'that an older revision passes is no news' running \
-    "$(field "$(of moving)" state)"
+is 'that an older revision passes is no news' "$(field "$(of moving)" state)" \
+    running
 fly "$(commit 34)" moving
 await 60 ended "$(of moving)"
-is 'a later revision that passes ends it' 'fixed  true' \
+is 'a later revision that passes ends it' \
     "$(field "$(of moving)" "verdict || ' ' || coalesce(culprit, '') || ' ' ||
-        (reason like 'it passes again in flight $f%')")"
+        (reason like 'it passes again in flight $f%')")" 'fixed  true'
 aborted()
 {
     [ "$(sql "select count(*) from assay.flight f join assay.bisection_run r
@@ -271,7 +276,7 @@ aborted()
         and f.abort_reason is null")" = 0 ]
 }
 await 30 aborted "$(of moving)"
-ok $? 'and its flights'
+ok 'and its flights'
 let_go 30 32
 
 # Rewritten --------------------------------------------------------------------
@@ -283,7 +288,7 @@ want='arch: amd64'
 fly "$(commit 35)" rewritten
 fly "$(commit 40)" rewritten
 await 60 waits rewritten
-ok $? 'another one is looked into'
+ok 'another one is looked into'
 now=$(of rewritten)
 git -C "$repo" checkout -q "$(commit 36)"
 for i in 1 2 3 4 5 6 7 8; do
@@ -306,20 +311,21 @@ aimed()
     [ "$(field "$now" flight)" = "$f" ]
 }
 await 60 aimed
-ok $? 'a branch that was rewritten moves the bisection'
+ok 'a branch that was rewritten moves the bisection'
 run bisect show "$now"
-is 'it goes on' 8 $status
+is 'it goes on' $status 8
 grep -q "the branch was rewritten: the bad end is that of flight $f now" \
     "$ASSAY_HOME/out"
-ok $? 'and says so'
-is 'what was known is kept' "$before" \
-    "$(grep -c -e '^ *[0-9]*  good ' -e '^ *[0-9]*  bad ' "$ASSAY_HOME/out")"
+ok 'and says so'
+is 'what was known is kept' \
+    "$(grep -c -e '^ *[0-9]*  good ' -e '^ *[0-9]*  bad ' "$ASSAY_HOME/out")" \
+    "$before"
 let_go 36 39
 await 90 ended "$now"
 # shellcheck disable=SC2154 # set by eval
-is 'to the commit of the new history' "culprit $new4" \
-    "$(field "$now" "verdict || ' ' || coalesce(culprit, '')")"
-is 'there is no other bisection of it' 1 \
-    "$(sql "select count(*) from assay.bisection where branch = 'rewritten'")"
+is 'to the commit of the new history' \
+    "$(field "$now" "verdict || ' ' || coalesce(culprit, '')")" "culprit $new4"
+is 'there is no other bisection of it' \
+    "$(sql "select count(*) from assay.bisection where branch = 'rewritten'")" 1
 
-finish
+tap_end

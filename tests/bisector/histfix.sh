@@ -2,41 +2,16 @@
 # tests/bisector/histfix.sh - for tests of assay bisect: histories made in a
 # moment, checks, and a directory of their own. Sourced.
 set -u
-n=0
-bad=0
+# shellcheck source=tests/tap.sh
+. "$ASSAY_TOP_SRCDIR/tests/tap.sh"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-test.XXXXXX") || exit 1
+tap_dir=$dir
 TMPDIR=$dir
 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org
 GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@example.org
 export TMPDIR GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
 export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-
-# is NAME WANT GOT
-is()
-{
-    n=$((n + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        echo "# wanted '$2', got '$3'"
-    fi
-}
-
-# has NAME PART: in what the last command said.
-has()
-{
-    n=$((n + 1))
-    if grep -qF -e "$2" "$dir/out"; then
-        echo "ok $n - $1"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$dir/out"
-    fi
-}
 
 # A history by fast-import: stdin "NUMBER FROM [MERGED]" makes commit NUMBER
 # whose file "n" says so.
@@ -72,13 +47,12 @@ run()
 # The last line of a test.
 finish()
 {
-    if [ $bad -eq 0 ]; then
+    if [ $tap_bad -eq 0 ]; then
         rm -rf "$dir"
     else
         echo "# kept $dir"
     fi
-    echo "1..$n"
-    [ $bad -eq 0 ]
+    tap_end
 }
 
 # 65 commits in a line; the first is good.

@@ -37,11 +37,11 @@ looked_at()
         where flight = $1")" = 1 ]
 }
 await 60 looked_at "$mid"
-ok $? 'each flight that has ended is looked at'
+ok 'each flight that has ended is looked at'
 run bisect start "$mid" j two
 refused 'nobody here has commit' 'a tree that nobody has'
 grep -q 'assay tree add xen' "$ASSAY_HOME/err"
-ok $? 'with what to do'
+ok 'with what to do'
 assay tree add xen "$repo" >/dev/null
 count=$(flights)
 run bisect start 999 j two
@@ -49,13 +49,13 @@ refused 'there is no flight 999' 'an unknown flight'
 run bisect start "$mid" x two
 refused "no job 'x'" 'an unknown job'
 grep -q 'it has: j' "$ASSAY_HOME/err"
-ok $? 'with those that there are'
+ok 'with those that there are'
 run bisect start "$mid" j three
 refused "no step 'three'" 'an unknown step'
 run bisect start "$good" j two
 refused 'did not fail' 'a flight that did not fail'
 run bisect start "$open" j two
-is 'one that has not ended' 1 $status
+is 'one that has not ended' $status 1
 run bisect start "$mid" j two --basis "$mid"
 refused 'did not pass' 'a basis that is none'
 run bisect start "$mid" j two --basis "$alien"
@@ -63,7 +63,7 @@ refused 'have no common history' \
     'unrelated histories'
 run bisect start "$mid" j two --confidence 2
 refused 'confidence' 'a confidence that is none'
-is 'and nothing was flown' "$count" "$(flights)"
+is 'and nothing was flown' "$(flights)" "$count"
 
 # Killed ---------------------------------------------------------------------
 
@@ -76,13 +76,13 @@ under_way()
         -ge 3 ]
 }
 await 60 under_way
-ok $? 'a bisection is under way'
+ok 'a bisection is under way'
 kill -9 $pid
 wait $pid 2>/dev/null
 run bisect stop 1
-is 'stopped' 'stopped' "$(field 1 state)"
+is 'stopped' "$(field 1 state)" 'stopped'
 run bisect show 1
-is 'it is not at its end' 8 $status
+is 'it is not at its end' $status 8
 before=$(sql "select count(*) from assay.bisection_run
     where result in ('good', 'bad')")
 # Nobody has the history any more, but for the mirror.
@@ -90,23 +90,23 @@ git -C "$repo" update-ref refs/heads/main "$stranger"
 git -C "$repo" reflog expire --expire=now --all
 git -C "$repo" gc -q --prune=now
 run bisect resume 1
-is 'resumed, with the tree rewritten under it, it ends' 0 $status
-is 'with the culprit' "xen $(commit 27)" \
-    "$(field 1 "component || ' ' || culprit")"
-is 'what was known has stayed' 1 \
+is 'resumed, with the tree rewritten under it, it ends' $status 0
+is 'with the culprit' "$(field 1 "component || ' ' || culprit")" \
+    "xen $(commit 27)"
+is 'what was known has stayed' \
     "$(sql "select (count(*) >= $before)::int from assay.bisection_run
-        where result in ('good', 'bad')")"
-is 'no flight was made that is not one of its runs' 0 \
+        where result in ('good', 'bad')")" 1
+is 'no flight was made that is not one of its runs' \
     "$(sql "select count(*) from assay.flight f where f.intended = 'real-bisect'
         and not exists (select from assay.bisection_run r
-            where r.flight = f.flight)")"
-is 'the people of the commit are told, with a number' 1 \
+            where r.flight = f.flight)")" 0
+is 'the people of the commit are told, with a number' \
     "$(sql "select count(*) from assay.notice where kind = 'culprit'
-        and confidence > .9 and body like '%Ann Author%'")"
+        and confidence > .9 and body like '%Ann Author%'")" 1
 run bisect list --json
-is 'it is listed' 1 "$(grep -c '"bisection": 1' "$ASSAY_HOME/out")"
+is 'it is listed' "$(grep -c '"bisection": 1' "$ASSAY_HOME/out")" 1
 run bisect graph 1
-is 'and drawn' 0 $status
+is 'and drawn' $status 0
 run bisect show 99
 refused 'there is no bisection 99' 'one that there is not'
 
@@ -123,14 +123,13 @@ sendmail: [$ASSAY_HOME/sendmail]
 rules: [{on: [culprit], people: true, confidence: 0.95, to: [lab@example.org]}]
 END
 run notify send
-is 'the author is written to' 1 \
-    "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")"
-is 'and who is named, about the commit, with a confidence' 4 \
+is 'the author is written to' \
+    "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")" 1
+is 'and who is named, about the commit, with a confidence' \
     "$(grep -c -e "culprit: $(commit 27)" -e 'confidence 0\.9' \
-        "$ASSAY_HOME/mails")"
+        "$ASSAY_HOME/mails")" 4
 run notify send
-is 'and never again' 1 \
-    "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")"
+is 'and never again' "$(grep -c '^to: .*ann@example.org' "$ASSAY_HOME/mails")" 1
 
 # By itself, and shared --------------------------------------------------------
 
@@ -143,16 +142,16 @@ both()
         where branch = 'twig' and state = 'ended'")" -ge 1 ]
 }
 await 90 both
-ok $? 'regressions are bisected by themselves'
-is 'to the commits that made them' "one $(commit 31)" \
+ok 'regressions are bisected by themselves'
+is 'to the commits that made them' \
     "$(sql "select testid || ' ' || culprit from assay.bisection
-        where branch = 'twig' order by 1 limit 1")"
-is 'with runs that another one made' 1 \
+        where branch = 'twig' order by 1 limit 1")" "one $(commit 31)"
+is 'with runs that another one made' \
     "$(sql "select (count(*) > 0)::int from assay.bisection_run r
         join assay.bisection b using (bisection)
-        where b.branch = 'twig' and r.oracle = 'shared'")"
-is 'and no revision was flown twice for nothing' 1 \
+        where b.branch = 'twig' and r.oracle = 'shared'")" 1
+is 'and no revision was flown twice for nothing' \
     "$(sql "select (count(*) <= 40)::int from assay.flight
-        where intended = 'real-bisect'")"
+        where intended = 'real-bisect'")" 1
 
-finish
+tap_end

@@ -5,58 +5,20 @@ set -u
 sim=$ASSAY_TOP_SRCDIR/tests/flights/sim
 # shellcheck source=tests/pgfix.sh
 . "$ASSAY_TOP_SRCDIR/tests/pgfix.sh"
-n=0
-bad=0
 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
 
-ok()
-{
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$ASSAY_HOME/out" "$ASSAY_HOME/err"
-    fi
-}
-
-# is NAME WANT GOT
-is()
-{
-    [ "$2" = "$3" ]
-    ok $? "$1"
-    [ "$2" = "$3" ] || echo "# wanted '$2', got '$3'"
-}
-
-# says TEXT NAME: the last command did, and its exit status was 2.
+# refused TEXT NAME: the last command did, and its exit status was 2.
 refused()
 {
     [ "$status" -eq 2 ] && grep -q "$1" "$ASSAY_HOME/err"
-    ok $? "$2"
-}
-
-sql()
-{
-    assay db psql -- -qAtX -c "$1"
+    ok "$2"
 }
 
 run()
 {
     timeout 120 assay "$@" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
     status=$?
-}
-
-# await SECONDS COMMAND...
-await()
-{
-    until=$(($(date +%s) + $1))
-    shift
-    while ! "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt "$until" ] || return 1
-        sleep 0.1
-    done
 }
 
 pgfix_start
@@ -115,13 +77,4 @@ flights()
 field()
 {
     sql "select $2 from assay.bisection where bisection = $1"
-}
-
-# The end of a test.
-finish()
-{
-    echo "1..$n"
-    # shellcheck disable=SC2034 # pgfix.sh reads it
-    [ $bad -eq 0 ] && pgfix_passed=yes
-    [ $bad -eq 0 ]
 }

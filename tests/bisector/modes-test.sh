@@ -7,28 +7,29 @@
 
 # What was fixed.
 run run --fixed --tree "$tree" -- sh -c 'test $(cat n) -ge 37'
-is 'fixed: exit status' 0 $status
-has 'and by which commit' "fixed by: $(commit "$line" 37)"
-has 'which seldom fails' 'of runs with it, 9'
+is 'fixed: exit status' $status 0
+says 'and by which commit' "fixed by: $(commit "$line" 37)"
+says 'which seldom fails' 'of runs with it, 9'
 run run --fixed --tree "$tree" -- false
-is 'never fixed: exit status' 3 $status
-has 'which is said' 'not fixed'
+is 'never fixed: exit status' $status 3
+says 'which is said' 'not fixed'
 run run --fixed --tree "$tree" -- true
-is 'passed before: exit status' 4 $status
-has 'which is said' 'the old end passes too'
+is 'passed before: exit status' $status 4
+says 'which is said' 'the old end passes too'
 run run --fixed --flake-bad 1 --flake-good 0 --trust-ends --tree "$tree" \
     --log "$dir/fixed.log" -- sh -c 'test $(cat n) -ge 37'
-is 'known to be clean: log2 of 64 runs' 6 "$(grep -c '^run ' "$dir/out")"
-is 'a run that fails is bad in the journal' 1 \
-    "$(jq -rs '[.[] | select(.exit == 1) | .result] | unique == ["bad"] | if . then 1 else 0 end' "$dir/fixed.log")"
+is 'known to be clean: log2 of 64 runs' "$(grep -c '^run ' "$dir/out")" 6
+is 'a run that fails is bad in the journal' \
+    "$(jq -rs '[.[] | select(.exit == 1) | .result] | unique == ["bad"] | if . then 1 else 0 end' "$dir/fixed.log")" \
+    1
 run run --tree "$tree" --log "$dir/fixed.log" -- true
-is 'not to be mixed up with the other question' 2 $status
+is 'not to be mixed up with the other question' $status 2
 
 # A flaky failure that was fixed: 1 in 3 broken runs pass.
 run run --fixed --flake-bad .66 --flake-good 0 --tree "$tree" -- \
     sh -c "echo >>$dir/count; i=\$(wc -l <$dir/count)
     [ \$(cat n) -ge 23 ] || [ \$((i * 7 % 3)) -eq 0 ]"
-has 'a flaky failure that was fixed' "fixed by: $(commit "$line" 23)"
+says 'a flaky failure that was fixed' "fixed by: $(commit "$line" 23)"
 
 # A number that gets worse, with noise that repeats.
 cat >"$dir/number" <<'END'
@@ -44,33 +45,33 @@ END
 chmod +x "$dir/number"
 run run --metric latency --worse higher --tree "$tree" --log "$dir/m.log" \
     -- "$dir/number" "$dir/m1" 9 37
-is 'a metric: exit status' 0 $status
-has 'the culprit' "culprit: $(commit "$line" 37)"
-has 'each revision by its median' 'median 1'
+is 'a metric: exit status' $status 0
+says 'the culprit' "culprit: $(commit "$line" 37)"
+says 'each revision by its median' 'median 1'
 n_runs=$(wc -l <"$dir/m1")
-is 'samples grew: each run is in the journal' "$n_runs" \
-    "$(jq -s '[.[] | select(.value)] | length' "$dir/m.log")"
-is 'nothing that is far apart takes all there may be' 1 \
-    "$([ "$n_runs" -lt 400 ] && echo 1)"
+is 'samples grew: each run is in the journal' \
+    "$(jq -s '[.[] | select(.value)] | length' "$dir/m.log")" "$n_runs"
+is 'nothing that is far apart takes all there may be' \
+    "$([ "$n_runs" -lt 400 ] && echo 1)" 1
 run run --metric latency --worse higher --tree "$tree" --log "$dir/m.log" \
     -- "$dir/number" "$dir/m1" 9 37
-is 'asked again, nothing is measured' "$n_runs" "$(wc -l <"$dir/m1")"
+is 'asked again, nothing is measured' "$(wc -l <"$dir/m1")" "$n_runs"
 run run --metric latency --worse lower --tree "$tree" -- \
     "$dir/number" "$dir/m2" 9 37
-is 'better is not worse' 3 $status
+is 'better is not worse' $status 3
 run run --metric latency --worse higher --tree "$tree" -- \
     "$dir/number" "$dir/m3" 0 37
-is 'no difference' 3 $status
+is 'no difference' $status 3
 run run --metric latency --worse higher --tree "$tree" -- sh -c '
     [ $(cat n) -gt 40 ] && exit 0; echo latency=3'
-is 'no number at bad' 7 $status
+is 'no number at bad' $status 7
 run run --metric latency --worse higher --tree "$tree" -- sh -c '
     [ $(cat n) -eq 1 ] && exit 1; echo latency: 3'
-is 'no number at good, with which all is compared' 75 $status
-has 'which is said' 'the good end, with which all is compared: exit status 1'
+is 'no number at good, with which all is compared' $status 75
+says 'which is said' 'the good end, with which all is compared: exit status 1'
 run run --metric t --metric-file out.txt --worse lower --tree "$tree" -- sh -c '
     if [ $(cat n) -lt 12 ]; then echo t 5; else echo t 2; fi >out.txt'
-has 'a file instead of the output' "culprit: $(commit "$line" 12)"
+says 'a file instead of the output' "culprit: $(commit "$line" 12)"
 
 # A killed measurement goes on where it was.
 STOP=30
@@ -80,12 +81,12 @@ sed 's/^v=/[ "$i" -eq "$STOP" ] \&\& kill -9 $PPID\nv=/' "$dir/number" >"$dir/ki
 chmod +x "$dir/killer"
 run run --metric latency --worse higher --tree "$tree" --log "$dir/k.log" \
     -- "$dir/killer" "$dir/m4" 9 37
-is 'killed' 137 $status
+is 'killed' $status 137
 run run --metric latency --worse higher --tree "$tree" --log "$dir/k.log" \
     -- "$dir/killer" "$dir/m4" 9 37
-has 'it goes on' "culprit: $(commit "$line" 37)"
-is 'one run alone was lost' 1 $(($(wc -l <"$dir/m4") \
-    - $(jq -s '[.[] | select(.value)] | length' "$dir/k.log")))
+says 'it goes on' "culprit: $(commit "$line" 37)"
+is 'one run alone was lost' $(($(wc -l <"$dir/m4") \
+    - $(jq -s '[.[] | select(.value)] | length' "$dir/k.log"))) 1
 
 # Rates from before.
 cat >"$dir/past" <<'END'
@@ -97,8 +98,9 @@ run run --tree "$tree" --log "$dir/p0.log" -- sh -c 'test $(cat n) -lt 37'
 without=$(grep -c '^run ' "$dir/out")
 run run --history "$dir/past" --tree "$tree" --log "$dir/p1.log" -- \
     sh -c 'test $(cat n) -lt 37'
-has 'with a history' "culprit: $(commit "$line" 37)"
-is 'fewer runs' 1 "$([ "$(grep -c '^run ' "$dir/out")" -lt "$without" ] && echo 1)"
+says 'with a history' "culprit: $(commit "$line" 37)"
+is 'fewer runs' \
+    "$([ "$(grep -c '^run ' "$dir/out")" -lt "$without" ] && echo 1)" 1
 
 # What a test costs: halving would begin at commit 33.
 first() # JOURNAL
@@ -107,24 +109,25 @@ first() # JOURNAL
 }
 run run --trust-ends --flake-good 0 --flake-bad 1 --tree "$tree" \
     --log "$dir/c0.log" -- sh -c 'test $(cat n) -lt 37'
-is 'alike, the middle comes first' 33 "$(first "$dir/c0.log")"
+is 'alike, the middle comes first' "$(first "$dir/c0.log")" 33
 {
     echo '# minutes'
     for i in 30 31 32 33 34 35; do echo "$(commit "$line" $i) 90.5"; done
 } >"$dir/cost"
 run run --trust-ends --flake-good 0 --flake-bad 1 --tree "$tree" \
     --cost "$dir/cost" --log "$dir/c1.log" -- sh -c 'test $(cat n) -lt 37'
-has 'with costs' "culprit: $(commit "$line" 37)"
-is 'not what is dear' 1 \
-    "$(v=$(first "$dir/c1.log"); [ "$v" -eq 29 ] || [ "$v" -eq 36 ] && echo 1)"
+says 'with costs' "culprit: $(commit "$line" 37)"
+is 'not what is dear' \
+    "$(v=$(first "$dir/c1.log"); [ "$v" -eq 29 ] || [ "$v" -eq 36 ] && echo 1)" \
+    1
 
 wrong() # NAME PART ARGS...
 {
     name=$1 part=$2
     shift 2
     run run "$@"
-    is "$name: exit status" 2 $status
-    has "$name: said" "$part"
+    is "$name: exit status" $status 2
+    says "$name: said" "$part"
 }
 echo 'good 5 3' >"$dir/past2"
 wrong 'more failed than ran' "past2:1: not" --history "$dir/past2" --tree "$tree" -- true

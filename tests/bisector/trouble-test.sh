@@ -31,16 +31,17 @@ limited() # ARGS...
 }
 limited run --flake-good 0 --flake-bad 1 --tree "$tree" --log "$log" -- \
     sh -c 'test $(cat n) -lt 37'
-is 'a full disk: exit status' 75 $status
-has 'the journal is named' "journal $log"
-has 'and why' 'File too large'
+is 'a full disk: exit status' $status 75
+says 'the journal is named' "journal $log"
+says 'and why' 'File too large'
 before=$(results "$log")
-is 'some results are kept' 1 "$([ "$before" -ge 2 ] && echo 1)"
-is 'no directory stays' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
+is 'some results are kept' "$([ "$before" -ge 2 ] && echo 1)" 1
+is 'no directory stays' \
+    "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)" 0
 run run --flake-good 0 --flake-bad 1 --tree "$tree" --log "$log" -- \
     sh -c 'test $(cat n) -lt 37'
-has 'with room it goes on' "culprit: $(commit "$line" 37)"
-is 'and tests nothing twice' 0 "$(twice "$log")"
+says 'with room it goes on' "culprit: $(commit "$line" 37)"
+is 'and tests nothing twice' "$(twice "$log")" 0
 
 # No room where the worktrees are: what fails there is not to blame.
 mkdir "$dir/small"
@@ -57,13 +58,13 @@ END
         mount -t tmpfs -o size=1m none "$SMALL" || exit 99
         TMPDIR=$SMALL exec assay bisect run --tree "$1" --log "$2" -- "$3"' \
         sh "$tree" "$log" "$dir/fills" >"$dir/out" 2>&1
-    is 'worktrees on a full disk: exit status' 75 $?
-    has 'which is said' 'is full: a run that failed there says nothing'
-    is 'no result is taken from it' 0 "$(results "$log")"
+    is 'worktrees on a full disk: exit status' $? 75
+    says 'which is said' 'is full: a run that failed there says nothing'
+    is 'no result is taken from it' "$(results "$log")" 0
     touch "$dir/small/roomy"
     export SMALL="$dir/small"
     run run --tree "$tree" --log "$log" -- "$dir/fills"
-    has 'with room it goes on' "culprit: $(commit "$line" 37)"
+    says 'with room it goes on' "culprit: $(commit "$line" 37)"
 else
     echo "# no user namespaces: a full disk of worktrees was not tried"
 fi
@@ -93,18 +94,18 @@ export RAN REPO FIRST
 bad_end=$(commit "$line" 65)
 run run --flake-good 0 --flake-bad 1 --tree "$line:$good..$bad_end" \
     --log "$log" -- "$dir/rewrite"
-is 'a rewritten tree: exit status' 75 $status
-has 'it is said' 'git checkout'
-has 'with a guess why' 'rewritten?'
-is 'what was known is kept' 4 "$(results "$log")"
+is 'a rewritten tree: exit status' $status 75
+says 'it is said' 'git checkout'
+says 'with a guess why' 'rewritten?'
+is 'what was known is kept' "$(results "$log")" 4
 run run --tree "$line:$good..$bad_end" --log "$log" -- true
-is 'without the commits it cannot go on' 2 $status
-has 'and says which one' "no commit '"
+is 'without the commits it cannot go on' $status 2
+says 'and says which one' "no commit '"
 git -C "$line" fetch -q "$dir/backup" 'refs/heads/*:refs/old/*'
 run run --flake-good 0 --flake-bad 1 --tree "$line:$good..$bad_end" \
     --log "$log" -- "$dir/rewrite"
-has 'with the commits back it goes on' "culprit: $(commit "$line" 37)"
-is 'and tests nothing twice' 0 "$(twice "$log")"
+says 'with the commits back it goes on' "culprit: $(commit "$line" 37)"
+is 'and tests nothing twice' "$(twice "$log")" 0
 
 # Files that are no journals.
 whole=$(head -n 1 "$log")
@@ -113,8 +114,8 @@ odd() # NAME PART TEXT
 {
     printf '%s\n' "$3" >"$dir/odd.log"
     run show "$dir/odd.log"
-    is "$1: exit status" 1 $status
-    has "$1: said" "$2"
+    is "$1: exit status" $status 1
+    says "$1: said" "$2"
 }
 odd 'no JSON' 'odd.log:1' 'garbage'
 odd 'no setup' 'not the journal of a search' '{}'
@@ -151,11 +152,12 @@ for ms in 05 10 15 20 25 30 35 40 50 60; do
 done
 run run --flake-good 0 --flake-bad 1 --tree "$line:$good..$bad_end" \
     --log "$log" -- "$dir/slow"
-has "killed $kills times, the answer comes" "culprit: $(commit "$line" 37)"
-is 'no result is there twice' 0 "$(twice "$log")"
+says "killed $kills times, the answer comes" "culprit: $(commit "$line" 37)"
+is 'no result is there twice' "$(twice "$log")" 0
 again=$(($(wc -l <"$RAN") - $(results "$log")))
-is 'what was run again had been cut off' 1 "$([ $again -le $kills ] && echo 1)"
-is 'no worktree stays' 1 "$(git -C "$line" worktree list | wc -l)"
-is 'nor a directory' 0 "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)"
+is 'what was run again had been cut off' "$([ $again -le $kills ] && echo 1)" 1
+is 'no worktree stays' "$(git -C "$line" worktree list | wc -l)" 1
+is 'nor a directory' \
+    "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)" 0
 
 finish

@@ -409,6 +409,11 @@ make_base(struct planner_work *work)
                 planner_time_take(&work->base_quotas[hold->quota[q] - 1],
                                   in->now_ms, until, hold->count);
     }
+    planner_time_init(&work->base_runners, in->now_ms, in->runners_max);
+    for (int i = 0; i < in->run_count; i++)
+        planner_time_take(&work->base_runners, in->now_ms,
+                          in->runs[i].until_ms > in->now_ms
+                          ? in->runs[i].until_ms : in->now_ms + 1, 1);
     for (int i = 0; i < in->window_count; i++) {
         const struct planner_window *window = &in->windows[i];
 
@@ -439,7 +444,8 @@ work_init(struct planner_work *work, const struct planner_in *in,
     work->slots = ROOM(in->job_count, struct planner_slot);
     work->slot_hosts = ROOM(in->job_count, int *);
     work->placed = ROOM(in->job_count, bool);
-    work->stopped = ROOM(in->hold_count, bool);
+    work->stopped = ROOM(in->hold_count, int);
+    work->holders = ROOM(in->hold_count, int64_t);
     work->cand = ROOM(in->host_count, int);
     work->found = ROOM(in->host_count, int64_t);
     work->least = ROOM(in->host_count, int);
@@ -483,6 +489,8 @@ work_fini(struct planner_work *work)
         planner_time_free(&work->base_quotas[q]);
         planner_time_free(&work->quotas[q]);
     }
+    planner_time_free(&work->base_runners);
+    planner_time_free(&work->runners);
 }
 
 /* What it needs first, then itself. */
@@ -719,6 +727,7 @@ finish(struct planner_work *work, struct planner_plan *plan)
     const struct planner_in *in = work->in;
     struct arena *arena = work->arena;
     int64_t *stop = ROOM(in->hold_count, int64_t);
+    int *stop_for = ROOM(in->hold_count, int);
 
     plan->slots = work->slots;
     plan->order = work->order;
@@ -728,14 +737,17 @@ finish(struct planner_work *work, struct planner_plan *plan)
             && work->slots[j].end_ms > plan->end_ms)
             plan->end_ms = work->slots[j].end_ms;
     for (int i = 0; i < in->hold_count; i++) {
-        bool listed = !work->stopped[i];
+        bool listed = work->stopped[i] == 0;
 
         for (int k = 0; k < plan->stop_count && !listed; k++)
             listed = stop[k] == in->holds[i].job;
-        if (!listed)
-            stop[plan->stop_count++] = in->holds[i].job;
+        if (listed)
+            continue;
+        stop_for[plan->stop_count] = work->stopped[i] - 1;
+        stop[plan->stop_count++] = in->holds[i].job;
     }
     plan->stop = stop;
+    plan->stop_for = stop_for;
 }
 
 void

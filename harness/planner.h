@@ -94,7 +94,7 @@ struct planner_job {
     const int *booked_hosts;    /* a host a unit, as in its slot; or NULL */
     int quota[PLANNER_QUOTAS_MAX];      /* index + 1; 0: none */
     int diverse;                /* > 0: other hosts than those of this group */
-    bool preempts;              /* may stop preemptable holders */
+    bool preempts;              /* preemptable holders give way to it */
     bool superseded;            /* nobody wants the result any more */
     bool check;                 /* of hosts: those that are out will do */
 };
@@ -103,14 +103,21 @@ struct planner_job {
 struct planner_hold {
     int host;
     int count;                  /* machines */
-    int64_t job;                /* id, for words and preemption */
+    int64_t job;                /* an id: all with one stop together */
     const char *who;            /* "flight 12 job smoke" */
     int64_t until_ms;           /* estimated: see planner_overdue() */
+    int64_t lost_ms;            /* of work, should it be made to give way */
     int64_t spread_ms;          /* of that estimate */
     int setup;                  /* what he leaves behind */
     int quota[PLANNER_QUOTAS_MAX];
     int diverse;
     bool preemptable;
+};
+
+/* A job at work takes one of the runners, whatever hosts it holds. */
+struct planner_run {
+    int64_t job;                /* as in its holds */
+    int64_t until_ms;
 };
 
 /* Nobody gets it then: blockage, lease, maintenance. */
@@ -143,6 +150,9 @@ enum planner_order {
 struct planner_policy {
     enum planner_order order;
     int64_t patience_ms;        /* 0: each booking is a promise */
+    int64_t yield_ms;           /* what a holder needs to give way; it is not */
+    int64_t gain_ms;            /* asked to for a start that is no more than
+                                 * this sooner */
     int rounds;                 /* other orders to try, for the makespan */
     uint64_t seed;              /* of those */
 };
@@ -164,6 +174,9 @@ struct planner_in {
     int quota_count;
     const struct planner_account *accounts;
     int account_count;
+    const struct planner_run *runs;
+    int run_count;
+    int runners_max;            /* jobs at a time; 0: any number */
 };
 
 enum planner_verdict {
@@ -184,14 +197,16 @@ struct planner_slot {
     const int *hosts;           /* a host a unit of its roles, in order */
     int host_count;
     bool reuses;                /* finds its setup installed */
+    bool for_runner;            /* its hosts are free before a runner is */
     bool late;                  /* after its deadline */
-    bool preempting;            /* the holders in plan->stop come first */
+    bool preempting;            /* holders in plan->stop give way to it */
 };
 
 struct planner_plan {
     struct planner_slot *slots; /* one a job, in the order of in->jobs */
     int *order;                 /* jobs as they were placed */
-    const int64_t *stop;        /* ids of holders that have to yield */
+    const int64_t *stop;        /* ids of holders that have to give way, */
+    const int *stop_for;        /* and the jobs they do it for */
     int stop_count;
     int attempts;               /* orders that were tried */
     bool kept;                  /* the last plan's bookings, moved forward */

@@ -14,13 +14,6 @@
 #include "harness/arena.h"
 #include "harness/mem.h"
 
-/* A place that was found; its hosts are in work->unit_host. */
-struct spot {
-    int64_t start_ms, length_ms;
-    int64_t cost_ms;            /* its end, and what leans add */
-    bool reuses;
-};
-
 /* What the search may use. */
 enum reach {
     REACH_NOW = 0,              /* the timelines */
@@ -47,13 +40,14 @@ planner_fit_reset(struct planner_work *work)
     }
     for (int q = 0; q < in->quota_count; q++)
         planner_time_copy(&work->quotas[q], &work->base_quotas[q]);
+    planner_time_copy(&work->runners, &work->base_runners);
     for (int i = 0; i < in->window_count; i++)
         work->setups[in->windows[i].host] = 0;  /* who knows what they do */
     work->group_count = 0;
     for (int i = 0; i < in->hold_count; i++) {
         const struct planner_hold *hold = &in->holds[i];
 
-        work->stopped[i] = false;
+        work->stopped[i] = 0;
         work->setups[hold->host] = hold->setup;
         if ((double)hold->spread_ms > work->sds[hold->host])
             work->sds[hold->host] = (double)hold->spread_ms;
@@ -138,11 +132,13 @@ length_on(const struct planner_work *work, const struct planner_job *job,
 /* One host, for a job of one. */
 static void
 try_host(struct planner_work *work, const struct planner_job *job, int host,
-         int64_t from_ms, struct spot *best)
+         int64_t from_ms, struct planner_spot *best)
 {
     const struct planner_time *time = &work->hosts[host];
     int64_t bias = work->lean_bias[host], tail = planner_time_tail(time);
-    struct spot spot = { .length_ms = length_on(work, job, host, false) };
+    struct planner_spot spot = {
+        .length_ms = length_on(work, job, host, false),
+    };
 
     spot.reuses = !work->keeping && job->setup != 0
         && job->setup == work->setups[host]
@@ -337,7 +333,7 @@ put_units(struct planner_work *work, const struct planner_job *job)
 /* Several hosts at one time. */
 static bool
 search_many(struct planner_work *work, const struct planner_job *job,
-            int units, int64_t from_ms, struct spot *spot)
+            int units, int64_t from_ms, struct planner_spot *spot)
 {
     int64_t at = from_ms, length = 0, next;
 
@@ -375,7 +371,8 @@ search_many(struct planner_work *work, const struct planner_job *job,
                 : planner_time_least(&work->hosts[host], at, at + length);
         }
         if (match(work, job, units)) {
-            *spot = (struct spot){ .start_ms = at, .length_ms = length };
+            *spot = (struct planner_spot){ .start_ms = at,
+                                           .length_ms = length };
             return true;
         }
         for (int i = 0; i < work->cand_count; i++) {
@@ -391,14 +388,16 @@ search_many(struct planner_work *work, const struct planner_job *job,
 
 static bool
 search_hosts(struct planner_work *work, const struct planner_job *job,
-             int units, int64_t from_ms, struct spot *best)
+             int units, int64_t from_ms, struct planner_spot *best)
 {
-    struct spot spot = { 0 };
+    struct planner_spot spot = { 0 };
 
     best->cost_ms = PLANNER_NO_TIME;
     if (units == 0) {
-        *best = (struct spot){ from_ms, job->run_ms > 0 ? job->run_ms : 1,
-                               0, false };
+        *best = (struct planner_spot){
+            .start_ms = from_ms,
+            .length_ms = job->run_ms > 0 ? job->run_ms : 1,
+        };
         return true;
     }
     list_candidates(work, job, REACH_NOW, false);
@@ -432,12 +431,24 @@ search_hosts(struct planner_work *work, const struct planner_job *job,
     return true;
 }
 
-/* Hosts and quotas at once. */
-static bool
-search(struct planner_work *work, const struct planner_job *job, int units,
-       struct spot *spot)
+/* When the quotas allow it, at 'at_ms' or later. */
+static int64_t
+allowed_from(const struct planner_work *work, const struct planner_job *job,
+             int units, int64_t at_ms, int64_t length_ms)
 {
-    int64_t from = work->in->now_ms, at;
+    for (int q = 0; q < PLANNER_QUOTAS_MAX && units > 0; q++)
+        if (job->quota[q] != 0 && at_ms != PLANNER_NO_TIME)
+            at_ms = planner_time_find(&work->quotas[job->quota[q] - 1],
+                                      at_ms, length_ms, units);
+    return at_ms;
+}
+
+bool
+planner_fit_search(struct planner_work *work, const struct planner_job *job,
+                   int units, int64_t from_ms, struct planner_spot *spot)
+{
+    int64_t from = from_ms, at;
+    bool for_runner = false;
 
     if (job->not_before_ms > from)
         from = job->not_before_ms;
@@ -447,17 +458,21 @@ search(struct planner_work *work, const struct planner_job *job, int units,
     for (;;) {
         if (!search_hosts(work, job, units, from, spot))
             return false;
-        at = spot->start_ms;
-        for (int q = 0; q < PLANNER_QUOTAS_MAX && units > 0; q++) {
-            if (job->quota[q] == 0)
-                continue;
-            at = planner_time_find(&work->quotas[job->quota[q] - 1], at,
-                                   spot->length_ms, units);
-            if (at == PLANNER_NO_TIME)
-                return false;   /* it wants more than the quota at once */
+        at = allowed_from(work, job, units, spot->start_ms,
+                          spot->length_ms);
+        if (at == PLANNER_NO_TIME)
+            return false;       /* it wants more than the quota at once */
+        if (work->in->runners_max > 0) {
+            int64_t runner = planner_time_find(&work->runners, at,
+                                               spot->length_ms, 1);
+
+            for_runner = for_runner || runner > at;
+            at = runner;
         }
-        if (at == spot->start_ms)
+        if (at == spot->start_ms) {
+            spot->for_runner = for_runner;
             return true;
+        }
         from = at;
     }
 }
@@ -474,11 +489,14 @@ book(struct planner_work *work, const struct planner_job *job,
             planner_time_take(&work->quotas[job->quota[q] - 1],
                               slot->start_ms, slot->end_ms,
                               sign * slot->host_count);
+    if (work->in->runners_max > 0)
+        planner_time_take(&work->runners, slot->start_ms, slot->end_ms,
+                          sign);
 }
 
 static void
 fill_slot(struct planner_work *work, const struct planner_job *job, int j,
-          const struct spot *spot, int units)
+          const struct planner_spot *spot, int units)
 {
     struct planner_slot *slot = &work->slots[j];
     int *hosts = work->slot_hosts[j];
@@ -487,6 +505,7 @@ fill_slot(struct planner_work *work, const struct planner_job *job, int j,
     slot->start_ms = spot->start_ms;
     slot->end_ms = spot->start_ms + spot->length_ms;
     slot->reuses = spot->reuses;
+    slot->for_runner = spot->for_runner;
     slot->verdict = slot->start_ms <= work->in->now_ms ? PLANNER_NOW
                                                        : PLANNER_LATER;
     slot->late = job->deadline_ms > 0 && slot->end_ms > job->deadline_ms;
@@ -532,63 +551,14 @@ no_place(struct planner_work *work, const struct planner_job *job, int units)
     return verdict;
 }
 
-/* Gives back, or takes again, what preemptable holders hold. */
-static void
-lift_holds(struct planner_work *work, int sign)
-{
-    const struct planner_in *in = work->in;
-
-    for (int i = 0; i < in->hold_count; i++) {
-        const struct planner_hold *hold = &in->holds[i];
-
-        if (hold->preemptable && !work->stopped[i])
-            planner_time_take(&work->hosts[hold->host], in->now_ms,
-                              hold->until_ms, sign * hold->count);
-    }
-}
-
-/* Whether the job may start now if preemptable holders yield; marks those
- * whose hosts it takes. */
-static bool
-preempt(struct planner_work *work, int j, int units, struct spot *spot)
-{
-    const struct planner_in *in = work->in;
-    const struct planner_job *job = &in->jobs[j];
-    int *before = work->slot_hosts[j];  /* not in use yet */
-    struct spot soon;
-    bool found;
-
-    memcpy(before, work->unit_host, (size_t)units * sizeof *before);
-    lift_holds(work, -1);
-    found = search(work, job, units, &soon) && soon.start_ms <= in->now_ms;
-    lift_holds(work, 1);
-    if (!found) {
-        memcpy(work->unit_host, before, (size_t)units * sizeof *before);
-        return false;
-    }
-    for (int u = 0; u < units; u++) {
-        for (int i = 0; i < in->hold_count; i++) {
-            const struct planner_hold *hold = &in->holds[i];
-
-            if (hold->host != work->unit_host[u] || !hold->preemptable
-                || work->stopped[i])
-                continue;
-            work->stopped[i] = true;
-            planner_time_take(&work->hosts[hold->host], in->now_ms,
-                              hold->until_ms, -hold->count);
-        }
-    }
-    *spot = soon;
-    return true;
-}
-
 void
 planner_fit_place(struct planner_work *work, int j)
 {
     const struct planner_job *job = &work->in->jobs[j];
     struct planner_slot *slot = &work->slots[j];
     int units = work->known[j].units;
-    struct spot spot;
+    int64_t soon = work->in->now_ms + work->in->policy.yield_ms;
+    struct planner_spot spot;
     bool found, preempting = false;
 
     *slot = (struct planner_slot){ .verdict = PLANNER_EXPIRED };
@@ -602,10 +572,10 @@ planner_fit_place(struct planner_work *work, int j)
             return;             /* it never comes to that */
     }
     set_leans(work, job, true);
-    found = search(work, job, units, &spot);
+    found = planner_fit_search(work, job, units, work->in->now_ms, &spot);
     if (job->preempts && units > 0
-        && (!found || spot.start_ms > work->in->now_ms))
-        preempting = preempt(work, j, units, &spot);
+        && (!found || spot.start_ms > soon + work->in->policy.gain_ms))
+        preempting = planner_preempt(work, j, units, &spot);
     if (found || preempting)
         fill_slot(work, job, j, &spot, units);
     else
@@ -620,7 +590,7 @@ planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
 {
     const struct planner_job *job = &work->in->jobs[j];
     int units = work->known[j].units;
-    struct spot spot = { .start_ms = start_ms };
+    struct planner_spot spot = { .start_ms = start_ms };
     bool free = !job->superseded && units > 0;
 
     for (int i = 0; i < job->need_count; i++)
@@ -651,6 +621,9 @@ planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
         free = job->quota[q] == 0
             || planner_time_least(&work->quotas[job->quota[q] - 1], start_ms,
                                   start_ms + spot.length_ms) >= units;
+    if (work->in->runners_max > 0 && free)
+        free = planner_time_least(&work->runners, start_ms,
+                                  start_ms + spot.length_ms) > 0;
     if (free)
         fill_slot(work, job, j, &spot, units);
     return free;

@@ -17,6 +17,14 @@ struct planner_group {
     uint64_t *bits;
 };
 
+/* A place that was found; its hosts are in work->unit_host. */
+struct planner_spot {
+    int64_t start_ms, length_ms;
+    int64_t cost_ms;            /* its end, and what leans add */
+    bool reuses;
+    bool for_runner;            /* it waits for one of the runners */
+};
+
 /* What is known of a job before it is placed. */
 struct planner_known {
     int units;                  /* hosts it needs */
@@ -36,6 +44,7 @@ struct planner_work {
     struct arena *arena;
     struct planner_time *base, *hosts;  /* before any booking, and now */
     struct planner_time *base_quotas, *quotas;
+    struct planner_time base_runners, runners;
     int *setups;                /* what will be on a host at its tail */
     double *sds;                /* spread of its tail */
     int *ranked;                /* hosts, the least wanted first */
@@ -47,7 +56,8 @@ struct planner_work {
     struct planner_slot *slots;
     bool *placed;               /* in this attempt */
     int **slot_hosts;           /* room for the hosts of each slot */
-    bool *stopped;              /* holds that yield */
+    int *stopped;               /* for which job a hold gives way, + 1 */
+    int64_t *holders;           /* scratch of planner_preempt() */
     bool keeping;               /* bookings come and go: setups are unsure */
     /* Scratch of one search, per host: */
     int *cand, cand_count;      /* those that some role may take */
@@ -70,6 +80,15 @@ MUST_CHECK bool planner_fit_again(struct planner_work *work, int j,
                                   int64_t start_ms, const int *hosts);
 /* Takes its booking away. */
 void planner_fit_undo(struct planner_work *work, int j);
+/* The first place from 'from_ms' on; false if there is none. */
+MUST_CHECK bool planner_fit_search(struct planner_work *work,
+                                   const struct planner_job *job, int units,
+                                   int64_t from_ms,
+                                   struct planner_spot *spot);
+/* Whether job 'j' may start as soon as preemptable holders have given way:
+ * marks those that have to, as few as do. False changes nothing. */
+MUST_CHECK bool planner_preempt(struct planner_work *work, int j, int units,
+                                struct planner_spot *spot);
 /* Hosts taken by a diversity group; made when it is new. */
 uint64_t *planner_group(struct planner_work *work, int id);
 

@@ -365,6 +365,86 @@ preemption(void)
     plan = PLAN(&in, meek);
     ok(plan.slots[0].start_ms == 5000 && plan.stop_count == 0,
        "but only to who may");
+    in.policy.yield_ms = 60;
+    plan = PLAN(&in, jobs);
+    ok(plan.slots[0].verdict == PLANNER_LATER && plan.slots[0].preempting
+       && plan.slots[0].start_ms == NOW + 60,
+       "to give way takes a time");
+    ok(plan.stop_count == 1 && plan.stop_for[0] == 0, "for this one");
+    in.policy.gain_ms = 5000 - NOW - 60;
+    plan = PLAN(&in, jobs);
+    ok(plan.stop_count == 0 && plan.slots[0].start_ms == 5000,
+       "nobody gives way for a start that is hardly sooner");
+}
+
+/* As few as do, and those that lose least. */
+static void
+who_gives_way(void)
+{
+    static const struct planner_hold holds[] = {
+        { .host = 0, .count = 1, .job = 77, .until_ms = 9000,
+          .preemptable = true, .lost_ms = 500 },
+        { .host = 1, .count = 1, .job = 78, .until_ms = 9000,
+          .preemptable = true, .lost_ms = 100 },
+        { .host = 2, .count = 1, .job = 79, .until_ms = 9000 },
+        { .host = 3, .count = 1, .job = 78, .until_ms = 9000,
+          .preemptable = true, .lost_ms = 100 },
+    };
+    struct planner_in in = { .holds = holds, .hold_count = 4,
+                             .policy = { .yield_ms = 10 } };
+    struct planner_job two[] = {
+        JOB(&any, 100, .preempts = true), JOB(&any, 50),
+    };
+    struct planner_job eager_four[] = {
+        JOB(&any, 100, .preempts = true), JOB(&any, 100, .preempts = true),
+        JOB(&any, 100, .preempts = true), JOB(&any, 100, .preempts = true),
+    };
+    struct planner_plan plan = PLAN(&in, two);
+
+    ok(plan.stop_count == 1 && plan.stop[0] == 78,
+       "the one that has done least gives way");
+    ok(plan.slots[1].start_ms == NOW + 10,
+       "with all it has: others have that too");
+    plan = PLAN(&in, eager_four);
+    is_int(plan.stop_count, 2, "each gives way once");
+    is_int(plan.slots[3].start_ms, NOW + 110,
+       "and when nobody is left, all wait");
+}
+
+/* Runners are as scarce as hosts. */
+static void
+runners(void)
+{
+    static const struct planner_run runs[] = { { 77, 3000 }, { 78, 5000 } };
+    static const struct planner_hold holds[] = {
+        { .host = 0, .count = 1, .job = 77, .until_ms = 3000,
+          .preemptable = true },
+    };
+    struct planner_in in = { .runs = runs, .run_count = 2,
+                             .runners_max = 2 };
+    struct planner_job jobs[] = {
+        JOB(&d, 100, .priority = -2), JOB(&any, 100, .priority = -1),
+        JOB(&any, 100), JOB(&any, 100),
+    };
+    struct planner_job eager[] = { JOB(&d, 100, .preempts = true) };
+    struct planner_plan plan;
+
+    jobs[3].role_count = 0;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[0].start_ms, 3000, "a runner is free at 3000");
+    ok(plan.slots[0].for_runner, "that is what it waits for");
+    is_int(plan.slots[1].start_ms, 3100, "the next one after it");
+    is_int(plan.slots[2].start_ms, 3200, "one at a time");
+    is_int(plan.slots[3].start_ms, 3300, "a job without hosts needs one too");
+    in.runners_max = 3;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[0].start_ms, NOW, "with one more, one at once");
+    in.runners_max = 2;
+    in.holds = holds;
+    in.hold_count = 1;
+    plan = PLAN(&in, eager);
+    ok(plan.slots[0].start_ms == NOW && plan.stop_count == 1,
+       "who gives way gives his runner too");
 }
 
 static void
@@ -706,6 +786,8 @@ main(void)
     reuse_and_leans();
     quotas_and_groups();
     preemption();
+    runners();
+    who_gives_way();
     needs();
     promises();
     why();

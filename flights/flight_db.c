@@ -177,9 +177,10 @@ static const struct query Q_INSERT_FLIGHT = {
 static const struct query Q_INSERT_JOBS = {
     "flight-insert-jobs",
     "insert into assay.job (flight, job, recipe, arch, diverse, setup,"
-    " setup_uses, candidate, created_at)"
+    " setup_uses, preemptable, candidate, created_at)"
     " select $1::bigint, j->>'job', j->>'recipe', j->>'arch',"
     " j->>'diverse', j->>'setup', (j->>'setup_uses')::int,"
+    " (j->>'preemptable')::boolean,"
     " (select c.candidate from assay.candidate c"
     "  where c.name = j->>'candidate'),"
     " now() + n * interval '1 microsecond'"
@@ -277,6 +278,7 @@ job_json(const struct plan_job *job)
     json_put_text(out, "setup", job->setup);
     if (job->setup != NULL)
         json_put_int(out, "setup_uses", job->setup_uses);
+    json_object_set_new(out, "preemptable", json_boolean(job->preemptable));
     json_object_set_new(out, "needs", needs);
     json_object_set_new(out, "roles", roles);
     json_object_set_new(out, "runvars", runvars);

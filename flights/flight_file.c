@@ -43,6 +43,8 @@ static const cyaml_schema_field_t job_fields[] = {
     TEXT_OPT("arch", struct file_job, arch),
     TEXT_OPT("candidate", struct file_job, candidate),
     TEXT_OPT("diverse", struct file_job, diverse),
+    CYAML_FIELD_BOOL("preemptable", CYAML_FLAG_OPTIONAL, struct file_job,
+                     preemptable),
     LIST_OPT("matrix", struct file_job, matrix, &axis_schema),
     LIST_OPT("exclude", struct file_job, exclude, &yaml_text_schema),
     LIST_OPT("hosts", struct file_job, hosts, &role_schema),

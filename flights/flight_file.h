@@ -23,6 +23,7 @@ struct file_role {
 
 struct file_job {
     char *job, *recipe, *arch, *candidate, *diverse;
+    bool preemptable;
     struct file_axis *matrix;
     unsigned matrix_count;
     char **exclude;

@@ -171,10 +171,11 @@ static const struct query Q_PLAN = {
 
 static const struct query Q_PLAN_JOBS = {
     "flight-plan-jobs",
-    "select j.job, j.recipe, j.arch, c.name, j.diverse from assay.job j"
+    "select j.job, j.recipe, j.arch, c.name, j.diverse, j.preemptable"
+    " from assay.job j"
     " left join assay.candidate c on c.candidate = j.candidate"
     " where j.flight = $1::bigint order by j.created_at, j.job",
-    1, 5
+    1, 6
 };
 
 static const struct query Q_PLAN_NEEDS = {
@@ -371,6 +372,7 @@ flight_plan_read(struct db *db, int64_t flight, struct arena *arena,
         job->arch = db_copy_text(arena, rows[1], (int)i, 2);
         job->candidate = db_copy(arena, rows[1], (int)i, 3);
         job->diverse = db_copy(arena, rows[1], (int)i, 4);
+        job->preemptable = db_bool(rows[1], (int)i, 5);
         read_needs(arena, rows[2], flight, job);
         read_roles(arena, rows[3], job);
         read_runvars(arena, rows[4], job);

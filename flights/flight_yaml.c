@@ -462,6 +462,7 @@ expand_cell(struct work *w, const struct file_job *from)
             (void)good_name(w, job->diverse, "diverse",
                             job_path(w, "diverse"));
     }
+    job->preemptable = from->preemptable;
     expand_roles(w, from, job);
     job->recipe = recipe_path(w, recipe);
     if (job->arch == NULL && job->role_count > 0)

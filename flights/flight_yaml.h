@@ -17,6 +17,7 @@
  *       exclude: ["arch=arm64 firmware=bios"] # optional: without these
  *       arch: "{arch}"          # optional; default: of the first role
  *       diverse: WORD           # optional: other hosts than its like
+ *       preemptable: true       # optional: gives way to a release
  *       hosts:                  # exactly the recipe's roles
  *         host: { arch: "{arch}", flags: [xen], class: 1, host: NAME,
  *                 properties: { memory_mb: ">= 4096", cpu: epyc } }

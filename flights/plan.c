@@ -366,6 +366,8 @@ dump_job(struct buf *out, const struct plan_job *job)
     }
     if (text.len > 0)
         dump_line(out, job->job, ":needs", buf_text(&text));
+    if (job->preemptable)
+        dump_line(out, job->job, ":preemptable", "true");
     dump_line(out, job->job, ":recipe", job->recipe);
     for (size_t i = 0; i < job->role_count; i++)
         dump_role(out, job->job, &job->roles[i]);

@@ -41,6 +41,7 @@ struct plan_job {
     const char *diverse;        /* NULL: any host will do */
     const char *setup;          /* see plan_share(); NULL: it starts fresh */
     int setup_uses;
+    bool preemptable;           /* it gives way: see assay-pool(5) */
     const struct plan_role *roles;      /* in the order of the recipe */
     size_t role_count;
     const struct plan_runvar *runvars;  /* by name */

@@ -15,6 +15,7 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/give_way_db.h"
 #include "harness/home.h"
 #include "harness/json.h"
 #include "harness/signals.h"
@@ -313,9 +314,59 @@ print_pairs(const struct evidence_job *job)
                job->runvars[i].name, job->runvars[i].value);
 }
 
+/* How often the job was told to give its hosts to another, and what became of
+ * that. */
+struct ways {
+    struct give_way *list;
+    size_t count;
+};
+
+static void
+print_ways(struct arena *arena, const struct ways *ways)
+{
+    for (size_t i = 0; i < ways->count; i++) {
+        const struct give_way *way = &ways->list[i];
+
+        if (way->gave_ms < 0)
+            printf("gives way to flight %" PRId64 " job %s since %s\n",
+                   way->for_flight, way->for_job,
+                   time_text(arena, way->asked_ms));
+        else
+            printf("gave way to flight %" PRId64 " job %s at %s, after %d "
+                   "steps on %s, begun %s\n", way->for_flight, way->for_job,
+                   time_text(arena, way->gave_ms), way->step_count,
+                   way->hosts, time_text(arena, way->started_ms));
+    }
+}
+
+static json_t *
+ways_json(const struct ways *ways)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ways->count; i++) {
+        const struct give_way *way = &ways->list[i];
+        json_t *one = json_object();
+
+        json_put_int(one, "for_flight", way->for_flight);
+        json_put_text(one, "for_job", way->for_job);
+        json_put_int(one, "asked_ms", way->asked_ms);
+        if (way->gave_ms >= 0) {
+            json_put_int(one, "started_ms", way->started_ms);
+            json_put_int(one, "gave_ms", way->gave_ms);
+            json_put_text(one, "hosts", way->hosts);
+            json_object_set_new(one, "steps",
+                                json_loads(way->steps, 0, NULL));
+        }
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static bool
 job_text(struct arena *arena, const struct evidence *e,
-         const struct evidence_job *job, struct fault *why)
+         const struct evidence_job *job, const struct ways *ways,
+         struct fault *why)
 {
     printf("flight %" PRId64 " job %s: %s%s%s\n", e->flight, job->name,
            outcome_name(job->status), job->reason[0] == '\0' ? "" : ": ",
@@ -326,6 +377,7 @@ job_text(struct arena *arena, const struct evidence *e,
         printf("waits for %s\n", job->waits_for);
     if (job->booking.known)
         printf("expected: %s\n", expected_text(arena, job));
+    print_ways(arena, ways);
     if (job->pointer.file[0] != '\0')
         printf("evidence: %s:%" PRId64 ": %s\n", job->pointer.file,
                job->pointer.line, job->pointer.text);
@@ -346,7 +398,7 @@ job_named(const struct evidence *e, const char *name)
 /* The report's JSON, which has everything; with 'job' only that one. */
 static bool
 print_json(struct arena *arena, const struct evidence *e, const char *job,
-           struct fault *why)
+           const struct ways *ways, struct fault *why)
 {
     struct verdict verdict;
     json_t *root, *jobs, *one, *chosen;
@@ -364,6 +416,8 @@ print_json(struct arena *arena, const struct evidence *e, const char *job,
         if (job != NULL && name != NULL && strcmp(name, job) == 0)
             chosen = one;
     }
+    if (job != NULL)
+        json_object_set_new(chosen, "gave_way", ways_json(ways));
     ok = json_print(chosen, stdout, why);
     json_decref(root);
     return ok;
@@ -375,6 +429,7 @@ show(struct cmd_call *call, const char *job, struct fault *why)
     struct arena arena = ARENA_INIT;
     struct evidence e;
     const struct evidence_job *one = NULL;
+    struct ways ways = { 0 };
     struct db *db = NULL;
     int64_t flight = 0;
     bool ok;
@@ -387,14 +442,19 @@ show(struct cmd_call *call, const char *job, struct fault *why)
     if (job != NULL) {
         one = job_named(&e, job);
         ok = one != NULL;
+        if (ok && !give_way_db_list(db, flight, job, &arena, &ways.list,
+                                    &ways.count, why)) {
+            ok = false;
+            goto out;
+        }
     }
     if (!ok)
         fault_set(why, FAULT_NOT_FOUND, "flight %" PRId64 " has no job '%s'",
                   flight, job);
     else if (cmd_json(call))
-        ok = print_json(&arena, &e, job, why);
+        ok = print_json(&arena, &e, job, &ways, why);
     else if (one != NULL)
-        ok = job_text(&arena, &e, one, why);
+        ok = job_text(&arena, &e, one, &ways, why);
     else
         ok = show_text(&arena, &e, why);
 out:

@@ -241,6 +241,9 @@ lead(struct assayd *a, struct fault *why)
      * would stand by for ourselves after the server came back. */
     if (a->task != 0) {
         if (task_resume(a->db, a->task, why)) {
+            if (!assayd_db_planner(a->db, a->task,
+                                   a->spec->runners.jobs_max, why))
+                return false;
             a->session = SESSION_LEADS;
             return true;
         }
@@ -253,6 +256,8 @@ lead(struct assayd *a, struct fault *why)
         a->task = 0;
         return why->kind == FAULT_CONFLICT;
     }
+    if (!assayd_db_planner(a->db, a->task, a->spec->runners.jobs_max, why))
+        return false;
     a->session = SESSION_LEADS;
     log_info("leads the queue (task %" PRId64 ")", a->task);
     return true;

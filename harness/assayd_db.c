@@ -115,6 +115,24 @@ static const struct query Q_FINISH = {
     2, 0
 };
 
+static const struct query Q_PLANNER = {
+    "assayd-planner",
+    "insert into assay.planner (task, jobs_max)"
+    " values ($1::bigint, $2::int) on conflict (task) do nothing",
+    2, 0
+};
+
+bool
+assayd_db_planner(struct db *db, int64_t task, int jobs_max,
+                  struct fault *why)
+{
+    char number[DB_INT_BYTES], most[DB_INT_BYTES];
+    const char *params[] = { db_int_text(number, task),
+                             db_int_text(most, jobs_max) };
+
+    return db_run(db, &Q_PLANNER, params, NULL, why);
+}
+
 bool
 assayd_db_jobs(struct db *db, struct arena *arena, struct assayd_jobs *out,
                struct fault *why)

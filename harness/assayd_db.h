@@ -34,6 +34,10 @@ struct assayd_jobs {
     size_t count;
 };
 
+/* Our task is the one that plans, and runs at most so many jobs. */
+MUST_CHECK bool assayd_db_planner(struct db *db, int64_t task, int jobs_max,
+                                  struct fault *why);
+
 MUST_CHECK bool assayd_db_jobs(struct db *db, struct arena *arena,
                                struct assayd_jobs *out, struct fault *why);
 

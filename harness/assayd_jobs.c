@@ -211,6 +211,9 @@ runner_ended(struct proc *proc UNUSED, void *owner,
         /* Somebody was faster: the next plan knows. */
         r->not_before_ms = now + NO_HOSTS_PAUSE_MS * r->misses;
         r->misses += r->misses < NO_HOSTS_MISSES_MAX;
+    } else if (exited && status.code == JOB_EXIT_GAVE_WAY) {
+        log_info("job %" PRId64 ".%s gave way", r->flight, r->job);
+        r->deaths = r->misses = 0;
     } else {
         abnormal = true;
         r->deaths++;

@@ -12,6 +12,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/fs.h"
+#include "harness/give_way_db.h"
 #include "harness/home.h"
 #include "harness/host_match.h"
 #include "harness/log.h"
@@ -51,6 +52,7 @@ struct round {
     const struct assayd_job **job_of;   /* a wait's, or NULL */
     enum assayd_runner *state;  /* a wait's */
     bool *ordered, *starts;     /* the same */
+    bool *ready;                /* the same: nothing but hosts is missing */
     const char **texts;         /* what a job waits for; NULL: nothing new */
     const char *lack;           /* what all of them wait for, or NULL */
 };
@@ -148,8 +150,8 @@ match_jobs(struct round *round)
     }
 }
 
-/* What a job that has to wait for hosts waits for. It does not say who has
- * them: that would change all the time, and 'plan why' knows. */
+/* What a job that has to wait for hosts waits for, and why again. It does not
+ * say who has them: that would change all the time, and 'plan why' knows. */
 static const char *
 wanted_hosts(struct arena *arena, const struct plan_wait *wait)
 {
@@ -168,6 +170,8 @@ wanted_hosts(struct arena *arena, const struct plan_wait *wait)
         for (int k = 0; role->host == NULL && role->wants[k] != NULL; k++)
             buf_addf(&out, " %s", role->wants[k]);
     }
+    if (wait->gave > 0)
+        buf_addf(&out, "; gave way to %s", wait->gave_to);
     text = arena_strdup(arena, buf_text(&out));
     buf_free(&out);
     return text;
@@ -202,16 +206,17 @@ decide_one(const struct assayd_plan *plan, struct round *round, int w,
         return;
     }
     /* The runner of a job that no hosts will ever do for says so. */
-    if (slot->verdict != PLANNER_NOW
+    if (slot->verdict != PLANNER_NOW && !slot->for_runner
         && (slot->verdict != PLANNER_NEVER || !is_hopeless(round, wait))) {
         *text = wanted_hosts(round->arena, wait);
+        round->ready[w] = may && round->lack == NULL;
         return;
     }
     if (round->lack != NULL) {
         *text = round->lack;
         return;
     }
-    if (*room <= 0) {
+    if (*room <= 0 || slot->for_runner) {
         *text = arena_printf(round->arena, "one of %d runners",
                              plan->jobs_max);
         return;
@@ -283,6 +288,30 @@ starve(const struct round *round, struct db *db, struct fault *why)
     return true;
 }
 
+/* Jobs that give way so that others start soon. */
+static bool
+make_way(const struct round *round, struct db *db, struct fault *why)
+{
+    const struct planner_plan *plan = &round->made.plan;
+
+    for (int i = 0; i < plan->stop_count; i++) {
+        const struct plan_hold *hold = &round->facts.holds[plan->stop[i]];
+        const struct plan_wait *wait = &round->facts.waits[plan->stop_for[i]];
+        bool asked = false;
+
+        if (!round->ready[plan->stop_for[i]])
+            continue;
+        if (!give_way_db_ask(db, hold->flight, hold->job, wait->flight,
+                             wait->job, &asked, why))
+            return false;
+        if (asked)
+            log_info("job %" PRId64 ".%s is told to give way to %" PRId64
+                     ".%s", hold->flight, hold->job, wait->flight,
+                     wait->job);
+    }
+    return true;
+}
+
 static void
 start(struct round *round, int w)
 {
@@ -319,6 +348,7 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
     round.state = ROOM(count, enum assayd_runner);
     round.ordered = ROOM(count, bool);
     round.starts = ROOM(count, bool);
+    round.ready = ROOM(count, bool);
     round.texts = ROOM(jobs->count, const char *);
     match_jobs(&round);
     plan_make(&round.facts, arena, &round.made);
@@ -331,6 +361,6 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
         if (round.starts[round.made.plan.order[i]])
             start(&round, round.made.plan.order[i]);
     plan->idle = jobs->count == 0 && round.facts.booking_count == 0;
-    return starve(&round, db, why)
+    return make_way(&round, db, why) && starve(&round, db, why)
         && assayd_db_waits(db, jobs, round.texts, why);
 }

@@ -30,11 +30,13 @@ static const struct query Q_CLAIM = {
 
 static const struct query Q_LOAD = {
     "job-load",
-    "select j.recipe, j.arch, c.name, j.setup"
+    "select j.recipe, j.arch, c.name, j.setup, coalesce((select"
+    "  max(g.last_step) from assay.give_way g where g.flight = j.flight"
+    "  and g.job = j.job), 0)"
     " from assay.job j"
     " left join assay.candidate c on c.candidate = j.candidate"
     " where j.flight = $1::bigint and j.job = $2::text",
-    2, 4
+    2, 5
 };
 
 static const struct query Q_ROLES = {
@@ -289,6 +291,7 @@ job_db_load(struct db *db, int64_t flight, const char *job,
     row->arch = xstrdup(db_text(rows, 0, 1));
     row->candidate = copy_or_null(db_text(rows, 0, 2));
     row->setup = copy_or_null(db_text(rows, 0, 3));
+    row->last_step = (int)db_int(rows, 0, 4, 0);
     ok = load_roles(db, params, row, why) &&
          load_runvars(db, params, row, why);
     if (!ok)

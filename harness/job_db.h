@@ -28,6 +28,7 @@ struct job_row {
     char *setup;                /* see prepared_db.h; NULL: it shares nothing */
     struct job_row_role *roles; /* in order of position */
     size_t role_count;
+    int last_step;              /* of attempts before this one; 0 */
     struct json_t *runvars;     /* {"NAME": "VALUE"}, results included */
     struct json_t *fixed;       /* those of the definition */
 };

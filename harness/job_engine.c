@@ -22,6 +22,9 @@ struct job_engine {
     const struct step_part *stopper;    /* why the body goes no further */
     int aborts;
     char *abort_reason;
+    char *way_asked;            /* another job wants its hosts, or NULL */
+    char *way_reason;           /* the same once it gives way */
+    bool gave_way;
     char *hosts_text;
     char *prepared_text;        /* NULL: it is not */
     bool reused;                /* and the check agreed */
@@ -45,8 +48,8 @@ static const char *const EVENT_NAMES[] = {
     [JOB_EVENT_BUSY] = "busy",       [JOB_EVENT_NEVER] = "never",
     [JOB_EVENT_WAKE] = "wake",       [JOB_EVENT_SETTLED] = "settled",
     [JOB_EVENT_BATCH_ENDED] = "batch-ended",
-    [JOB_EVENT_ABORT] = "abort",     [JOB_EVENT_LOST] = "lost",
-    [JOB_EVENT_FINISHED] = "finished",
+    [JOB_EVENT_ABORT] = "abort",     [JOB_EVENT_GIVE_WAY] = "give-way",
+    [JOB_EVENT_LOST] = "lost",       [JOB_EVENT_FINISHED] = "finished",
 };
 static_assert(ARRAY_LEN(EVENT_NAMES) == JOB_EVENT_COUNT, "a name for each");
 
@@ -66,6 +69,13 @@ static bool
 is_final(const struct job_engine *engine, size_t step)
 {
     return engine->plan->steps[step].finally;
+}
+
+/* Aborted, or on its way out for another job. */
+static bool
+is_stopped(const struct job_engine *engine)
+{
+    return engine->aborts > 0 || engine->way_reason != NULL;
 }
 
 static void
@@ -116,7 +126,7 @@ unrun(struct job_engine *engine, size_t step)
         verdict_set(&part->verdict, OUTCOME_SKIP, LANE_NONE, "");
         return;
     }
-    if (s->prepares && engine->reused && engine->aborts == 0) {
+    if (s->prepares && engine->reused && !is_stopped(engine)) {
         verdict_set(&part->verdict, OUTCOME_REUSED, LANE_NONE,
                     engine->prepared_text);
     } else if (s->powers_off && engine->left) {
@@ -124,9 +134,10 @@ unrun(struct job_engine *engine, size_t step)
                     "left on, prepared, for the next job of the flight");
     } else if (s->skip_reason != NULL) {
         verdict_set(&part->verdict, OUTCOME_SKIP, LANE_NONE, s->skip_reason);
-    } else if (engine->aborts > 0) {
+    } else if (is_stopped(engine)) {
         verdict_set(&part->verdict, OUTCOME_ABORTED, LANE_UNKNOWN,
-                    engine->abort_reason);
+                    engine->aborts > 0 ? engine->abort_reason
+                                       : engine->way_reason);
     } else {
         (void)snprintf(text, sizeof(text), "not run: %.200s is %s",
                        by->testid, outcome_name(by->verdict.status));
@@ -176,7 +187,7 @@ is_to_run(struct job_engine *engine, size_t step)
         return false;
     if (is_final(engine, step))
         return engine->aborts < 2;
-    return engine->aborts == 0 && engine->stopper == NULL;
+    return !is_stopped(engine) && engine->stopper == NULL;
 }
 
 /* True if a step of the batch was started; it may have ended already. */
@@ -205,7 +216,7 @@ start_batch(struct job_engine *engine)
         }
         started = true;
         limit_ms = steps[i].deadline_ms;
-        if (engine->aborts > 0 && limit_ms > engine->config.abort_limit_ms)
+        if (is_stopped(engine) && limit_ms > engine->config.abort_limit_ms)
             limit_ms = engine->config.abort_limit_ms;
         engine->ops->start(engine->owner, i, limit_ms);
     }
@@ -273,6 +284,22 @@ act_never(struct job_engine *engine)
     return finish_with(engine, &verdict, NULL);
 }
 
+/* Whether giving way has cut the job short: a step that had failed by then,
+ * or the last one that came to its end after all, has decided already. */
+static bool
+is_cut(const struct job_engine *engine)
+{
+    if (engine->way_reason == NULL || engine->aborts > 0)
+        return false;
+    if (engine->stopper != NULL)
+        return engine->stopper->verdict.status == OUTCOME_ABORTED;
+    for (size_t i = 0; i < engine->plan->count; i++)
+        if (!is_final(engine, i)
+            && engine->parts[i].verdict.status == OUTCOME_ABORTED)
+            return true;
+    return false;
+}
+
 static enum job_state
 act_next(struct job_engine *engine)
 {
@@ -282,6 +309,12 @@ act_next(struct job_engine *engine)
     while (engine->cursor < engine->plan->count)
         if (start_batch(engine))
             return JOB_STATE_RUNNING;
+    if (is_cut(engine)) {
+        engine->ops->wake_in(engine->owner, 0);
+        engine->gave_way = true;
+        engine->ops->give_way(engine->owner);
+        return JOB_STATE_FINISHING;
+    }
     (void)leaves_prepared(engine);
     by = step_verdict_job(engine->parts, engine->plan->count, &verdict);
     return finish_with(engine, &verdict, by != NULL ? by->testid : NULL);
@@ -307,6 +340,30 @@ act_abort_running(struct job_engine *engine)
         engine->ops->wake_in(engine->owner, engine->config.abort_limit_ms);
         return JOB_STATE_RUNNING;
     }
+    stop_batch(engine, true);
+    return JOB_STATE_STOPPING;
+}
+
+/* Before the first step and between two. */
+static enum job_state
+act_give_way_noted(struct job_engine *engine)
+{
+    size_t next = engine->cursor;
+
+    if (is_stopped(engine) || engine->stopper != NULL
+        || next == engine->plan->count || is_final(engine, next))
+        return engine->state;
+    engine->way_reason = xstrdup(engine->way_asked);
+    return engine->state;
+}
+
+static enum job_state
+act_give_way(struct job_engine *engine)
+{
+    if (is_stopped(engine) || engine->stopper != NULL
+        || is_final(engine, engine->cursor - 1))
+        return engine->state;
+    engine->way_reason = xstrdup(engine->way_asked);
     stop_batch(engine, true);
     return JOB_STATE_STOPPING;
 }
@@ -337,7 +394,8 @@ act_lost_running(struct job_engine *engine)
 static enum job_state
 act_done(struct job_engine *engine)
 {
-    return end_with(engine, JOB_END_DONE);
+    return end_with(engine, engine->gave_way ? JOB_END_GAVE_WAY
+                                             : JOB_END_DONE);
 }
 
 static enum job_state
@@ -353,6 +411,7 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
         [JOB_EVENT_START] = act_book,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_BOOKING] = {
@@ -361,34 +420,40 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
         [JOB_EVENT_NEVER] = act_never,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_WAITING] = {
         [JOB_EVENT_WAKE] = act_book,
         [JOB_EVENT_ABORT] = act_abort_waiting,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_SETTLING] = {
         [JOB_EVENT_SETTLED] = act_next,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
+        [JOB_EVENT_GIVE_WAY] = act_give_way_noted,
         [JOB_EVENT_LOST] = act_lost,
     },
     [JOB_STATE_RUNNING] = {
         [JOB_EVENT_BATCH_ENDED] = act_settle,
         [JOB_EVENT_WAKE] = act_limit,
         [JOB_EVENT_ABORT] = act_abort_running,
+        [JOB_EVENT_GIVE_WAY] = act_give_way,
         [JOB_EVENT_LOST] = act_lost_running,
     },
     [JOB_STATE_STOPPING] = {
         [JOB_EVENT_BATCH_ENDED] = act_settle,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = act_abort_noted,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = act_lost_running,
     },
     [JOB_STATE_FINISHING] = {
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = act_lost,
         [JOB_EVENT_FINISHED] = act_done,
     },
@@ -396,6 +461,7 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
         [JOB_EVENT_BATCH_ENDED] = act_lost,
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = ignore,
         /* An answer to what was asked before the loss. */
         [JOB_EVENT_SETTLED] = ignore,
@@ -404,6 +470,7 @@ static action_fn *const TABLE[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
     [JOB_STATE_ENDED] = {
         [JOB_EVENT_WAKE] = ignore,
         [JOB_EVENT_ABORT] = ignore,
+        [JOB_EVENT_GIVE_WAY] = ignore,
         [JOB_EVENT_LOST] = ignore,
         [JOB_EVENT_SETTLED] = ignore,
         [JOB_EVENT_FINISHED] = ignore,
@@ -447,6 +514,8 @@ job_engine_free(struct job_engine *engine)
     free(engine->parts);
     free(engine->running);
     free(engine->abort_reason);
+    free(engine->way_asked);
+    free(engine->way_reason);
     free(engine->hosts_text);
     free(engine->prepared_text);
     free(engine);
@@ -484,6 +553,15 @@ job_engine_abort(struct job_engine *engine, const char *reason)
     if (engine->abort_reason == NULL)
         engine->abort_reason = xstrdup(reason);
     job_engine_event(engine, JOB_EVENT_ABORT);
+}
+
+void
+job_engine_give_way(struct job_engine *engine, const char *reason)
+{
+    if (engine->way_asked != NULL)
+        return;
+    engine->way_asked = xstrdup(reason);
+    job_engine_event(engine, JOB_EVENT_GIVE_WAY);
 }
 
 void

@@ -4,7 +4,8 @@
  *             |
  *          settling <-> running         steps, batch by batch; between two
  *             |           |             batches the store must hold all
- *             |        stopping         aborted: the batch is being stopped
+ *             |        stopping         the batch is being stopped: aborted,
+ *             |                         or the job gives way to another
  *          finishing                    the job's row is being written
  *             |
  *           ended        losing         the database or the hosts are lost:
@@ -41,6 +42,7 @@ enum job_event {
     JOB_EVENT_SETTLED,          /* the store holds all that happened */
     JOB_EVENT_BATCH_ENDED,      /* from job_engine_step_ended() */
     JOB_EVENT_ABORT,            /* a person or the flight wants it to stop */
+    JOB_EVENT_GIVE_WAY,         /* another job wants its hosts */
     JOB_EVENT_LOST,             /* the job is no longer ours to run */
     JOB_EVENT_FINISHED,         /* the job's row is written */
     JOB_EVENT_COUNT
@@ -48,7 +50,7 @@ enum job_event {
 
 /* How it ended, for the exit status of the process. */
 enum job_end { JOB_END_NONE = 0, JOB_END_DONE, JOB_END_NO_HOSTS,
-               JOB_END_LOST };
+               JOB_END_LOST, JOB_END_GAVE_WAY, JOB_END_COUNT };
 
 /* What the engine asks of its owner. Answers come as events, later or from
  * inside the call. 'step' is an index into the plan. */
@@ -70,6 +72,8 @@ struct job_engine_ops {
     /* -> FINISHED, LOST; 'testid' is that of the step that decided or NULL */
     void (*finish)(void *owner, const struct step_verdict *verdict,
                    const char *testid);
+    /* Queues the job again -> FINISHED, LOST */
+    void (*give_way)(void *owner);
     /* Nothing of the job runs any more. Called once. */
     void (*ended)(void *owner, enum job_end end);
 };
@@ -86,11 +90,15 @@ MUST_CHECK struct job_engine *job_engine_new(
     const struct job_engine_ops *ops, void *owner);
 void job_engine_free(struct job_engine *engine);        /* ignores NULL */
 
-/* All but BATCH_ENDED, which is the engine's own, and ABORT. */
+/* All but BATCH_ENDED, which is the engine's own, ABORT and GIVE_WAY. */
 void job_engine_event(struct job_engine *engine, enum job_event event);
 /* As an event; 'reason' is copied. The first one stops the current steps and
  * gives each final step at most abort_limit_ms; the second stops these too. */
 void job_engine_abort(struct job_engine *engine, const char *reason);
+/* As an event; 'reason' is copied. Stops the current steps, runs the final
+ * ones with the limit of an abort, and ends with JOB_END_GAVE_WAY. A job of
+ * which all is known already, or which is aborted, comes to its own end. */
+void job_engine_give_way(struct job_engine *engine, const char *reason);
 /* Why there are no hosts, for BUSY and NEVER; call before the event. */
 void job_engine_set_hosts_text(struct job_engine *engine, const char *text);
 /* The host that BOOKED will tell of is said to be prepared; 'text' is the

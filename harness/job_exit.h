@@ -13,5 +13,7 @@
 #define JOB_EXIT_NO_HOSTS 3
 /* Another live task has this job, or it is no longer queued: nothing done. */
 #define JOB_EXIT_TAKEN 4
+/* It gave way to another job and is queued again: see give_way_db.h. */
+#define JOB_EXIT_GAVE_WAY 5
 
 #endif

@@ -12,6 +12,7 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/give_way_db.h"
 #include "harness/job_db.h"
 #include "harness/job_env.h"
 #include "harness/job_plan.h"
@@ -64,6 +65,7 @@ struct job_run {
     enum want want;
     struct job_share share;
     bool flight_aborted;        /* the flight's abort was seen */
+    bool gives_way;             /* it was told */
     int asked;                  /* calls of job_run_abort() */
     enum job_end end;
     struct buf waits_for;
@@ -182,6 +184,14 @@ write_waits(struct db *db, void *arg, struct fault *why)
 
     return job_db_waits(db, run->config->row->flight, run->config->row->job,
                         buf_text(&run->waits_for), why);
+}
+
+static bool
+write_give_way(struct db *db, void *arg, struct fault *why)
+{
+    const struct job_run *run = arg;
+
+    return give_way_db_done(db, run->config->task, why);
 }
 
 struct finish_note {
@@ -633,6 +643,16 @@ op_finish(void *owner, const struct step_verdict *verdict, const char *testid)
 }
 
 static void
+op_give_way(void *owner)
+{
+    struct job_run *run = owner;
+
+    outbox_add(run->outbox, write_give_way, run, NULL);
+    run->want = WANT_FINISHED;
+    outbox_settle(run->outbox);
+}
+
+static void
 on_all_closed(uv_handle_t *handle)
 {
     struct job_run *run = handle->data;
@@ -679,10 +699,47 @@ op_ended(void *owner, enum job_end end)
 static const struct job_engine_ops ENGINE_OPS = {
     .book = op_book, .settle = op_settle, .start = op_start,
     .stop = op_stop, .unrun = op_unrun, .leave = op_leave,
-    .wake_in = op_wake_in, .finish = op_finish, .ended = op_ended,
+    .wake_in = op_wake_in, .finish = op_finish, .give_way = op_give_way,
+    .ended = op_ended,
 };
 
 /* --- What the outbox tells ----------------------------------------------- */
+
+static void
+look_for_abort(struct job_run *run, struct db *db)
+{
+    struct fault why = FAULT_INIT;
+    char *reason = NULL, *text;
+
+    if (run->flight_aborted || db == NULL)
+        return;
+    if (!job_db_abort_reason(db, run->config->row->flight, &reason, &why)
+        || reason == NULL)
+        return;                 /* the next notification tells again */
+    run->flight_aborted = true;
+    text = xasprintf("flight aborted: %s", reason);
+    if (run->asked == 0)
+        job_engine_abort(run->engine, text);
+    free(text);
+    free(reason);
+}
+
+/* Once told, a job is told until its end. */
+static void
+look_for_way(struct job_run *run, struct db *db)
+{
+    struct fault why = FAULT_INIT;
+    char *reason = NULL;
+
+    if (run->gives_way || db == NULL
+        || !give_way_db_reason(db, run->config->task, &reason, &why)
+        || reason == NULL)
+        return;                 /* the next notification tells again */
+    run->gives_way = true;
+    log_info("another job wants the hosts: %s", reason);
+    job_engine_give_way(run->engine, reason);
+    free(reason);
+}
 
 static enum outbox_open
 on_open(void *owner, struct db **db_out, struct fault *why)
@@ -690,8 +747,12 @@ on_open(void *owner, struct db **db_out, struct fault *why)
     struct job_run *run = owner;
     bool gone = false;
 
-    if (run->config->reopen(db_out, &gone, why))
+    if (run->config->reopen(db_out, &gone, why)) {
+        /* What was said meanwhile was not heard. */
+        look_for_abort(run, *db_out);
+        look_for_way(run, *db_out);
         return OUTBOX_OPENED;
+    }
     return gone ? OUTBOX_OPEN_GONE : OUTBOX_OPEN_RETRY;
 }
 
@@ -720,33 +781,16 @@ on_lost(void *owner, const struct fault *why)
 }
 
 static void
-look_for_abort(struct job_run *run)
-{
-    struct db *db = outbox_db(run->outbox);
-    struct fault why = FAULT_INIT;
-    char *reason = NULL, *text;
-
-    if (run->flight_aborted || db == NULL)
-        return;
-    if (!job_db_abort_reason(db, run->config->row->flight, &reason, &why))
-        return;                 /* the next notification tells again */
-    if (reason == NULL)
-        return;
-    run->flight_aborted = true;
-    text = xasprintf("flight aborted: %s", reason);
-    if (run->asked == 0)
-        job_engine_abort(run->engine, text);
-    free(text);
-    free(reason);
-}
-
-static void
 on_notified(void *owner, const char *payload)
 {
     struct job_run *run = owner;
 
+    if (strcmp(payload, "give-way") == 0) {
+        look_for_way(run, outbox_db(run->outbox));
+        return;
+    }
     if (strcmp(payload, "flight") == 0) {
-        look_for_abort(run);
+        look_for_abort(run, outbox_db(run->outbox));
         return;
     }
     if ((strcmp(payload, "allocation") == 0 ||
@@ -780,6 +824,7 @@ job_run_start(uv_loop_t *loop, struct clock *clock,
     run->owner = owner;
     job_env_init(&run->env, config);
     job_share_init(&run->share, config, &run->env);
+    run->last_number = config->row->last_step;
     run->active = xcalloc(config->plan->count + 1, sizeof(*run->active));
     for (i = 0; i < config->plan->count; i++)
         run->active[i] = (struct active){.owner = run, .index = i};

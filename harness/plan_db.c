@@ -84,16 +84,40 @@ static const struct query Q_SNAPSHOT = { "plan-snapshot",
 static const struct query Q_HOLDS = { "plan-holds",
     "select a.host, coalesce(a.flight, 0), a.job, j.recipe, f.branch,"
     " t.kind || ' ' || t.refkey,"
-    " (extract(epoch from a.begun_at) * 1000)::bigint, j.setup"
+    " (extract(epoch from a.begun_at) * 1000)::bigint, j.setup,"
+    " coalesce(f.priority, 0),"
+    " coalesce(j.preemptable or f.intended like '%-bisect', false),"
+    " 'flight ' || g.for_flight || ' job ' || g.for_job,"
+    " (extract(epoch from g.asked_at) * 1000)::bigint"
     " from assay.allocation a join assay.task t on t.task = a.task"
     " left join assay.job j on j.flight = a.flight and j.job = a.job"
     " left join assay.flight f on f.flight = a.flight"
-    " where a.ended_at is null order by a.host", 0, 8 };
+    " left join assay.give_way g on g.task = a.task"
+    " where a.ended_at is null order by a.host", 0, 12 };
 
 static const struct query Q_PREPARED = { "plan-prepared",
     "select r.host, r.flight, r.setup, r.job, r.took_ms"
     " from assay.prepared_ready r where r.harness = $1::text"
     " order by r.host", 1, 5 };
+
+/* Jobs of open flights that gave way, to whom at last. */
+static const struct query Q_GAVE = { "plan-gave",
+    "select g.flight, g.job, count(*), (array_agg('flight ' || g.for_flight"
+    "  || ' job ' || g.for_job order by g.gave_at desc))[1]"
+    " from assay.flight f join assay.give_way g on g.flight = f.flight"
+    " where f.finished_at is null and g.gave_at is not null"
+    " group by g.flight, g.job", 0, 4 };
+
+static const struct query Q_RUNS = { "plan-runs",
+    "select j.flight, j.job, j.recipe,"
+    " (extract(epoch from j.started_at) * 1000)::bigint"
+    " from assay.job j where j.status in ('preparing', 'running')", 0, 4 };
+
+/* The one that leads wrote last, and is there. */
+static const struct query Q_JOBS_MAX = { "plan-jobs-max",
+    "select p.jobs_max from assay.planner p"
+    " join assay.task t on t.task = p.task and t.ended_at is null"
+    " order by p.task desc limit 1", 0, 1 };
 
 static const struct query Q_BOOKINGS = { "plan-bookings",
     "select b.flight, b.job, b.verdict, array_to_string(b.hosts, ','),"
@@ -362,6 +386,8 @@ load_bookings(struct db *db, struct arena *arena, struct plan_facts *facts,
         if (w < 0)
             continue;
         facts->waits[w].booking = booking;
+        if (strcmp(booking->verdict, "runs") == 0)
+            continue;           /* it gave way: nobody promised it that */
         facts->waits[w].booked_hosts = booked_hosts(arena, facts,
                                                     &facts->waits[w]);
         facts->waits[w].ordered = booking->ordered
@@ -444,6 +470,10 @@ load_holds(struct db *db, struct arena *arena, struct plan_facts *facts,
             .who = db_copy(arena, rows, i, 5),
             .begun_ms = db_int(rows, i, 6, 0),
             .setup = db_copy(arena, rows, i, 7),
+            .priority = (int)db_int(rows, i, 8, 0),
+            .preemptable = db_bool(rows, i, 9),
+            .gives_to = db_copy(arena, rows, i, 10),
+            .asked_ms = db_int(rows, i, 11, 0),
         };
     }
     db_rows_free(rows);
@@ -472,6 +502,62 @@ load_prepared(struct db *db, struct arena *arena, struct plan_facts *facts,
             .took_ms = db_int(rows, i, 4, 0),
         };
     }
+    db_rows_free(rows);
+    return true;
+}
+
+static bool
+load_gave(struct db *db, struct arena *arena, struct plan_facts *facts,
+          struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_GAVE, NULL, &rows, why))
+        return false;
+    for (int i = 0; i < db_rows_count(rows); i++) {
+        int64_t flight = db_int(rows, i, 0, 0);
+        const char *job = db_text(rows, i, 1);
+        int w = plan_wait_index(facts, flight, job);
+
+        if (w >= 0) {
+            facts->waits[w].gave = (int)db_int(rows, i, 2, 0);
+            facts->waits[w].gave_to = db_copy(arena, rows, i, 3);
+        }
+        for (int k = 0; k < facts->hold_count; k++)
+            if (facts->holds[k].flight == flight
+                && facts->holds[k].job != NULL
+                && strcmp(facts->holds[k].job, job) == 0)
+                facts->holds[k].gave = (int)db_int(rows, i, 2, 0);
+    }
+    db_rows_free(rows);
+    return true;
+}
+
+/* Those that wait for their hosts are among the waits. */
+static bool
+load_runs(struct db *db, struct arena *arena, struct plan_facts *facts,
+          struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_JOBS_MAX, NULL, &rows, why))
+        return false;
+    facts->jobs_max = db_rows_count(rows) > 0 ? (int)db_int(rows, 0, 0, 0)
+                                              : 0;
+    db_rows_free(rows);
+    rows = NULL;
+    if (!db_run(db, &Q_RUNS, NULL, &rows, why))
+        return false;
+    facts->runs = ROOM(db_rows_count(rows), struct plan_run);
+    for (int i = 0; i < db_rows_count(rows); i++)
+        if (plan_wait_index(facts, db_int(rows, i, 0, 0),
+                            db_text(rows, i, 1)) < 0)
+            facts->runs[facts->run_count++] = (struct plan_run){
+                .flight = db_int(rows, i, 0, 0),
+                .job = db_copy(arena, rows, i, 1),
+                .recipe = db_copy(arena, rows, i, 2),
+                .begun_ms = db_int(rows, i, 3, 0),
+            };
     db_rows_free(rows);
     return true;
 }
@@ -535,6 +621,8 @@ load_all(struct db *db, void *arg, struct fault *why)
         && load_diverse(db, arena, out, why)
         && load_holds(db, arena, out, why)
         && load_prepared(db, arena, out, why)
+        && load_gave(db, arena, out, why)
+        && load_runs(db, arena, out, why)
         && load_windows(db, arena, out, why)
         && load_bookings(db, arena, out, why)
         && load_needs(db, arena, out, why);

@@ -41,6 +41,8 @@ struct plan_wait {
     const char *setup;          /* it may find prepared; NULL: nothing */
     int64_t deadline_ms;        /* 0: none */
     int64_t superseded_by;      /* the flight that made it useless; 0 */
+    int gave;                   /* so often it gave way, */
+    const char *gave_to;        /* at last to this one: "flight 7 job x" */
     int *needs, need_count;     /* of these waits, those that end first */
     int64_t needs_until_ms;     /* and when those that run are over; 0 */
 };
@@ -51,6 +53,18 @@ struct plan_hold {
     int64_t flight;             /* 0: not a job */
     const char *job, *recipe, *branch, *who;
     const char *setup;          /* that it may leave; NULL: nothing */
+    int64_t begun_ms;
+    int priority;               /* of its flight */
+    bool preemptable;           /* it says so */
+    int gave;                   /* so often it gave way before */
+    const char *gives_to;       /* it is told to: "flight 7 job x"; or NULL */
+    int64_t asked_ms;           /* since then */
+};
+
+/* A job at work, with hosts or without. */
+struct plan_run {
+    int64_t flight;
+    const char *job, *recipe;
     int64_t begun_ms;
 };
 
@@ -91,6 +105,9 @@ struct plan_facts {
     int hold_count;
     struct plan_prepared *prepared;
     int prepared_count;
+    struct plan_run *runs;
+    int run_count;
+    int jobs_max;               /* that the controller runs; 0: unknown */
     struct plan_window *windows;
     int window_count;
     struct plan_booking *bookings;      /* by flight and job */

@@ -13,6 +13,8 @@
 
 /* What nobody has run yet takes as long as OSSTest thinks. */
 #define UNKNOWN_MS INT64_C(5000000)
+/* What stopping takes: the step that runs, then the final ones. */
+#define YIELD_MS INT64_C(60000)
 /* A host where a job was not for so long is as good as a new one. */
 #define ROTATE_DAYS 90.0
 
@@ -179,9 +181,39 @@ length_of(const struct plan_facts *facts, const char *job,
     return length;
 }
 
+/* The first hold of the job that has this one. */
+static int
+first_of(const struct plan_facts *facts, int i)
+{
+    const struct plan_hold *hold = &facts->holds[i];
+
+    for (int k = 0; k < i && hold->job != NULL; k++)
+        if (facts->holds[k].flight == hold->flight
+            && facts->holds[k].job != NULL
+            && strcmp(facts->holds[k].job, hold->job) == 0)
+            return k;
+    return i;
+}
+
+/* Until when somebody has a host. One who is about to give way is never long
+ * about it: the job that waits for that needs nobody else to stop. */
+static int64_t
+held_until(const struct plan_facts *facts, const struct plan_hold *hold,
+           const struct plan_length *length)
+{
+    if (hold->gives_to != NULL)
+        return hold->asked_ms + YIELD_MS > facts->now_ms + 1000
+            && hold->asked_ms <= facts->now_ms
+            ? hold->asked_ms + YIELD_MS : facts->now_ms + 1000;
+    return planner_overdue(hold->begun_ms, length != NULL
+                           ? length->mean_ms + length->prepare_ms
+                           : UNKNOWN_MS, facts->now_ms);
+}
+
 static void
 make_holds(struct maker *m)
 {
+    const struct pool_policy *policy = &m->facts->past->policy;
     const struct plan_facts *facts = m->facts;
     struct arena *arena = m->arena;
     struct planner_hold *holds = ROOM(facts->hold_count,
@@ -194,20 +226,57 @@ make_holds(struct maker *m)
                         &facts->hosts[hold->host]);
 
         holds[i] = (struct planner_hold){
-            .host = hold->host, .count = 1, .job = i,
+            .host = hold->host, .count = 1, .job = first_of(facts, i),
             .who = hold->who,
             .quota = { hold->branch == NULL ? 0
                        : pool_policy_group(&facts->past->policy,
                                            hold->branch) + 1 },
             .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
-            .until_ms = planner_overdue(hold->begun_ms, length != NULL
-                                        ? length->mean_ms + length->prepare_ms
-                                        : UNKNOWN_MS, facts->now_ms),
-            .setup = setup_of(m, hold->flight, hold->setup),
+            .until_ms = held_until(facts, hold, length),
+            .lost_ms = facts->now_ms - hold->begun_ms,
+            .preemptable = hold->job != NULL && hold->gives_to == NULL
+                && hold->gave < policy->gives_max
+                && pool_policy_gives_way(policy, hold->branch,
+                                         hold->priority, hold->preemptable),
+            .setup = hold->gives_to == NULL
+                ? setup_of(m, hold->flight, hold->setup) : 0,
         };
     }
     m->in->holds = holds;
     m->in->hold_count = facts->hold_count;
+}
+
+/* A job with hosts is over when it gives them back. */
+static void
+make_runs(struct maker *m)
+{
+    const struct plan_facts *facts = m->facts;
+    struct arena *arena = m->arena;
+    struct planner_run *runs = ROOM(facts->run_count, struct planner_run);
+
+    for (int i = 0; i < facts->run_count; i++) {
+        const struct plan_run *run = &facts->runs[i];
+        const struct plan_length *length = length_of(facts, run->job,
+                                                     run->recipe, NULL);
+
+        runs[i].job = facts->hold_count + i;
+        for (int k = facts->hold_count - 1; k >= 0; k--)
+            if (facts->holds[k].flight == run->flight
+                && facts->holds[k].job != NULL
+                && strcmp(facts->holds[k].job, run->job) == 0) {
+                runs[i].job = k;
+                if (m->in->holds[k].until_ms > runs[i].until_ms)
+                    runs[i].until_ms = m->in->holds[k].until_ms;
+            }
+        if (runs[i].until_ms == 0)
+            runs[i].until_ms = planner_overdue(run->begun_ms, length != NULL
+                                               ? length->mean_ms
+                                                 + length->prepare_ms
+                                               : UNKNOWN_MS, facts->now_ms);
+    }
+    m->in->runs = runs;
+    m->in->run_count = facts->run_count;
+    m->in->runners_max = facts->jobs_max;
 }
 
 static void
@@ -439,6 +508,9 @@ make_job(struct maker *m, int w, struct planner_job *job)
                    + 1 },
         .diverse = group_of(facts, w), .deadline_ms = wait->deadline_ms,
         .superseded = wait->superseded_by != 0,
+        .preempts = !wait->ordered
+            && pool_policy_preempts(&facts->past->policy, wait->branch,
+                                    wait->priority),
         .leans = memo->leans, .lean_count = memo->count,
         .booked_hosts = wait->booked_hosts,
         .booked_ms = wait->booked_hosts != NULL ? wait->booking->start_ms
@@ -457,6 +529,8 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
     *out = (struct plan_made){ 0 };
     out->in.now_ms = facts->now_ms;
     out->in.policy.patience_ms = facts->past->policy.patience_ms;
+    out->in.policy.yield_ms = YIELD_MS;
+    out->in.policy.gain_ms = facts->past->policy.gain_ms;
     while (room < 2 * facts->wait_count)
         room *= 2;
     maker.memos = ROOM(room, struct lean_memo);
@@ -470,6 +544,7 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
     maker.set_waits = ROOM(roles, const struct plan_wait *);
     make_hosts(&maker);
     make_holds(&maker);
+    make_runs(&maker);
     make_windows(&maker);
     make_accounts(&maker);
     for (int w = 0; w < facts->wait_count; w++)

@@ -16,8 +16,9 @@ struct plan_made {
 };
 
 /* The plan by which assayd starts jobs, and which "assay plan" prints: made of
- * the same facts it is the same. in.jobs are facts->waits, the id of
- * in.holds[i] is i. All in 'arena', with which 'facts' has to live. */
+ * the same facts it is the same. in.jobs are facts->waits; the 'job' of
+ * in.holds[i] is the index of the first hold of the same job. All in 'arena',
+ * with which 'facts' has to live. */
 void plan_make(const struct plan_facts *facts, struct arena *arena,
                struct plan_made *out);
 

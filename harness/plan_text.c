@@ -91,23 +91,63 @@ no_place(enum planner_verdict verdict)
         : "no hosts would ever do";
 }
 
+/* For which waiting job a holder gives way in this plan; -1: for none. */
+static int
+stops_for(const struct plan_made *made, int hold)
+{
+    for (int i = 0; i < made->plan.stop_count; i++)
+        if (made->plan.stop[i] == made->in.holds[hold].job)
+            return made->plan.stop_for[i];
+    return -1;
+}
+
+/* "gives way to flight 7 job x": it is told to, or about to be told. */
+static void
+add_way(const struct plan_facts *facts, const struct plan_made *made,
+        int hold, struct buf *out)
+{
+    int j = stops_for(made, hold);
+
+    if (facts->holds[hold].gives_to != NULL)
+        buf_addf(out, "gives way to %s", facts->holds[hold].gives_to);
+    else if (j >= 0)
+        buf_addf(out, "gives way to flight %" PRId64 " job %s",
+                 facts->waits[j].flight, facts->waits[j].job);
+}
+
+/* The holders that give way to job 'j', each once: the next after 'from', or
+ * -1. */
+static int
+next_stop(const struct plan_made *made, int j, int from)
+{
+    for (int i = from + 1; i < made->plan.stop_count; i++)
+        if (made->plan.stop_for[i] == j)
+            return i;
+    return -1;
+}
+
 static void
 add_held(const struct plan_facts *facts, const struct plan_made *made,
          struct table *table)
 {
+    struct buf remark = BUF_INIT;
     char from[24], until[24];
 
     for (int i = 0; i < made->in.hold_count; i++) {
         const struct planner_hold *hold = &made->in.holds[i];
         const char *cells[] = {
             hold->who, "has it",
-            facts->hosts[hold->host].name, from, until, "",
+            facts->hosts[hold->host].name, from, until, NULL,
         };
 
+        buf_reset(&remark);
+        add_way(facts, made, i, &remark);
+        cells[5] = buf_text(&remark);
         plan_text_time(facts->holds[i].begun_ms, facts->now_ms, from);
         plan_text_time(hold->until_ms, facts->now_ms, until);
         table_add(table, cells);
     }
+    buf_free(&remark);
 }
 
 bool
@@ -152,6 +192,12 @@ plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
                            late);
             buf_addf(&remark, "9 of 10: by %s", late);
             add_saved(facts, made, j, &remark);
+            if (slot->for_runner)
+                buf_adds(&remark, "; waits for a runner");
+            for (int k = next_stop(made, j, -1); k >= 0;
+                 k = next_stop(made, j, k))
+                buf_addf(&remark, "; %s gives way",
+                         made->in.holds[made->plan.stop[k]].who);
         } else {
             buf_adds(&remark, no_place(slot->verdict));
         }
@@ -174,6 +220,7 @@ slot_json(const struct plan_facts *facts, const struct plan_made *made, int j)
     const struct planner_slot *slot = &made->plan.slots[j];
     const struct plan_wait *wait = &facts->waits[j];
     json_t *row = json_object(), *hosts = json_array();
+    json_t *ways = json_array();
 
     json_put_int(row, "flight", wait->flight);
     json_put_text(row, "job", wait->job);
@@ -191,7 +238,13 @@ slot_json(const struct plan_facts *facts, const struct plan_made *made, int j)
     for (int u = 0; u < slot->host_count; u++)
         json_array_append_new(hosts,
             json_string(facts->hosts[slot->hosts[u]].name));
+    for (int k = next_stop(made, j, -1); k >= 0; k = next_stop(made, j, k))
+        json_array_append_new(ways, json_string(
+            made->in.holds[made->plan.stop[k]].who));
     json_object_set_new(row, "hosts", hosts);
+    json_object_set_new(row, "give_way", ways);
+    json_object_set_new(row, "for_runner", json_boolean(slot->for_runner));
+    json_put_int(row, "gave_way", wait->gave);
     return row;
 }
 
@@ -200,6 +253,7 @@ plan_text_json(const struct plan_facts *facts, const struct plan_made *made)
 {
     json_t *root = json_object(), *jobs = json_array();
     json_t *held = json_array(), *windows = json_array(), *row;
+    struct buf way = BUF_INIT;
 
     json_put_int(root, "now_ms", facts->now_ms);
     json_put_int(root, "end_ms", made->plan.end_ms);
@@ -212,6 +266,10 @@ plan_text_json(const struct plan_facts *facts, const struct plan_made *made)
                       facts->hosts[made->in.holds[i].host].name);
         json_put_text(row, "who", made->in.holds[i].who);
         json_put_int(row, "until_ms", made->in.holds[i].until_ms);
+        buf_reset(&way);
+        add_way(facts, made, i, &way);
+        if (way.len > 0)
+            json_put_text(row, "gives_way", buf_text(&way));
         json_array_append_new(held, row);
     }
     for (int i = 0; i < facts->window_count; i++) {
@@ -229,6 +287,7 @@ plan_text_json(const struct plan_facts *facts, const struct plan_made *made)
     json_object_set_new(root, "jobs", jobs);
     json_object_set_new(root, "held", held);
     json_object_set_new(root, "windows", windows);
+    buf_free(&way);
     return root;
 }
 
@@ -422,8 +481,14 @@ add_obstacle(const struct plan_facts *facts, const struct plan_made *made,
         buf_adds(out, facts->hosts[h].obstacle);
         break;
     case PLANNER_HELD:
-        buf_addf(out, "%s has it, until about %s",
-                 made->in.holds[line->which].who, until);
+        buf_addf(out, "%s has it", made->in.holds[line->which].who);
+        if (facts->holds[line->which].gives_to != NULL
+            || stops_for(made, line->which) >= 0) {
+            buf_adds(out, ", ");
+            add_way(facts, made, line->which, out);
+        } else {
+            buf_addf(out, ", until about %s", until);
+        }
         break;
     case PLANNER_CLOSED:
         buf_addf(out, "%s of %s until %s: %s",
@@ -479,6 +544,8 @@ plan_text_why(const struct plan_facts *facts, const struct plan_made *made,
     if (slot->verdict != PLANNER_LATER)
         return;
     buf_adds(out, "waits for:\n");
+    if (slot->for_runner)
+        buf_addf(out, "  one of %d runners\n", made->in.runners_max);
     for (int i = 0; i < made->in.jobs[j].need_count; i++) {
         const struct plan_wait *need
             = &facts->waits[made->in.jobs[j].needs[i]];
@@ -486,9 +553,14 @@ plan_text_why(const struct plan_facts *facts, const struct plan_made *made,
         buf_addf(out, "  job %" PRId64 ".%s, which it needs\n",
                  need->flight, need->job);
     }
-    for (int i = 0; i < why->hold_count; i++)
-        buf_addf(out, "  %s on %s\n", made->in.holds[why->holds[i]].who,
-                 facts->hosts[made->in.holds[why->holds[i]].host].name);
+    for (int i = 0; i < why->hold_count; i++) {
+        int hold = why->holds[i];
+
+        buf_addf(out, "  %s on %s", made->in.holds[hold].who,
+                 facts->hosts[made->in.holds[hold].host].name);
+        buf_adds(out, stops_for(made, hold) == j ? ", which gives way\n"
+                                                 : "\n");
+    }
     for (int i = 0; i < why->window_count; i++)
         buf_addf(out, "  %s of %s\n", facts->windows[why->windows[i]].kind,
                  facts->hosts[facts->windows[why->windows[i]].host].name);

@@ -21,11 +21,12 @@ struct raw_group {
     unsigned branches_count;
     int *share;
     int hosts, percent;
-    bool *sticky;
+    bool *sticky, *gives_way, *preempts;
 };
 struct raw_policy {
     char *pool, *description, *patience, *starvation, *fair;
-    char *failed, *alike, *rotate;
+    char *failed, *alike, *rotate, *gain;
+    int *gives_max;
     struct raw_group *groups;
     unsigned groups_count;
 };
@@ -47,6 +48,12 @@ static const cyaml_schema_field_t group_fields[] = {
                     percent),
     CYAML_FIELD_BOOL_PTR("sticky", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                          struct raw_group, sticky),
+    CYAML_FIELD_BOOL_PTR("gives_way",
+                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct raw_group, gives_way),
+    CYAML_FIELD_BOOL_PTR("preempts",
+                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct raw_group, preempts),
     CYAML_FIELD_END
 };
 static const cyaml_schema_value_t group_schema = {
@@ -62,6 +69,10 @@ static const cyaml_schema_field_t policy_fields[] = {
     TEXT_OPT("failed", struct raw_policy, failed),
     TEXT_OPT("alike", struct raw_policy, alike),
     TEXT_OPT("rotate", struct raw_policy, rotate),
+    TEXT_OPT("gain", struct raw_policy, gain),
+    CYAML_FIELD_INT_PTR("gives_max",
+                        CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                        struct raw_policy, gives_max),
     CYAML_FIELD_SEQUENCE("groups", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                          struct raw_policy, groups, &group_schema, 0,
                          CYAML_UNLIMITED),
@@ -79,6 +90,7 @@ pool_policy_default(struct pool_policy *out)
         .patience_ms = INT64_C(7200000), .starvation_ms = INT64_C(3600000),
         .fair_ms = INT64_C(604800000), .failed_ms = INT64_C(7200000),
         .alike_ms = INT64_C(3600000), .rotate_ms = INT64_C(60000),
+        .gain_ms = INT64_C(600000), .gives_max = 3,
     };
 }
 
@@ -97,6 +109,12 @@ read_time(struct yaml_errors *errors, const char *key, const char *text,
         *out_ms = ms;
 }
 
+static enum pool_say
+said(const bool *raw)
+{
+    return raw == NULL ? POOL_UNSAID : *raw ? POOL_YES : POOL_NO;
+}
+
 static void
 read_group(struct yaml_errors *errors, struct arena *arena,
            const struct raw_group *raw, unsigned index,
@@ -113,6 +131,7 @@ read_group(struct yaml_errors *errors, struct arena *arena,
         .share = raw->share != NULL ? *raw->share : 1,
         .hosts_max = raw->hosts, .percent_max = raw->percent,
         .sticky = raw->sticky == NULL || *raw->sticky,
+        .gives_way = said(raw->gives_way), .preempts = said(raw->preempts),
     };
     if (!name_is_safe(raw->name, 100))
         yaml_error(errors, path, "group '%s': letters, digits and . _ - only",
@@ -121,6 +140,8 @@ read_group(struct yaml_errors *errors, struct arena *arena,
         yaml_error(errors, path, "share is a number from 1 on");
     if (raw->hosts < 0)
         yaml_error(errors, path, "hosts_max is a number from 1 on");
+    if (out->gives_way == POOL_YES && out->preempts == POOL_YES)
+        yaml_error(errors, path, "a group either gives_way or preempts");
     if (raw->percent < 0 || raw->percent > 100)
         yaml_error(errors, path, "percent_max is a number from 1 to 100");
 }
@@ -136,6 +157,13 @@ read_policy(struct yaml_errors *errors, struct arena *arena,
     read_time(errors, "failed", raw->failed, 0, &out->failed_ms);
     read_time(errors, "alike", raw->alike, 0, &out->alike_ms);
     read_time(errors, "rotate", raw->rotate, 0, &out->rotate_ms);
+    read_time(errors, "gain", raw->gain, 0, &out->gain_ms);
+    if (raw->gives_max != NULL) {
+        out->gives_max = *raw->gives_max;
+        if (out->gives_max < 0 || out->gives_max > 1000)
+            yaml_error(errors, "gives_max",
+                       "gives_max is a number from 0 to 1000");
+    }
     out->group_count = (int)raw->groups_count;
     out->groups = arena_alloc(arena, (raw->groups_count + 1)
                                      * sizeof *out->groups);
@@ -169,6 +197,27 @@ pool_policy_parse(const char *name, const char *text, struct arena *arena,
     if (value != NULL)
         yaml_unload(&policy_schema, value);
     return ok;
+}
+
+bool
+pool_policy_preempts(const struct pool_policy *policy, const char *branch,
+                     int priority)
+{
+    int g = pool_policy_group(policy, branch);
+    enum pool_say say = g < 0 ? POOL_UNSAID : policy->groups[g].preempts;
+
+    return say == POOL_UNSAID ? priority < 0 : say == POOL_YES;
+}
+
+bool
+pool_policy_gives_way(const struct pool_policy *policy, const char *branch,
+                      int priority, bool says)
+{
+    int g = pool_policy_group(policy, branch);
+    enum pool_say say = g < 0 ? POOL_UNSAID : policy->groups[g].gives_way;
+
+    return (say == POOL_UNSAID ? says : say == POOL_YES)
+        && !pool_policy_preempts(policy, branch, priority);
 }
 
 int

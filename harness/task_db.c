@@ -22,6 +22,7 @@
 #include "harness/db.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/give_way_db.h"
 #include "harness/home.h"
 #include "harness/log.h"
 #include "harness/proc.h"
@@ -423,8 +424,11 @@ static bool
 break_jobs(struct db *db, int *jobs_out, struct fault *why)
 {
     struct db_rows *rows = NULL;
+    int gave;
 
-    if (!db_run(db, &Q_BREAK_JOBS, NULL, &rows, why))
+    /* One that was about to give way has done so. */
+    if (!give_way_db_dead(db, &gave, why)
+        || !db_run(db, &Q_BREAK_JOBS, NULL, &rows, why))
         return false;
     *jobs_out += (int)db_int(rows, 0, 0, 0);
     db_rows_free(rows);

@@ -83,7 +83,8 @@ MUST_CHECK bool task_allocate(struct db *db, int64_t task, int64_t flight,
 
 /* Ends the tasks that are dead: frees their hosts, and makes the jobs that
  * they prepared or ran, with the steps that ran, broken (lane harness); the
- * same for jobs whose task ended without them. Counts what it did. Safe to call
+ * same for jobs whose task ended without them. A job that was told to give way
+ * is queued again instead. Counts what it did. Safe to call
  * from anywhere at any time, outside a transaction. */
 MUST_CHECK bool task_reap(struct db *db, int *jobs_out, int *hosts_out,
                           struct fault *why);

@@ -344,12 +344,13 @@ close_job(struct setup *setup, int *status_out, struct fault *why)
     if (job.end == JOB_END_NO_HOSTS)
         ok = job_db_requeue(job.db, setup->row->flight, setup->row->job,
                             job.task, job.waits_for, why);
-    else
+    else if (job.end == JOB_END_DONE)
         keep_failures(setup);
     if (ok)
-        ok = task_end(job.db, job.task, "the job ended", why);
+        ok = task_end(job.db, job.task, job.end == JOB_END_GAVE_WAY
+                      ? "the job gave way" : "the job ended", why);
     *status_out = job.end == JOB_END_NO_HOSTS ? JOB_EXIT_NO_HOSTS
-                                              : JOB_EXIT_DONE;
+        : job.end == JOB_END_GAVE_WAY ? JOB_EXIT_GAVE_WAY : JOB_EXIT_DONE;
     return ok;
 }
 
@@ -448,7 +449,8 @@ static const struct cmd TABLE[] = {
      "is stopped, the final\nsteps get a short limit; the second one stops "
      "these too.\n\n"
      "Exit status: 0 the job has its final status, 3 no hosts now, 4 somebody "
-     "else has\nthe job or it is not queued, 75 the database was lost."},
+     "else has\nthe job or it is not queued, 5 it gave way to another job and "
+     "is queued again,\n75 the database was lost."},
     {NULL, NULL, 0, 0, CMD_READS, NULL, NULL, NULL, NULL},
 };
 

@@ -298,6 +298,150 @@ is 'he may lower it' \
     returning priority")" 3
 assay flight abort "$f" >/dev/null
 
+# Giving way -------------------------------------------------------------------
+# soak NAME RECIPE HOST: a job that gives way.
+soak()
+{
+    job "$1" "$2" "$3"
+    echo '    preemptable: true'
+}
+
+# release FILE: a flight above the normal priority, of the jobs on stdin.
+release()
+{
+    { printf 'flight: release\nintended: play\npriority: -5\njobs:\n'; cat; } \
+        >"$ASSAY_HOME/$1.yaml"
+}
+
+# ways FLIGHT JOB: how often it gave way.
+ways()
+{
+    sql "select count(*) from assay.give_way where flight = $1
+        and job = '$2' and gave_at is not null"
+}
+
+gave()
+{
+    [ "$(ways "$1" "$2")" = "$3" ]
+}
+
+told()
+{
+    [ "$(sql "select count(*) from assay.give_way g join assay.task t
+        on t.task = g.task and t.ended_at is null
+        where g.flight = $1 and g.job = '$2'")" = 1 ]
+}
+
+# However soon the job that has the host should be done.
+printf 'pool: lab\ngain: 0s\n' >"$ASSAY_HOME/policy.yaml"
+assay plan policy "$ASSAY_HOME/policy.yaml" >/dev/null
+{ soak soak gated a; } | flight soak
+{ job fast gated a; job fast-too gated b; } | release fast
+soak=$(run soak)
+await 20 runs "$soak" soak
+ok 'a preemptable job is at work'
+assayd=$(assayd_pid)
+kill -KILL "$assayd"
+fast=$(assay flight create "$ASSAY_HOME/fast.yaml")
+sql "update assay.flight set blessing = 'running' where flight = $fast"
+assay plan | grep -q "job $soak/soak.* gives way to flight $fast job fast"
+ok 'the plan says who will give way'
+assay plan | grep "job $fast.fast " | grep -q "job $soak/soak gives way"
+ok 'and to whom'
+assay plan why "$fast" fast |
+    grep -q "a: job $soak/soak has it, gives way to flight $fast job fast"
+ok 'and why of the job that waits for it'
+assay plan --json | grep -q '"gives_way": *"gives way to flight '
+ok 'and for programs'
+start_assayd
+await 20 runs "$fast" fast
+ok 'a release starts on the host, whoever started the job that had it'
+await 20 waits_for "$soak" soak \
+    "a host: a; gave way to flight $fast job fast"
+ok 'the job that gave way waits, and says why'
+is "$(status_of "$soak" soak) $(ways "$soak" soak)" 'queued 1'
+ok 'it has not ended'
+assay job show "$soak" soak |
+    grep -q "^gave way to flight $fast job fast at .*, after 3 steps on a"
+ok 'job show says what became of its attempt'
+assay job show "$soak" soak --json | grep -q '"for_flight": *'"$fast"
+ok 'and its JSON'
+is "$(sql "select string_agg((x->>'testid') || ' ' || (x->>'status'), ','
+    order by (x->>'step')::int) from assay.give_way g,
+    jsonb_array_elements(g.steps) x where g.flight = $soak")" \
+    'one pass,gate aborted,two aborted'
+ok 'what it did is on record'
+is "$(sql "select (select count(*) from assay.step where flight = $soak)
+    + (select count(*) from assay.failure where flight = $soak)
+    + (select count(*) from assay.host_mark)")" 0
+ok 'and counts against nobody'
+touch "$ASSAY_HOME/gate-fast" "$ASSAY_HOME/gate-fast-too"
+await 30 ended "$fast"
+await 20 runs "$soak" soak
+ok 'its next attempt runs when the release is over'
+is "$(sql "select string_agg(step || ' ' || testid, ',' order by step)
+    from assay.step where flight = $soak")" '4 one,5 gate'
+ok 'and counts on'
+
+# Its runner is killed while it gives way.
+rm "$ASSAY_HOME"/gate-*
+touch "$ASSAY_HOME/gate-soak"
+await 30 ended "$soak"
+is "$(outcome_of "$soak") $(sql "select lane is null from assay.job
+    where flight = $soak")" 'pass/play t'
+ok 'it passes in the end'
+rm "$ASSAY_HOME"/gate-*
+{ soak deaf stubborn a; } | flight deaf
+deaf=$(run deaf)
+await 20 runs "$deaf" deaf
+{ job next quick a; } | release next
+next=$(run next)
+await 20 told "$deaf" deaf
+kill -KILL "$(runner_of "$deaf" deaf)"
+await 20 gave "$deaf" deaf 1
+ok 'a runner that is killed while it gives way has given way'
+await 30 ended "$next"
+is "$(outcome_of "$next")" pass/play
+ok 'the release has the host'
+await 20 runs "$deaf" deaf
+ok 'the job runs again'
+
+# No more often than the policy says.
+printf 'pool: lab\ngain: 0s\ngives_max: 1\n' >"$ASSAY_HOME/policy.yaml"
+assay plan policy "$ASSAY_HOME/policy.yaml" >/dev/null
+kill -KILL "$(assayd_pid)"
+start_assayd                    # which has read it
+last=$(run next)
+await 20 waits_for "$last" next 'a host: a'
+is "$(ways "$deaf" deaf)" 1
+ok 'who gave way as often as the policy says does not any more'
+! told "$deaf" deaf
+ok 'and is not told'
+touch "$ASSAY_HOME/gate-deaf"
+await 30 ended "$deaf"
+await 30 ended "$last"
+is "$(outcome_of "$deaf") $(outcome_of "$last")" 'pass/play pass/play'
+ok 'both pass'
+rm "$ASSAY_HOME"/gate-*
+
+# Runners are planned as hosts are ----------------------------------------------
+stop_assayd
+start_assayd --max-jobs 1
+{ job first gated a; job second gated b; } | flight two-jobs
+f=$(run two-jobs)
+await 20 verdicts "$f" 'later runs'
+ok 'with one runner, one job runs and the other one has a time'
+await 20 sql "select 1 / count(*) from assay.job where flight = $f
+    and waits_for = 'one of 1 runners'"
+ok 'it waits for a runner'
+await 10 same_plan
+ok 'as the printed plan says'
+touch "$ASSAY_HOME/gate-first" "$ASSAY_HOME/gate-second"
+await 30 ended "$f"
+is "$(outcome_of "$f")" pass/play
+ok 'both pass, one after the other'
+rm "$ASSAY_HOME"/gate-*
+
 # Somebody is faster ---------------------------------------------------------
 # The host that the plan named goes bad before the runner comes to it.
 stop_assayd

@@ -50,6 +50,9 @@ note_events()
             when 'allocation' then
                 insert into test.event (what, task, host, flight, job)
                 values (tg_argv[0], new.task, new.host, new.flight, new.job);
+            when 'give_way' then
+                insert into test.event (what, task, flight, job)
+                values ('yield', new.task, new.flight, new.job);
             when 'job' then
                 insert into test.event (what, task, flight, job, word)
                 values ('end', new.task, new.flight, new.job, new.status);
@@ -70,6 +73,9 @@ note_events()
             when (new.job is not null and old.ended_at is null
                 and new.ended_at is not null)
             execute function test.note('free');
+        create trigger gave after update on assay.give_way for each row
+            when (old.gave_at is null and new.gave_at is not null)
+            execute function test.note();
         create trigger ended after update on assay.job for each row
             when (old.finished_at is null and new.finished_at is not null)
             execute function test.note()"
@@ -97,6 +103,7 @@ history()
                 when 'host' then 'host ' || h || ' ' || word
                 when 'end' then 'end ' || task || ' ' || j || ' ' || word
                 when 'free' then 'free ' || task || ' ' || h
+                when 'yield' then 'yield ' || task || ' ' || j
                 else what || ' ' || task end
                 from noted where what <> 'take'
             union all select max(id), k, max(at), case k
@@ -149,6 +156,7 @@ ok 'one of them leads'
         echo "  - job: one$k"
         echo "    recipe: $sim/brief.yaml"
         echo '    hosts: {host: {arch: amd64, flags: [good]}}'
+        echo '    preemptable: true'
     done
     for k in 1 2 3 4; do
         echo "  - job: pair$k"
@@ -165,6 +173,16 @@ some_run()
 }
 await 20 some_run
 ok 'jobs are at work'
+{
+    printf 'flight: rc\nintended: play\npriority: -5\njobs:\n'
+    for k in 1 2; do
+        echo "  - job: rc$k"
+        echo "    recipe: $sim/brief.yaml"
+        echo '    hosts: {host: {arch: amd64, flags: [good]}}'
+    done
+} >"$ASSAY_HOME/rc.yaml"
+rc=$(assay flight run --detach "$ASSAY_HOME/rc.yaml" 2>/dev/null | tail -n 1)
+ok 'and others give way to some'
 assay host quarantine a --why kicked
 sql "delete from assay.host_flag where host = 'b'"
 assay host quarantine c --as retired --why sold
@@ -196,6 +214,8 @@ ok 'and back by another hour'
 assay host release a --why mended >/dev/null
 await 150 ended "$f"
 ok 'the flight ends'
+await 60 ended "$rc"
+ok 'and the one to which others give way'
 set_clock 0
 await 20 all_free
 ok 'no host is held by nobody'

@@ -9,13 +9,15 @@
  *     TIME take T J H...          it got these, in one transaction
  *     TIME start T J              it works on them
  *     TIME end T J RESULT         the job is over
+ *     TIME yield T J              it gave way: it waits again
  *     TIME free T H
  *     TIME dead T                 the process is gone
  *     TIME over
  *
  * Rules: nobody gets a host that another has, or a bad one; a job's hosts are
  * taken together, all of them; it works only on what it has; two never work on
- * one job; of a dead process everything is free again within HELD_MAX; in the
+ * one job; who gives way was at work, and has nothing more to say of the job;
+ * of a dead process everything is free again within HELD_MAX; in the
  * end each job has ended once and each host is free. */
 #include <config.h>
 
@@ -39,6 +41,7 @@ struct lab {
     bool bad[IDS_MAX];
     int needs[IDS_MAX];         /* of a job: hosts; 0: unknown job */
     int worker[IDS_MAX];
+    int gave[IDS_MAX];          /* of a task: the job it gave up, + 1 */
     int ends[IDS_MAX];
     bool known[IDS_MAX];        /* a task */
     int64_t died[IDS_MAX];      /* 0: lives */
@@ -115,8 +118,20 @@ start(int task, int job)
 }
 
 static bool
-end_job(int job)
+yield(int task, int job)
 {
+    if (lab.worker[job] != task || lab.ends[job] > 0)
+        return broken("a job gives way that is not at work");
+    lab.worker[job] = 0;
+    lab.gave[task] = job + 1;
+    return true;
+}
+
+static bool
+end_job(int task, int job)
+{
+    if (task != 0 && lab.gave[task] == job + 1)
+        return broken("who gave a job up ends it");
     if (lab.needs[job] == 0 || lab.ends[job]++ > 0)
         return broken("a job ends that is not there, or twice");
     lab.worker[job] = 0;
@@ -151,7 +166,9 @@ event(const char *what, const int *ids, int count, const char *last)
     else if (strcmp(what, "start") == 0 && count == 2)
         return start(ids[0], ids[1]);
     else if (strcmp(what, "end") == 0 && count == 2)
-        return end_job(ids[1]);
+        return end_job(ids[0], ids[1]);
+    else if (strcmp(what, "yield") == 0 && count == 2)
+        return yield(ids[0], ids[1]);
     else if (strcmp(what, "free") == 0 && count == 2) {
         if (lab.owner[ids[1]] != ids[0])
             return broken("somebody frees what another has");

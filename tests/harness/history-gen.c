@@ -38,6 +38,7 @@ struct task {
     int64_t ends;               /* its work is done then; 0: not begun */
     int64_t lost;               /* its lock was first seen missing */
     bool alive, lock, over;
+    bool told;                  /* to give way */
 };
 
 struct order {
@@ -56,7 +57,7 @@ struct world {
     struct order orders[ORDERS];
     struct {
         int64_t queued, booked, run;
-        int booked_hosts[2], needs, set, task, tries;
+        int booked_hosts[2], needs, set, task, tries, gave;
         bool ordered, ended;
     } jobs[JOBS];
     bool up[2];                 /* controllers */
@@ -156,6 +157,18 @@ run_order(struct world *w, struct order *order)
         + planlab_below(&w->rnd, (int)w->jobs[job].run);
 }
 
+/* It does, or has died before it came to that. */
+static void
+give_way(struct world *w, int t)
+{
+    int job = w->tasks[t].job;
+
+    say(w, "yield %d %d", t, job);
+    w->jobs[job].gave++;
+    w->jobs[job].ordered = false;
+    w->jobs[job].task = 0;
+}
+
 /* Frees what the dead hold, a while after their locks were seen missing. */
 static void
 reap(struct world *w)
@@ -174,7 +187,9 @@ reap(struct world *w)
             continue;
         if (task->alive)
             kill_task(w, t);    /* it could not come back: it gives up */
-        if (w->jobs[job].task == t && ++w->jobs[job].tries >= 3) {
+        if (w->jobs[job].task == t && task->told) {
+            give_way(w, t);
+        } else if (w->jobs[job].task == t && ++w->jobs[job].tries >= 3) {
             say(w, "end %d %d broken", t, job);
             w->jobs[job].ended = true;
         }
@@ -198,7 +213,7 @@ waiting_jobs(struct world *w, struct planner_job *jobs,
         jobs[count] = (struct planner_job){
             .id = j, .flight = j, .roles = &roles[count], .role_count = 1,
             .run_ms = w->jobs[j].run * 1000,
-            .queued_ms = w->jobs[j].queued * 1000,
+            .queued_ms = w->jobs[j].queued * 1000, .preempts = j % 3 == 0,
             .booked_ms = w->jobs[j].booked,
             .booked_hosts = w->jobs[j].booked_hosts,
         };
@@ -224,6 +239,16 @@ give_order(struct world *w, int job, const int *hosts, int count)
     }
 }
 
+/* Jobs of which every third does, twice at most, once at work. */
+static bool
+gives_way(const struct world *w, int t)
+{
+    const struct task *task = &w->tasks[t];
+
+    return task->job % 3 == 1 && task->ends != 0 && !task->told
+        && w->jobs[task->job].gave < 2;
+}
+
 /* 'stale': by one that has lost the lock and does not know it; it has not seen
  * what was ordered meanwhile. */
 static void
@@ -240,7 +265,8 @@ plan(struct world *w, bool stale)
     struct planner_in in = {
         .now_ms = (w->now + w->skew) * 1000, .hosts = hosts,
         .host_count = HOSTS, .sets = sets, .set_count = 2, .jobs = jobs,
-        .holds = holds, .policy = { .patience_ms = 3600000 },
+        .holds = holds,
+        .policy = { .patience_ms = 3600000, .yield_ms = 60000 },
     };
     int which[JOBS];
 
@@ -251,6 +277,7 @@ plan(struct world *w, bool stale)
         if (w->owner[h] != 0 && !stale)
             holds[in.hold_count++] = (struct planner_hold){
                 .host = h, .count = 1, .job = w->owner[h],
+                .preemptable = gives_way(w, w->owner[h]),
                 .until_ms = planner_overdue(w->now * 1000, 600000,
                                             in.now_ms),
             };
@@ -262,6 +289,8 @@ plan(struct world *w, bool stale)
                 .until_ms = in.now_ms + 600000,
             };
     planner_make(&in, &arena, &made);
+    for (int i = 0; i < made.stop_count; i++)
+        w->tasks[made.stop[i]].told = true;
     for (int i = 0; i < in.job_count; i++) {
         const struct planner_slot *slot = &made.slots[i];
 
@@ -340,6 +369,12 @@ turn(struct world *w, bool calm)
 
         if (task->alive && !task->over && !task->lock && chance(w, 2))
             task->lock = true;  /* it is back in time */
+        if (task->alive && !task->over && task->lock && task->told
+            && chance(w, 3)) {
+            give_way(w, t);
+            task->alive = false;
+            end_task(w, t);
+        }
         if (!task->alive || task->over || task->ends == 0
             || w->now < task->ends || !task->lock)
             continue;

@@ -36,6 +36,9 @@ refuses "${lab}2 take 1 1 0\n3 dead 1\n400 over\n" 'held by nobody'
 refuses "${lab}2 over\n" 'a job is lost'
 refuses "${lab}2 take 1 1 0\n3 start 1 1\n4 end 1 1 pass\n4 end 1 1 pass\n" \
     'or twice'
+refuses "${lab}2 take 1 1 0\n3 yield 1 1\n" 'not at work'
+refuses "${lab}2 take 1 1 0\n3 start 1 1\n4 yield 1 1\n4 end 1 1 pass\n" \
+    'gave a job up'
 refuses "${lab}2 take 1 1 0\n3 free 2 0\n" 'what another has'
 refuses "${lab}0 over\n" 'backwards'
 refuses "${lab}2 take 1 1 0\n" 'no end'

@@ -95,9 +95,17 @@ op_finish(void *owner UNUSED, const struct step_verdict *verdict,
 }
 
 static void
+op_give_way(void *owner UNUSED)
+{
+    buf_adds(&calls, " give-way");
+}
+
+static void
 op_ended(void *owner UNUSED, enum job_end end)
 {
-    static const char *const NAMES[] = {"none", "done", "no-hosts", "lost"};
+    static const char *const NAMES[JOB_END_COUNT] = {
+        "none", "done", "no-hosts", "lost", "gave-way",
+    };
 
     buf_addf(&calls, " ended:%s", NAMES[end]);
 }
@@ -105,8 +113,8 @@ op_ended(void *owner UNUSED, enum job_end end)
 static const struct job_engine_ops OPS = {
     .book = op_book, .settle = op_settle, .start = op_start,
     .stop = op_stop, .unrun = op_unrun, .leave = op_leave,
-    .wake_in = op_wake_in,
-    .finish = op_finish, .ended = op_ended,
+    .wake_in = op_wake_in, .finish = op_finish, .give_way = op_give_way,
+    .ended = op_ended,
 };
 
 /* "^h ~a b+c ?d !e | f _g": h looks whether what a prepares is there, b and c
@@ -201,6 +209,8 @@ fire(enum job_event what)
 {
     if (what == JOB_EVENT_ABORT)
         job_engine_abort(engine, "enough");
+    else if (what == JOB_EVENT_GIVE_WAY)
+        job_engine_give_way(engine, "gave way to flight 7 job x");
     else if (what == JOB_EVENT_BATCH_ENDED)
         end_step("a", OUTCOME_PASS);
     else
@@ -208,17 +218,18 @@ fire(enum job_event what)
 }
 
 /* The whole table: state after the event, '-' for "cannot happen". Columns:
- * start booked busy never wake settled batch-ended abort lost finished. */
+ * start booked busy never wake settled batch-ended abort give-way lost
+ * finished. */
 static const char *const WANT[JOB_STATE_COUNT] = {
-    [JOB_STATE_NEW] = "B---N--NE-",
-    [JOB_STATE_BOOKING] = "-SWFB--BE-",
-    [JOB_STATE_WAITING] = "----B--FE-",
-    [JOB_STATE_SETTLING] = "----SR-SE-",
-    [JOB_STATE_RUNNING] = "----R-SPL-",
-    [JOB_STATE_STOPPING] = "----P-SPL-",
-    [JOB_STATE_FINISHING] = "----F--FEE",
-    [JOB_STATE_LOSING] = "----LLELLL",
-    [JOB_STATE_ENDED] = "----EE-EEE",
+    [JOB_STATE_NEW] = "B---N--NNE-",
+    [JOB_STATE_BOOKING] = "-SWFB--BBE-",
+    [JOB_STATE_WAITING] = "----B--FWE-",
+    [JOB_STATE_SETTLING] = "----SR-SSE-",
+    [JOB_STATE_RUNNING] = "----R-SPPL-",
+    [JOB_STATE_STOPPING] = "----P-SPPL-",
+    [JOB_STATE_FINISHING] = "----F--FFEE",
+    [JOB_STATE_LOSING] = "----LLELLLL",
+    [JOB_STATE_ENDED] = "----EE-EEEE",
 };
 static const char LETTERS[] = "NBWSRPFLE";
 
@@ -277,8 +288,8 @@ test_cells(void)
 }
 
 /* Whole lives. Words: s(tart) b(ooked) B(usy) N(ever) w(ake) t(settled)
- * a(bort) l(ost) f(inished), p(repared), L(eaves its host prepared), and
- * "x=pass" for the end of step x. */
+ * a(bort) g(ive way) l(ost) f(inished), p(repared), L(eaves its host prepared),
+ * and "x=pass" for the end of step x. */
 static const struct {
     const char *what, *plan;
     bool no_wait;
@@ -396,6 +407,41 @@ static const struct {
      "L s b t a=pass t a f=pass t g=pass t f",
      " book settle start:a settle start:f wake:60000 settle start:g(60000)"
      " settle finish:pass ended:done"},
+    {"gives way: the step is stopped, final ones run, it is queued again",
+     "a b | f", false, "s b t g a=aborted t f=pass t f",
+     " book settle start:a stop:a settle aborted:b start:f(60000) settle"
+     " give-way ended:gave-way"},
+    {"gives way between steps", "a b | f", false, "s b t a=pass g t f=pass t f",
+     " book settle start:a settle aborted:b start:f(60000) settle give-way"
+     " ended:gave-way"},
+    {"the last step ends before it gives way: that stands", "a b | f", false,
+     "s b t a=pass t g b=pass t f=pass t f",
+     " book settle start:a settle start:b stop:b settle start:f(60000) settle"
+     " finish:pass ended:done"},
+    {"what has failed by then stands", "a b | f", false,
+     "s b t a=fail g t f=pass t f",
+     " book settle start:a settle blocked:b start:f settle finish:fail/a"
+     " ended:done"},
+    {"a step that fails before it is stopped stands", "a b | f", false,
+     "s b t g a=fail t f=pass t f",
+     " book settle start:a stop:a settle aborted:b start:f(60000) settle"
+     " finish:fail/a ended:done"},
+    {"in a final step it is too late to give way", "a | f", false,
+     "s b t a=pass t g f=pass t f",
+     " book settle start:a settle start:f settle finish:pass ended:done"},
+    {"an abort is more than giving way", "a b | f", false,
+     "s b t g a a=aborted t f=pass t f",
+     " book settle start:a stop:a settle aborted:b start:f(60000) settle"
+     " finish:aborted/a ended:done"},
+    {"and comes first", "a b | f", false, "s b t a g a=aborted t f=pass t f",
+     " book settle start:a stop:a settle aborted:b start:f(60000) settle"
+     " finish:aborted/a ended:done"},
+    {"lost while it gives way", "a | f", false, "s b t g l a=aborted",
+     " book settle start:a stop:a kill:a ended:lost"},
+    {"lost when it has given way", "a | f", false,
+     "s b t g a=aborted t f=pass t l",
+     " book settle start:a stop:a settle start:f(60000) settle give-way"
+     " ended:lost"},
     {"no hosts, no steps to run", "| f", false, "s b t f=pass t f",
      " book settle start:f settle finish:broken ended:done"},
 };
@@ -411,7 +457,7 @@ word(const char *text)
         {'B', JOB_EVENT_BUSY}, {'N', JOB_EVENT_NEVER},
         {'w', JOB_EVENT_WAKE}, {'t', JOB_EVENT_SETTLED},
         {'a', JOB_EVENT_ABORT}, {'l', JOB_EVENT_LOST},
-        {'f', JOB_EVENT_FINISHED},
+        {'f', JOB_EVENT_FINISHED}, {'g', JOB_EVENT_GIVE_WAY},
     };
     const char *equals = strchr(text, '=');
     char testid[8];

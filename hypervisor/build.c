@@ -29,6 +29,7 @@
 #define LOCK_POLL_MS 300
 #define BIN "%s/.bin"           /* of the build's directory */
 #define LOG_MAX_BYTES (256u << 20)
+#define ROOM_LEAST (256 << 10)
 /* Changes whenever the same inputs give other files than before. */
 #define BUILDER_VERSION 2
 
@@ -300,6 +301,20 @@ read_log(const struct run *run, struct buf *out, struct fault *why)
     return fs_read_file(run->log, LOG_MAX_BYTES, out, why);
 }
 
+/* What fails on a full disk may have failed for that, and not all say so. */
+static bool
+is_full(const struct run *run, struct fault *why)
+{
+    int64_t left = fs_free_bytes(run->dir);
+
+    if (left < 0 || left >= ROOM_LEAST)
+        return false;
+    fault_set(why, FAULT_SYSTEM, "%s is full: a build that fails there says "
+              "nothing", run->dir);
+    (void)fault_hint(why, "make room; the same command builds it then");
+    return true;
+}
+
 /* These say something of the machine, and nothing of the inputs. */
 static bool
 machine_failed(const struct run *run, const struct buf *log,
@@ -311,6 +326,8 @@ machine_failed(const struct run *run, const struct buf *log,
     };
     size_t i;
 
+    if (is_full(run, why))
+        return true;
     for (i = 0; i < ARRAY_LEN(signs); i++)
         if (memmem(buf_text(log), log->len, signs[i], strlen(signs[i]))
             != NULL) {
@@ -491,6 +508,8 @@ work(struct run *run, struct build *build, struct end *end,
                              run->order->trees[i].commit, tree_dir(run, i),
                              why);
     }
+    if (!ok && why->kind != FAULT_CANCELLED)
+        (void)is_full(run, why);
     ok = ok && fs_write_file(arena_printf(run->arena, "%s/kconfig", run->dir),
                              0644, buf_text(&kconfig), kconfig.len, why)
         && build_cc_make(run->root.dir == NULL ? "" : run->root.dir,

@@ -212,6 +212,49 @@ run build list --json
 is 'and no row' \
     "$(field "[.[] | select(.inputs.trees.small == \"$full\")] | length")" 0
 git -C "$repo" rm -q full
+
+# A disk that is full: first for the tree, then for the log and what the steps
+# write, which says nothing of why it failed.
+head -c 300000 /dev/zero | tr '\0' x >"$repo/large"
+large=$(commit large-too x)
+sed 's/^      if \[ -e broken .*/      cat large large large large >fill 2>\/dev\/null\n&/' \
+    "$recipe" >"$ASSAY_HOME/fills.yaml"
+# In a name space of mounts, as who we are.
+if [ "$(id -u)" -eq 0 ]; then
+    away='unshare -m' AGAIN=
+else
+    away='unshare -Urm' AGAIN="unshare -U --map-user=$(id -u)"
+fi
+export AGAIN
+# small_disk KB ARGS...: builds where so much can be written.
+small_disk()
+{
+    # shellcheck disable=SC2016,SC2086 # expanded in the name space; words
+    timeout 60 $away sh -c '
+        mount -t tmpfs -o size="$1"k none "$ASSAY_HOME/cache/builds" || exit 99
+        chmod 1777 "$ASSAY_HOME/cache/builds"
+        shift
+        $AGAIN assay build run "$@"' sh "$@" --json \
+        >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err"
+    status=$?
+}
+if $away mount -t tmpfs -o size=1m none "$ASSAY_HOME/cache/builds" \
+    2>/dev/null; then
+    small_disk 128 "$recipe" --tree "$large"
+    is 'no room for the tree' $status 75
+    says 'which is said' 'is full: a build that fails there says nothing'
+    small_disk 900 "$ASSAY_HOME/fills.yaml" --tree "$large"
+    is 'no room for what is built, without a word' $status 75
+    says 'which is seen' 'is full: a build that fails there says nothing'
+    run build list --json
+    is 'neither is a result' "$(field \
+        "[.[] | select(.inputs.trees.small == \"$large\")] | length")" 0
+    run build run "$ASSAY_HOME/fills.yaml" --tree "$large" --json
+    is 'with room it is built' "$status $(field .status)" '0 pass'
+else
+    echo '# no name spaces: a full disk was not tried'
+fi
+git -C "$repo" rm -q large
 slow=$(commit slow x)
 assay build run "$recipe" --tree "$slow" >"$ASSAY_HOME/out" 2>"$ASSAY_HOME/err" &
 pid=$!

@@ -12,7 +12,7 @@ if [ -z "${XEN_GIT:-}" ]; then
     rm -rf "$ASSAY_HOME"
     skip_all 'set XEN_GIT to a clone of xen.git'
 fi
-good=${GOOD:-44a6871a5bd0} bad=${BAD:-59d0bf62861f}
+first=${GOOD:-44a6871a5bd0} last=${BAD:-59d0bf62861f}
 record=${RECORD:-/dev/null}
 
 cat >"$ASSAY_HOME/boot.yaml" <<END
@@ -90,13 +90,13 @@ ok "a candidate that carries early microcode" \
     bail "no candidate"
 
 ok "xen.git is a tree" assay tree add xen "$XEN_GIT"
-good=$(git -C "$XEN_GIT" rev-parse "$good^{commit}")
-bad=$(git -C "$XEN_GIT" rev-parse "$bad^{commit}")
-fly "$(build "$good")" "$good"
+first=$(git -C "$XEN_GIT" rev-parse "$first^{commit}")
+last=$(git -C "$XEN_GIT" rev-parse "$last^{commit}")
+fly "$(build "$first")" "$first"
 is "the good revision boots" $? 0
 [ "$(assay flight show "$flight" --json | jq -r .outcome)" = pass ] ||
     explain_flight "$flight"
-fly "$(build "$bad")" "$bad"
+fly "$(build "$last")" "$last"
 status=$?
 is "the bad one does not" $status 1
 [ $status = 1 ] || bail "there is nothing to look for"
@@ -105,7 +105,7 @@ assay bisect start "$flight" boot xen-boot --confidence 0.95 \
     >"$ASSAY_HOME/out" 2>&1
 is "the bisection ends with a culprit" $? 0
 {
-    echo "$(git -C "$XEN_GIT" rev-list --count "$good..$bad") commits," \
+    echo "$(git -C "$XEN_GIT" rev-list --count "$first..$last") commits," \
         "$((SECONDS - begin)) s"
     cat "$ASSAY_HOME/out"
     assay build list

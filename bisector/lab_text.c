@@ -171,12 +171,9 @@ lab_row_json(const struct bisection *it)
     json_object_set_new(json, "people", json_loads(it->people, 0, NULL));
     json_put_text(json, "state", it->state);
     json_put_text(json, "reason", it->reason);
-    json_put_text(json, "verdict", it->verdict[0] == '\0' ? NULL
-                  : it->verdict);
-    json_put_text(json, "component", it->component[0] == '\0' ? NULL
-                  : it->component);
-    json_put_text(json, "culprit", it->culprit[0] == '\0' ? NULL
-                  : it->culprit);
+    json_put_some(json, "verdict", it->verdict);
+    json_put_some(json, "component", it->component);
+    json_put_some(json, "culprit", it->culprit);
     if (it->verdict[0] != '\0')
         json_object_set_new(json, "chance", json_real(it->chance));
     json_put_int(json, "runs", it->runs);

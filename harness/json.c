@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/buf.h"
+#include "harness/clock.h"
 #include "harness/fault.h"
 
 bool
@@ -78,6 +79,31 @@ void
 json_put_int(json_t *object, const char *key, int64_t value)
 {
     must(json_object_set_new(object, key, json_integer(value)) == 0);
+}
+
+void
+json_put_some(json_t *object, const char *key, const char *text)
+{
+    json_put_text(object, key, text[0] == '\0' ? NULL : text);
+}
+
+void
+json_put_count(json_t *object, const char *key, int64_t value)
+{
+    if (value < 0)
+        json_put_text(object, key, NULL);
+    else
+        json_put_int(object, key, value);
+}
+
+void
+json_put_time(json_t *object, const char *key, int64_t wall_ms)
+{
+    char iso[32];
+
+    if (wall_ms >= 0)
+        clock_iso(wall_ms, iso);
+    json_put_text(object, key, wall_ms >= 0 ? iso : NULL);
 }
 
 bool

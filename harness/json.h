@@ -21,6 +21,11 @@ bool json_flag(const json_t *object, const char *key, bool missing);
 /* Sets a string member, replacing bytes that are not UTF-8; NULL = null. */
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_int(json_t *object, const char *key, int64_t value);
+/* The same, but null for "" and for what is negative. */
+void json_put_some(json_t *object, const char *key, const char *text);
+void json_put_count(json_t *object, const char *key, int64_t value);
+/* UTC in ISO 8601; null for a negative time. */
+void json_put_time(json_t *object, const char *key, int64_t wall_ms);
 /* Indented, sorted keys, newline at the end. */
 MUST_CHECK bool json_print(const json_t *value, FILE *to, struct fault *why);
 

@@ -38,16 +38,6 @@ when(struct arena *arena, int64_t ms)
     return arena_printf(arena, "%.10s %.5s", text, text + 11);
 }
 
-static void
-put_time(json_t *object, const char *key, int64_t ms)
-{
-    char text[32];
-
-    if (ms >= 0)
-        clock_iso(ms, text);
-    json_put_text(object, key, ms < 0 ? NULL : text);
-}
-
 /* Rules -------------------------------------------------------------------- */
 
 static const char *
@@ -181,10 +171,10 @@ mail_json(const struct notice_mail *mail)
     json_put_text(json, "state", mail->state);
     json_put_text(json, "reason", mail->reason);
     json_put_int(json, "attempts", mail->attempts);
-    put_time(json, "begun", mail->begun_ms);
-    put_time(json, "ended", mail->ended_ms);
-    put_time(json, "next", strcmp(mail->state, "waiting") == 0
-             ? mail->next_ms : -1);
+    json_put_time(json, "begun", mail->begun_ms);
+    json_put_time(json, "ended", mail->ended_ms);
+    json_put_time(json, "next", strcmp(mail->state, "waiting") == 0
+                  ? mail->next_ms : -1);
     return json;
 }
 
@@ -201,7 +191,7 @@ notice_json(const struct notice_row *row)
     json_put_text(json, "cause", row->cause);
     json_put_text(json, "branch", row->branch);
     json_put_text(json, "subject", row->subject);
-    put_time(json, "at", row->created_ms);
+    json_put_time(json, "at", row->created_ms);
     must(json_object_set_new(json, "confidence", row->confidence > 0
                              ? json_real(row->confidence) : json_null()) == 0
          && json_object_set_new(json, "people", texts_json(row->people)) == 0

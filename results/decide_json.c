@@ -131,8 +131,7 @@ failure_json(const struct decide_failure *failure)
 
     json_put_int(out, "flight", failure->flight);
     json_put_text(out, "job", failure->job);
-    json_put_text(out, "testid", failure->testid[0] == '\0' ? NULL
-                                                            : failure->testid);
+    json_put_some(out, "testid", failure->testid);
     put_outcome(out, failure->status, failure->lane);
     json_put_text(out, "why", decide_why_name(failure->why));
     json_put_int(out, "priority", failure->priority);

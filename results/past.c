@@ -190,22 +190,6 @@ past_text(const struct past *past, struct buf *out)
 
 /* JSON --------------------------------------------------------------------- */
 
-static void
-put_some(json_t *object, const char *key, const char *text)
-{
-    json_put_text(object, key, text[0] == '\0' ? NULL : text);
-}
-
-static void
-put_time(json_t *object, const char *key, int64_t wall_ms)
-{
-    char iso[32];
-
-    if (wall_ms >= 0)
-        clock_iso(wall_ms, iso);
-    json_put_text(object, key, wall_ms >= 0 ? iso : NULL);
-}
-
 static json_t *
 rate_json(const struct past_rate *rate)
 {
@@ -237,13 +221,13 @@ runs_json(const struct past *past)
         json_put_text(object, "job", run->job);
         json_put_text(object, "recipe", run->recipe);
         json_put_text(object, "branch", run->branch);
-        put_some(object, "hosts", run->hosts);
-        put_some(object, "tested", run->tested);
+        json_put_some(object, "hosts", run->hosts);
+        json_put_some(object, "tested", run->tested);
         json_put_text(object, "status", outcome_name(run->status));
         json_put_text(object, "lane", run->lane == LANE_NONE ? NULL
                       : lane_name(run->lane));
-        put_some(object, "reason", run->reason);
-        put_time(object, "started_at", run->started_ms);
+        json_put_some(object, "reason", run->reason);
+        json_put_time(object, "started_at", run->started_ms);
         json_object_set_new(object, "elapsed_ms", run->took_ms < 0
                             ? json_null() : json_integer(run->took_ms));
         json_array_append_new(list, object);
@@ -308,11 +292,11 @@ put_host(const struct past *past, json_t *object)
 
         if (past->boots[i].flight != 0)
             json_put_int(one, "flight", past->boots[i].flight);
-        put_some(one, "job", past->boots[i].job);
+        json_put_some(one, "job", past->boots[i].job);
         json_put_text(one, "status", past->boots[i].status);
-        put_some(one, "reason", past->boots[i].reason);
-        put_time(one, "armed_at", past->boots[i].armed_ms);
-        put_time(one, "up_at", past->boots[i].up_ms);
+        json_put_some(one, "reason", past->boots[i].reason);
+        json_put_time(one, "armed_at", past->boots[i].armed_ms);
+        json_put_time(one, "up_at", past->boots[i].up_ms);
         json_array_append_new(boots, one);
     }
     for (size_t i = 0; i < past->mark_count; i++) {
@@ -321,13 +305,13 @@ put_host(const struct past *past, json_t *object)
         json_put_int(one, "flight", past->marks[i].flight);
         json_put_text(one, "job", past->marks[i].job);
         json_put_text(one, "reason", past->marks[i].reason);
-        put_time(one, "at", past->marks[i].at_ms);
+        json_put_time(one, "at", past->marks[i].at_ms);
         json_array_append_new(marks, one);
     }
     for (size_t i = 0; i < past->served_count; i++) {
         json_t *one = json_object();
 
-        put_time(one, "at", past->served[i].at_ms);
+        json_put_time(one, "at", past->served[i].at_ms);
         json_put_text(one, "way", past->served[i].way);
         json_put_text(one, "vendor", past->served[i].vendor);
         json_put_text(one, "file", past->served[i].file);
@@ -336,7 +320,7 @@ put_host(const struct past *past, json_t *object)
     for (size_t i = 0; i < past->health_count; i++) {
         json_t *one = json_object();
 
-        put_time(one, "at", past->health[i].at_ms);
+        json_put_time(one, "at", past->health[i].at_ms);
         json_put_text(one, "state", past->health[i].state);
         json_put_text(one, "who", past->health[i].who);
         json_put_text(one, "why", past->health[i].why);
@@ -354,7 +338,7 @@ past_json(const struct past *past)
     json_t *object = json_object();
 
     json_put_text(object, past->is_host ? "host" : "job", past->name);
-    put_some(object, "branch", past->branch);
+    json_put_some(object, "branch", past->branch);
     json_object_set_new(object, "rate", rate_json(&past->rate));
     json_object_set_new(object, "runs", runs_json(past));
     if (past->is_host) {

@@ -7,7 +7,6 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
-#include "harness/clock.h"
 #include "harness/json.h"
 #include "results/changes.h"
 #include "results/html.h"
@@ -193,27 +192,17 @@ json_of_commits(const struct change *change)
     return list;
 }
 
-static void
-json_side(json_t *object, const char *key, const char *text)
-{
-    json_put_text(object, key, text[0] == '\0' ? NULL : text);
-}
-
 json_t *
 report_changes_json(const struct changes *changes)
 {
     json_t *object, *list;
-    char iso[32];
 
     if (changes == NULL)
         return json_null();
     object = json_object();
     list = json_array();
     json_put_int(object, "since", changes->since);
-    if (changes->since_ms >= 0)
-        clock_iso(changes->since_ms, iso);
-    json_put_text(object, "since_finished_at",
-                  changes->since_ms >= 0 ? iso : NULL);
+    json_put_time(object, "since_finished_at", changes->since_ms);
     json_object_set_new(object, "since_good",
                         json_boolean(changes->since_good));
     for (size_t i = 0; i < changes->count; i++) {
@@ -222,14 +211,14 @@ report_changes_json(const struct changes *changes)
 
         json_put_text(change, "kind", change_kind_name(from->kind));
         json_put_text(change, "what", from->what);
-        json_side(change, "from", from->from);
-        json_side(change, "to", from->to);
-        json_side(change, "jobs", from->jobs);
+        json_put_some(change, "from", from->from);
+        json_put_some(change, "to", from->to);
+        json_put_some(change, "jobs", from->jobs);
         if (from->kind == CHANGE_TREE) {
             json_object_set_new(change, "commits", json_of_commits(from));
             json_put_int(change, "commit_count",
                          (int64_t)from->commit_total);
-            json_side(change, "note", from->note);
+            json_put_some(change, "note", from->note);
         }
         json_array_append_new(list, change);
     }

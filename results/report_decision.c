@@ -291,24 +291,18 @@ put(json_t *object, const char *key, json_t *value)
 }
 
 static void
-put_some(json_t *object, const char *key, const char *text)
-{
-    json_put_text(object, key, text[0] == '\0' ? NULL : text);
-}
-
-static void
 put_fact(json_t *failure, const struct verdict_fact *fact)
 {
     json_t *pointer = json_object();
 
-    put_some(failure, "reason", fact->reason);
-    put_some(failure, "log", fact->log_path);
-    put_some(failure, "signature", fact->signature);
-    put_some(pointer, "file", fact->pointer.file);
+    json_put_some(failure, "reason", fact->reason);
+    json_put_some(failure, "log", fact->log_path);
+    json_put_some(failure, "signature", fact->signature);
+    json_put_some(pointer, "file", fact->pointer.file);
     json_put_int(pointer, "line", fact->pointer.line);
     if (evidence_byte(&fact->pointer) >= 0)
         json_put_int(pointer, "byte", evidence_byte(&fact->pointer));
-    put_some(pointer, "text", fact->pointer.text);
+    json_put_some(pointer, "text", fact->pointer.text);
     if (fact->pointer.file[0] != '\0') {
         put(failure, "evidence", pointer);
     } else {
@@ -335,8 +329,8 @@ coverage_json(const struct coverage *coverage)
 
         json_put_text(one, "kind", outcome_name(gap->kind));
         json_put_text(one, "job", gap->job);
-        put_some(one, "what", gap->what);
-        put_some(one, "why", gap->why);
+        json_put_some(one, "what", gap->what);
+        json_put_some(one, "why", gap->why);
         json_put_int(one, "count", (int64_t)gap->count);
         json_put_int(one, "lost", (int64_t)gap->lost);
         must(json_array_append_new(gaps, one) == 0);
@@ -386,7 +380,7 @@ report_decision_json(const struct verdict *verdict)
     for (size_t i = 0; verdict->facts != NULL
          && i < verdict->decision.failure_count; i++)
         put_fact(json_array_get(failures, i), &verdict->facts[i]);
-    put_some(out, "baseline", verdict->baseline);
+    json_put_some(out, "baseline", verdict->baseline);
     put(out, "coverage", coverage_json(&verdict->coverage));
     put(out, "measurements", perfs_json(verdict));
     return out;

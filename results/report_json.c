@@ -7,7 +7,6 @@
 #include "results/report.h"
 
 #include "harness/arena.h"
-#include "harness/clock.h"
 #include "harness/json.h"
 #include "results/cause.h"
 #include "results/evidence.h"
@@ -17,31 +16,6 @@
 #include "results/report_decision.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
-
-static void
-put_outside(json_t *object, const char *key, const char *text)
-{
-    json_put_text(object, key, text[0] == '\0' ? NULL : text);
-}
-
-static void
-put_time(json_t *object, const char *key, int64_t wall_ms)
-{
-    char iso[32];
-
-    if (wall_ms >= 0)
-        clock_iso(wall_ms, iso);
-    json_put_text(object, key, wall_ms >= 0 ? iso : NULL);
-}
-
-static void
-put_count(json_t *object, const char *key, int64_t value)
-{
-    if (value < 0)
-        json_put_text(object, key, NULL);
-    else
-        json_put_int(object, key, value);
-}
 
 static void
 put_lane(json_t *object, enum lane lane)
@@ -59,10 +33,10 @@ put_pointer(json_t *object, const struct evidence_pointer *pointer)
         return;
     }
     evidence = json_object();
-    put_outside(evidence, "file", pointer->file);
-    put_count(evidence, "line", pointer->line > 0 ? pointer->line : -1);
-    put_count(evidence, "byte", evidence_byte(pointer));
-    put_outside(evidence, "text", pointer->text);
+    json_put_some(evidence, "file", pointer->file);
+    json_put_count(evidence, "line", pointer->line > 0 ? pointer->line : -1);
+    json_put_count(evidence, "byte", evidence_byte(pointer));
+    json_put_some(evidence, "text", pointer->text);
     json_object_set_new(object, "evidence", evidence);
 }
 
@@ -76,7 +50,7 @@ json_cases(const struct evidence_step *step)
 
         json_put_text(item, "id", step->cases[i].id);
         json_put_text(item, "status", outcome_name(step->cases[i].status));
-        put_outside(item, "note", step->cases[i].note);
+        json_put_some(item, "note", step->cases[i].note);
         json_array_append_new(list, item);
     }
     return list;
@@ -111,7 +85,7 @@ json_attachments(const struct evidence_step *step)
         json_put_text(item, "name", step->attachments[i].name);
         json_put_text(item, "kind", step->attachments[i].kind);
         json_put_text(item, "sha256", step->attachments[i].sha256);
-        put_count(item, "bytes", step->attachments[i].bytes);
+        json_put_count(item, "bytes", step->attachments[i].bytes);
         json_array_append_new(list, item);
     }
     return list;
@@ -131,21 +105,21 @@ json_steps(const struct evidence_job *job)
         json_put_text(item, "program", step->program);
         json_put_text(item, "status", outcome_name(step->status));
         put_lane(item, step->lane);
-        put_outside(item, "reason", step->reason);
+        json_put_some(item, "reason", step->reason);
         put_pointer(item, &step->pointer);
-        put_count(item, "exit_code", step->exit_code);
-        put_count(item, "exit_signal", step->exit_signal);
-        put_outside(item, "progress", step->progress);
-        put_time(item, "started_at", step->started_ms);
-        put_time(item, "finished_at", step->finished_ms);
-        put_count(item, "elapsed_ms", report_step_ms(step));
-        put_outside(item, "log_path", step->log_path);
-        put_count(item, "log_bytes", step->log_bytes);
-        put_outside(item, "log_sha256", step->log_sha256);
-        put_outside(item, "harness", step->harness);
-        put_outside(item, "boot", step->boot);
+        json_put_count(item, "exit_code", step->exit_code);
+        json_put_count(item, "exit_signal", step->exit_signal);
+        json_put_some(item, "progress", step->progress);
+        json_put_time(item, "started_at", step->started_ms);
+        json_put_time(item, "finished_at", step->finished_ms);
+        json_put_count(item, "elapsed_ms", report_step_ms(step));
+        json_put_some(item, "log_path", step->log_path);
+        json_put_count(item, "log_bytes", step->log_bytes);
+        json_put_some(item, "log_sha256", step->log_sha256);
+        json_put_some(item, "harness", step->harness);
+        json_put_some(item, "boot", step->boot);
         if (step->reused_job[0] != '\0') {
-            put_outside(item, "reused_job", step->reused_job);
+            json_put_some(item, "reused_job", step->reused_job);
             json_put_int(item, "reused_step", step->reused_step);
         }
         json_object_set_new(item, "cases", json_cases(step));
@@ -186,14 +160,14 @@ json_boots(const struct evidence_job *job)
         json_put_text(item, "nonce", boot->nonce);
         json_put_text(item, "host", boot->host);
         json_put_text(item, "status", boot->status);
-        put_outside(item, "reason", boot->reason);
-        put_outside(item, "address", boot->address);
-        put_time(item, "armed_at", boot->armed_ms);
-        put_time(item, "power_at", boot->power_ms);
-        put_time(item, "powered_at", boot->powered_ms);
-        put_time(item, "script_at", boot->script_ms);
-        put_time(item, "fetched_at", boot->fetched_ms);
-        put_time(item, "up_at", boot->up_ms);
+        json_put_some(item, "reason", boot->reason);
+        json_put_some(item, "address", boot->address);
+        json_put_time(item, "armed_at", boot->armed_ms);
+        json_put_time(item, "power_at", boot->power_ms);
+        json_put_time(item, "powered_at", boot->powered_ms);
+        json_put_time(item, "script_at", boot->script_ms);
+        json_put_time(item, "fetched_at", boot->fetched_ms);
+        json_put_time(item, "up_at", boot->up_ms);
         json_put_int(item, "fetch_count", boot->fetch_count);
         json_put_int(item, "fetch_bytes", boot->fetch_bytes);
         phases_of_boot(job, boot, &split);
@@ -224,7 +198,7 @@ json_job_parts(const struct evidence_job *job, json_t *item)
 
         json_put_text(role, "role", job->roles[i].role);
         json_put_text(role, "arch", job->roles[i].arch);
-        put_outside(role, "host", job->roles[i].host);
+        json_put_some(role, "host", job->roles[i].host);
         json_array_append_new(roles, role);
     }
     for (size_t i = 0; i < job->runvar_count; i++) {
@@ -267,19 +241,19 @@ json_jobs(const struct evidence *evidence, const struct verdict *verdict)
         json_put_text(item, "status", outcome_name(job->status));
         json_put_text(item, "judged", outcome_name(verdict->job_status[i]));
         put_lane(item, job->lane);
-        put_outside(item, "reason", job->reason);
+        json_put_some(item, "reason", job->reason);
         put_pointer(item, &job->pointer);
-        put_count(item, "candidate", job->candidate > 0 ? job->candidate
-                                                        : -1);
-        put_outside(item, "waits_for", job->waits_for);
+        json_put_count(item, "candidate", job->candidate > 0 ? job->candidate
+                                                             : -1);
+        json_put_some(item, "waits_for", job->waits_for);
         if (job->booking.known)
             json_object_set_new(item, "expected",
                                 booking_json(&job->booking));
-        put_outside(item, "harness", job->harness);
-        put_time(item, "created_at", job->created_ms);
-        put_time(item, "started_at", job->started_ms);
-        put_time(item, "finished_at", job->finished_ms);
-        put_count(item, "elapsed_ms", report_job_ms(job));
+        json_put_some(item, "harness", job->harness);
+        json_put_time(item, "created_at", job->created_ms);
+        json_put_time(item, "started_at", job->started_ms);
+        json_put_time(item, "finished_at", job->finished_ms);
+        json_put_count(item, "elapsed_ms", report_job_ms(job));
         json_array_append_new(list, json_job_parts(job, item));
     }
     return list;
@@ -308,8 +282,8 @@ json_causes(const struct causes *causes)
         json_put_text(item, "signature", group->signature);
         json_put_text(item, "title", group->title);
         put_lane(item, group->lane);
-        put_count(item, "issue", group->issue == NULL ? -1
-                                                      : group->issue->issue);
+        json_put_count(item, "issue",
+                       group->issue == NULL ? -1 : group->issue->issue);
         for (size_t j = 0; j < causes->count; j++) {
             const struct cause *cause = &causes->list[j];
             json_t *failure;
@@ -318,12 +292,12 @@ json_causes(const struct causes *causes)
                 continue;
             failure = json_object();
             json_put_text(failure, "job", cause->job);
-            put_outside(failure, "testid", cause->testid);
-            put_outside(failure, "file", cause->pointer.file);
-            put_count(failure, "line", cause->pointer.line > 0
-                                       ? cause->pointer.line : -1);
-            put_count(failure, "byte", evidence_byte(&cause->pointer));
-            put_outside(failure, "text", cause->pointer.text);
+            json_put_some(failure, "testid", cause->testid);
+            json_put_some(failure, "file", cause->pointer.file);
+            json_put_count(failure, "line", cause->pointer.line > 0
+                                            ? cause->pointer.line : -1);
+            json_put_count(failure, "byte", evidence_byte(&cause->pointer));
+            json_put_some(failure, "text", cause->pointer.text);
             json_array_append_new(failures, failure);
         }
         json_object_set_new(item, "failures", failures);
@@ -346,10 +320,10 @@ json_verdict(const struct verdict *verdict)
 
         json_put_text(gap, "kind", outcome_name(from->kind));
         json_put_text(gap, "job", from->job);
-        put_outside(gap, "what", from->what);
+        json_put_some(gap, "what", from->what);
         json_put_int(gap, "count", (int64_t)from->count);
         json_put_int(gap, "lost", (int64_t)from->lost);
-        put_outside(gap, "why", from->why);
+        json_put_some(gap, "why", from->why);
         json_array_append_new(gaps, gap);
     }
     for (size_t i = 0; i < verdict->trouble_count; i++) {
@@ -456,14 +430,14 @@ report_json(const struct report *report)
     json_put_text(object, "intended", evidence->intended);
     json_put_text(object, "outcome", outcome_name(evidence->outcome));
     json_put_text(object, "harness", evidence->harness);
-    put_outside(object, "source", evidence->source);
-    put_outside(object, "abort_reason", evidence->abort_reason);
-    put_time(object, "created_at", evidence->created_ms);
-    put_time(object, "started_at", evidence->started_ms);
-    put_time(object, "finished_at", evidence->finished_ms);
+    json_put_some(object, "source", evidence->source);
+    json_put_some(object, "abort_reason", evidence->abort_reason);
+    json_put_time(object, "created_at", evidence->created_ms);
+    json_put_time(object, "started_at", evidence->started_ms);
+    json_put_time(object, "finished_at", evidence->finished_ms);
     json_object_set_new(object, "verdict", json_verdict(verdict));
-    put_outside(object, "gate", report->gate == NULL ? ""
-                                : report->gate->answer);
+    json_put_some(object, "gate", report->gate == NULL ? ""
+                                  : report->gate->answer);
     json_object_set_new(object, "jobs", json_jobs(evidence, verdict));
     json_object_set_new(object, "measurements", json_measures(evidence));
     put_versions(object, evidence);

@@ -21,6 +21,13 @@ struct tally {
     double count, mean, squares;
 };
 
+/* What an account had. */
+struct use {
+    int account;
+    int64_t end_ms;
+    double host_ms;
+};
+
 struct entry {
     const struct replay_job *past;
     const struct replay_branch *branch;
@@ -29,6 +36,7 @@ struct entry {
     int64_t booked_ms;
     int *hosts;                 /* booked, then taken */
     int account, quota;
+    int diverse;                /* the first entry of its group, + 1 */
     int priority;
     struct tally *of_name, *of_recipe;
     int waiting;                /* its index in the plan; -1 */
@@ -46,6 +54,10 @@ struct replay {
     int set_count;
     struct planner_quota *quotas;
     struct planner_account *accounts;
+    const char **account_names; /* of those behind the policy's branches */
+    int account_count;
+    struct use *uses;
+    int use_count;
     struct tally *names, *recipes;
     int name_count, recipe_count;
     struct entry *entries;
@@ -124,15 +136,20 @@ make_hosts(struct replay *r)
 }
 
 static bool
+same_words(const char *const *a, const char *const *b)
+{
+    while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static bool
 same_role(const struct task_role *a, const struct task_role *b)
 {
-    const char *const *x = a->flags, *const *y = b->flags;
-
-    while (*x != NULL && *y != NULL && strcmp(*x, *y) == 0) {
-        x++;
-        y++;
-    }
-    return *x == *y && strcmp(a->arch, b->arch) == 0
+    return same_words(a->flags, b->flags) && same_words(a->wants, b->wants)
+        && strcmp(a->arch, b->arch) == 0
         && (a->host == b->host || (a->host != NULL && b->host != NULL
                                    && strcmp(a->host, b->host) == 0));
 }
@@ -263,11 +280,36 @@ set_branch(struct replay *r, struct entry *entry)
         if (branch->has_priority)
             entry->priority = branch->priority;
         if (branch->share > 0)
-            entry->account = i + 1;
+            entry->account = branch->as + 1;
         if (branch->hosts_max > 0 || branch->percent_max > 0)
-            entry->quota = i + 1;
+            entry->quota = branch->as + 1;
         return;
     }
+    for (int i = policy->branch_count; i < r->account_count; i++)
+        if (strcmp(r->account_names[i], entry->past->branch) == 0)
+            entry->account = i + 1;
+    if (entry->account > 0 || !policy->charges_all)
+        return;
+    r->accounts[r->account_count].share = 1;
+    r->account_names[r->account_count++] = entry->past->branch;
+    entry->account = r->account_count;
+}
+
+/* Jobs of one flight and word want other hosts than each other. */
+static void
+set_diverse(struct replay *r, int j)
+{
+    struct entry *entry = &r->entries[j];
+
+    if (entry->past->diverse == NULL)
+        return;
+    entry->diverse = j + 1;
+    for (int i = 0; i < j; i++)
+        if (r->entries[i].diverse == i + 1
+            && r->entries[i].past->flight == entry->past->flight
+            && strcmp(r->entries[i].past->diverse, entry->past->diverse)
+               == 0)
+            entry->diverse = i + 1;
 }
 
 static void
@@ -276,11 +318,16 @@ make_branches(struct replay *r)
     struct arena *arena = r->arena;
 
     r->quotas = ROOM(r->policy->branch_count, struct planner_quota);
-    r->accounts = ROOM(r->policy->branch_count, struct planner_account);
+    r->account_count = r->policy->branch_count;
+    r->accounts = ROOM(r->account_count + r->past->job_count,
+                       struct planner_account);
+    r->account_names = ROOM(r->account_count + r->past->job_count,
+                            const char *);
+    r->uses = ROOM(r->past->job_count, struct use);
     for (int i = 0; i < r->policy->branch_count; i++) {
         const struct replay_branch *branch = &r->policy->branches[i];
 
-        r->accounts[i].share = branch->share;
+        r->accounts[i].share = branch->as == i ? branch->share : 0;
         r->quotas[i] = (struct planner_quota){
             branch->pattern, branch->hosts_max, branch->percent_max,
         };
@@ -320,6 +367,7 @@ make_entries(struct replay *r)
                 job->roles[i].same_class,
             };
         set_branch(r, entry);
+        set_diverse(r, j);
     }
 }
 
@@ -351,10 +399,60 @@ fill_needs(struct replay *r, const struct entry *entry,
     job->needs = needs;
 }
 
+/* Waiting makes a priority below the normal one better, never above it. */
+static int
+priority_of(const struct replay *r, const struct entry *entry)
+{
+    int64_t waited = r->now_ms - entry->past->queued_ms, better;
+
+    if (entry->priority <= 0 || r->policy->starvation_ms <= 0)
+        return entry->priority;
+    better = waited / r->policy->starvation_ms;
+    return better < entry->priority ? entry->priority - (int)better : 0;
+}
+
+/* The roles of a job that is to be diverse: without the hosts that others of
+ * its group have had. */
+static const struct planner_role *
+roles_left(struct replay *r, const struct entry *entry, struct planner_in *in,
+           struct planner_set *sets, struct arena *arena)
+{
+    struct planner_role *roles = ROOM(entry->past->role_count,
+                                      struct planner_role);
+    size_t words = ((size_t)r->host_count + 63) / 64;
+
+    for (int k = 0; k < entry->past->role_count; k++) {
+        struct planner_set *set = &sets[in->set_count];
+
+        roles[k] = entry->roles[k];
+        set->bits = planner_set_new(arena, r->host_count);
+        memcpy(set->bits, r->sets[entry->roles[k].set].bits,
+               words * sizeof *set->bits);
+        for (int i = 0; i < r->past->job_count; i++)
+            for (int u = 0; r->entries[i].diverse == entry->diverse
+                 && r->entries[i].start_ms >= 0
+                 && u < r->entries[i].past->role_count; u++)
+                set->bits[r->entries[i].hosts[u] / 64]
+                    &= ~(UINT64_C(1) << (r->entries[i].hosts[u] % 64));
+        roles[k].set = in->set_count++;
+    }
+    return roles;
+}
+
 static void
 fill_jobs(struct replay *r, struct planner_in *in, struct arena *arena)
 {
     struct planner_job *jobs = ROOM(r->queue_count, struct planner_job);
+    struct planner_set *sets;
+    int more = 0;
+
+    for (int i = 0; i < r->queue_count; i++)
+        if (r->entries[r->queue[i]].diverse > 0)
+            more += r->entries[r->queue[i]].past->role_count;
+    sets = ROOM(r->set_count + more, struct planner_set);
+    memcpy(sets, r->sets, (size_t)r->set_count * sizeof *sets);
+    in->sets = sets;
+    in->set_count = r->set_count;
 
     for (int i = 0; i < r->queue_count; i++)
         r->entries[r->queue[i]].waiting = i;
@@ -365,7 +463,9 @@ fill_jobs(struct replay *r, struct planner_in *in, struct arena *arena)
         jobs[i] = (struct planner_job){
             .id = r->queue[i], .name = entry->past->name,
             .flight = (int)entry->past->flight, .account = entry->account,
-            .priority = entry->priority, .roles = entry->roles,
+            .priority = priority_of(r, entry), .roles = entry->diverse == 0
+                ? entry->roles : roles_left(r, entry, in, sets, arena),
+            .diverse = entry->diverse,
             .role_count = entry->past->role_count,
             .run_ms = (int64_t)(mean + spread), .expect_ms = (int64_t)mean,
             .spread_ms = (int64_t)spread,
@@ -444,6 +544,18 @@ obey(struct replay *r, const struct planner_plan *plan)
     r->queue_count = left;
 }
 
+/* What each account had lately. */
+static void
+count_use(struct replay *r)
+{
+    for (int i = 0; i < r->account_count; i++)
+        r->accounts[i].used = 0;
+    for (int i = 0; i < r->use_count; i++)
+        if (r->policy->fair_ms <= 0
+            || r->uses[i].end_ms > r->now_ms - r->policy->fair_ms)
+            r->accounts[r->uses[i].account - 1].used += r->uses[i].host_ms;
+}
+
 static void
 make_plan(struct replay *r)
 {
@@ -452,11 +564,11 @@ make_plan(struct replay *r)
     struct planner_in in = {
         .now_ms = r->now_ms, .policy = r->policy->planner,
         .hosts = r->planner_hosts, .host_count = r->host_count,
-        .sets = r->sets, .set_count = r->set_count, .quotas = r->quotas,
-        .quota_count = r->policy->branch_count, .accounts = r->accounts,
-        .account_count = r->policy->branch_count,
+        .quotas = r->quotas, .quota_count = r->policy->branch_count,
+        .accounts = r->accounts, .account_count = r->account_count,
     };
 
+    count_use(r);
     fill_jobs(r, &in, &arena);
     fill_taken(r, &in, &arena);
     planner_make(&in, &arena, &plan);
@@ -481,8 +593,9 @@ end_some(struct replay *r)
         add_runs(entry->of_name, 1, took, 0);
         add_runs(entry->of_recipe, 1, took, 0);
         if (entry->account > 0)
-            r->accounts[entry->account - 1].used +=
-                took * entry->past->role_count;
+            r->uses[r->use_count++] = (struct use){
+                entry->account, r->now_ms, took * entry->past->role_count,
+            };
     }
     r->running_count = left;
 }

@@ -28,6 +28,7 @@ struct replay_job {
     const struct task_role *roles;
     const int *hosts;           /* a host a role, that it had */
     int role_count;             /* 0: it needed no host */
+    const char *diverse;        /* NULL: any host would do */
     const int *needs;           /* of these jobs, those that ended first */
     int need_count;
 };
@@ -63,6 +64,8 @@ struct replay_branch {
     int priority;               /* instead of the flight's */
     double share;               /* 0: not charged */
     int hosts_max, percent_max; /* 0: no limit */
+    int as;                     /* the branch of this index has the account
+                                 * and the quota: itself, or one before it */
 };
 
 struct replay_more {
@@ -74,6 +77,10 @@ struct replay_policy {
     const char *name;
     struct planner_policy planner;
     bool exact;                 /* lengths are known beforehand */
+    int64_t starvation_ms;      /* so much waiting is worth a priority, or 0 */
+    int64_t fair_ms;            /* use counts so long; 0: for ever */
+    bool charges_all;           /* branches that are not listed too, each by
+                                 * itself */
     const struct replay_branch *branches;
     int branch_count;
     const char *const *without; /* hosts, NULL-terminated */

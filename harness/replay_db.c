@@ -21,7 +21,9 @@
 static const struct query Q_HOSTS = { "replay-hosts",
     "select n.host, coalesce(h.arch, n.arch), coalesce(h.class, n.host),"
     " (select string_agg(g.flag, chr(31)) from assay.host_flag g"
-    "  where g.host = n.host)"
+    "  where g.host = n.host),"
+    " (select string_agg(p.name || '=' || p.value, chr(31))"
+    "  from assay.host_property p where p.host = n.host)"
     " from (select u.host, max(u.arch) as arch from"
     "  (select g.host::text as host, g.arch from assay.host g"
     "   where g.state = 'good'"
@@ -30,7 +32,7 @@ static const struct query Q_HOSTS = { "replay-hosts",
     "   where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
     "   and r.host is not null) u group by u.host) n"
     " left join assay.host h on h.host = n.host"
-    " order by n.host collate \"C\"", 2, 4 };
+    " order by n.host collate \"C\"", 2, 5 };
 
 /* One row a role of a job that is over and had its hosts. */
 static const struct query Q_JOBS = { "replay-jobs",
@@ -39,7 +41,7 @@ static const struct query Q_JOBS = { "replay-jobs",
     " " MS("coalesce(a.begun_at, j.started_at)") ","
     " " MS("coalesce(a.ended_at, j.finished_at)") ","
     " r.role, r.arch, array_to_string(r.flags, chr(31)), r.same_class,"
-    " r.preset, r.host"
+    " r.preset, r.host, array_to_string(r.wants, chr(31)), j.diverse"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.finished_at is not null and j.started_at is not null"
     " left join lateral (select min(x.begun_at) as begun_at,"
@@ -51,7 +53,7 @@ static const struct query Q_JOBS = { "replay-jobs",
     "  and not exists (select from assay.job_role m where m.host is null"
     "   and m.flight = j.flight and m.job = j.job)"
     " order by f.created_at, j.flight, j.job collate \"C\", r.position,"
-    "  r.role", 2, 14 };
+    "  r.role", 2, 16 };
 
 static const struct query Q_LEFT_OUT = { "replay-left-out",
     "select count(*) filter (where j.finished_at is null),"
@@ -159,6 +161,7 @@ load_hosts(struct loader *l, struct fault *why)
             .arch = db_copy(arena, rows, i, 1),
             .class = db_copy(arena, rows, i, 2),
             .flags = list_in(arena, rows, i, 3),
+            .properties = list_in(arena, rows, i, 4),
         };
     db_rows_free(rows);
     return true;
@@ -195,6 +198,7 @@ read_job(struct loader *l, const struct db_rows *rows, int row,
         .queued_ms = db_int(rows, row, 5, 0),
         .start_ms = db_int(rows, row, 6, 0),
         .end_ms = db_int(rows, row, 7, 0),
+        .diverse = db_copy(l->arena, rows, row, 15),
     };
     if (job->start_ms < job->queued_ms)
         job->start_ms = job->queued_ms;
@@ -233,6 +237,7 @@ read_jobs(struct loader *l, const struct db_rows *rows)
             .flags = list_in(arena, rows, i, 10),
             .same_class = (int)db_int(rows, i, 11, 0),
             .host = db_copy(arena, rows, i, 12),
+            .wants = list_in(arena, rows, i, 14),
         };
         job->role_count++;
     }

@@ -6,6 +6,7 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
+#include "harness/pool_policy.h"
 #include "harness/replay.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
@@ -103,6 +104,37 @@ replay_policy_default(struct replay_policy *out)
     };
 }
 
+void
+replay_policy_of_pool(const char *name, const struct pool_policy *pool,
+                      struct arena *arena, struct replay_policy *out)
+{
+    struct replay_branch *branches;
+    int count = 0;
+
+    for (int g = 0; g < pool->group_count; g++)
+        for (int k = 0; pool->groups[g].branches[k] != NULL; k++)
+            count++;
+    branches = arena_alloc(arena, ((size_t)count + 1) * sizeof *branches);
+    replay_policy_default(out);
+    out->name = name;
+    out->planner.patience_ms = pool->patience_ms;
+    out->starvation_ms = pool->starvation_ms;
+    out->fair_ms = pool->fair_ms;
+    out->charges_all = true;
+    for (int g = 0; g < pool->group_count; g++) {
+        const struct pool_group *group = &pool->groups[g];
+        int first = out->branch_count;
+
+        for (int k = 0; group->branches[k] != NULL; k++)
+            branches[out->branch_count++] = (struct replay_branch){
+                .pattern = group->branches[k], .share = group->share,
+                .hosts_max = group->hosts_max,
+                .percent_max = group->percent_max, .as = first,
+            };
+    }
+    out->branches = branches;
+}
+
 /* Whether 'word' is the second of the two; NULL is the first. */
 static bool
 second(struct work *w, const char *path, const char *word,
@@ -124,7 +156,7 @@ read_branch(struct work *w, const struct raw_branch *raw, unsigned index,
 
     *branch = (struct replay_branch){
         .pattern = arena_strdup(w->arena, raw->branch),
-        .has_priority = raw->priority != NULL,
+        .has_priority = raw->priority != NULL, .as = (int)index,
         .priority = raw->priority != NULL ? (int)*raw->priority : 0,
         .share = raw->share, .hosts_max = (int)raw->hosts_max,
         .percent_max = (int)raw->percent_max,

@@ -15,6 +15,8 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/json.h"
+#include "harness/plan_past_db.h"
+#include "harness/pool_policy.h"
 #include "harness/replay.h"
 #include "harness/replay_db.h"
 #include "harness/replay_policy.h"
@@ -213,6 +215,27 @@ read_range(const char *text, int64_t *from_ms, int64_t *to_ms,
                      "like 2026-12-01 or 2026-12-01T09:30:00Z", text);
 }
 
+/* Of a pool: assay-pool(5); else it is an assay-sim-policy(5). */
+static bool
+is_of_pool(const char *text)
+{
+    return strncmp(text, "pool:", 5) == 0 || strstr(text, "\npool:") != NULL;
+}
+
+static bool
+read_pool(const char *file, const char *text, struct arena *arena,
+          struct replay_policy *policy, struct fault *why)
+{
+    const char *slash = strrchr(file, '/');
+    struct pool_policy pool;
+
+    if (!pool_policy_parse(file, text, arena, &pool, why))
+        return false;
+    replay_policy_of_pool(slash != NULL ? slash + 1 : file, &pool, arena,
+                          policy);
+    return true;
+}
+
 static bool
 read_policy(const char *file, struct arena *arena,
             struct replay_policy *policy, struct fault *why)
@@ -222,8 +245,11 @@ read_policy(const char *file, struct arena *arena,
 
     if (!ok && why->kind == FAULT_SYSTEM)
         why->kind = FAULT_USAGE;
-    ok = ok && replay_policy_parse(file, buf_text(&text), text.len, arena,
-                                   policy, why);
+    if (ok && is_of_pool(buf_text(&text)))
+        ok = read_pool(file, buf_text(&text), arena, policy, why);
+    else
+        ok = ok && replay_policy_parse(file, buf_text(&text), text.len,
+                                       arena, policy, why);
     buf_free(&text);
     return ok;
 }
@@ -243,19 +269,39 @@ read_policies(struct cmd_call *call, struct arena *arena,
         if (!read_policy(file, arena, &policies[count++], why))
             return false;
     }
-    if (count == 0)
-        replay_policy_default(&policies[count++]);
     *count_out = count;
+    return true;
+}
+
+/* How the lab's queue is served now. */
+static bool
+policy_in_force(struct db *db, struct arena *arena,
+                struct replay_policy *out, struct fault *why)
+{
+    struct pool_policy pool;
+    const char *text;
+
+    if (!plan_past_db_policy(db, arena, &text, why))
+        return false;
+    pool_policy_default(&pool);
+    if (text[0] != '\0'
+        && !pool_policy_parse("the policy in force", text, arena, &pool,
+                              why))
+        return false;
+    replay_policy_of_pool("in-force", &pool, arena, out);
     return true;
 }
 
 static bool
 load_past(int64_t from_ms, int64_t to_ms, struct arena *arena,
-          struct replay_past *past, struct fault *why)
+          struct replay_past *past, struct replay_policy *policies,
+          int *count, struct fault *why)
 {
     struct db *db = NULL;
     bool ok = db_open("assay", &db, why)
-        && replay_db_load(db, from_ms, to_ms, arena, past, why);
+        && replay_db_load(db, from_ms, to_ms, arena, past, why)
+        && (*count > 0
+            || policy_in_force(db, arena, &policies[(*count)++], why));
 
     db_close(db);
     if (ok && past->job_count == 0)
@@ -353,7 +399,8 @@ run_replay(struct cmd_call *call, struct fault *why)
 
     ok = read_range(cmd_text(call, "replay"), &from_ms, &to_ms, why)
         && read_policies(call, &arena, policies, &count, why)
-        && load_past(from_ms, to_ms, &arena, &past, why);
+        && load_past(from_ms, to_ms, &arena, &past, policies, &count,
+                     why);
     for (int i = 0; i < count && ok; i++)
         ok = replay_check(&past, &policies[i], why);
     if (!ok)
@@ -392,7 +439,7 @@ static const struct cmd_opt sim_opts[] = {
                               "says)" },
     { .name = "policy", .type = CMD_OPT_LIST, .arg = "POLICY",
       .help = "of a trace: assay, easy or fcfs; of a replay: a file, once or "
-              "more" },
+              "more (default: the policy in force)" },
     { .name = "estimates", .type = CMD_OPT_TEXT, .arg = "KIND",
       .dflt = "user", .help = "what is believed of a job's length: user, "
                               "history or exact" },

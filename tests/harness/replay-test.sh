@@ -82,8 +82,41 @@ is 'a branch that goes first' \
     "$(figure wait_mean "$(sim --policy first.yaml --json)")" '2980.0 1220.0'
 out=$(sim)
 has 'text' "$out" 'recorded'
-has 'the policy of a lab that was told nothing' "$out" 'assay'
+has 'the policy in force' "$out" 'in-force'
 has 'text: what is left out' "$out" 'without 1 that never had hosts'
+
+# A policy of the pool: one host at a time for a group of two patterns. The pair
+# has no hosts then, the long job none after the short one.
+cat >pool.yaml <<'END'
+pool: lab
+groups:
+  - { group: all, branches: ["d*", "r*"], hosts_max: 1 }
+END
+out=$(sim --policy pool.yaml --json)
+is 'a policy of the pool: jobs that have no hosts' \
+    "$(figure jobs_without_hosts "$out")" '0 1'
+has 'and its name' "$out" '"policy": "pool.yaml"'
+printf 'pool: lab\ngroups: 1\n' >bad.yaml
+has 'a wrong one: its line' "$(sim --policy bad.yaml)" 'bad.yaml:2'
+assay plan policy pool.yaml >/dev/null
+is 'the policy that is in force' \
+    "$(figure jobs_without_hosts "$(sim --json)")" '0 1'
+
+# What a job asks of its host. Else a short job ends before the pair begins.
+sql "insert into assay.host_property values ('x1', 'memory_mb', '8192'),
+    ('x2', 'memory_mb', '4096')
+    ; update assay.job_role set wants = '{memory_mb>=8000}', host = 'x1'
+    where job = 'short'"
+is 'a job waits for a host with its property' \
+    "$(figure wait_mean "$(sim --policy known.yaml --json)")" \
+    '2980.0 2980.0'
+sql "update assay.job_role set wants = '{}' where job = 'short'"
+
+# A pair that shall have other hosts than the long job: there are none left.
+sql "update assay.job set diverse = 'd' where flight = 1"
+is 'jobs that are to be diverse' \
+    "$(figure jobs_without_hosts "$(sim --policy known.yaml --json)")" '0 1'
+sql "update assay.job set diverse = null where flight = 1"
 
 sql "insert into assay.host_window (host, kind, from_at,
     until_at, who, why, ended_at) values ('x2', 'lease',

@@ -78,7 +78,8 @@ want='arch: amd64'
 # Its firmware ---------------------------------------------------------------
 
 # Of the same harness and host; the machine was updated in between.
-harness=$(sql 'select harness from assay.flight order by flight desc limit 1')
+harness=$(sql 'select harness from assay.job where harness is not null
+    order by flight desc limit 1')
 want='arch: amd64, host: a'
 # boots SOURCE SAID: what the firmware of a says from now on.
 boots()

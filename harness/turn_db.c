@@ -38,12 +38,8 @@ give_way(pid_t pid)
         (void)setpriority(PRIO_PROCESS, (id_t)pid, now + NICE);
 }
 
-void
-turn_give_way(void)
-{
-    give_way(0);
-}
-
+/* Not before there is a session: who starts the private cluster must not hand
+ * that on to it. */
 static bool
 work_alone(struct db *db, struct fault *why)
 {
@@ -51,6 +47,7 @@ work_alone(struct db *db, struct fault *why)
 
     if (!db_run(db, &Q_ALONE, NULL, &rows, why))
         return false;
+    give_way(0);
     if (db_is_private())
         give_way((pid_t)db_int(rows, 0, 0, 0));
     db_rows_free(rows);

@@ -11,15 +11,13 @@ struct fault;
 
 #define TURN_LIMIT_MS 10000
 
-/* From now on this process goes after others. */
-void turn_give_way(void);
 /* Half of this machine's processors, at least one. */
 int turn_count(void);
 /* Waits, at most 'limit_ms', until fewer than 'turns' sessions have a turn,
  * and takes one, which ends with the session. On the limit *got_out is false:
  * whoever reads then reads without a turn, for that is a courtesy and no
- * right. The session works alone from now on (no parallel workers), and in the
- * private cluster its server process goes after others, too. */
+ * right. From now on this process goes after others, and so does its server
+ * process in the private cluster; the session has no parallel workers. */
 MUST_CHECK bool turn_db_wait(struct db *db, int turns, int limit_ms,
                              bool *got_out, struct fault *why);
 

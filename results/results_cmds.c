@@ -255,7 +255,6 @@ run_report(struct cmd_call *call, struct fault *why)
     int64_t flight;
     bool got_turn = false, ok;
 
-    turn_give_way();
     ok = cmd_number(call, 0, "a flight", &flight, why)
         && format_find(call, &format, why)
         && request_take(call, &request, why)

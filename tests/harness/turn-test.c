@@ -44,7 +44,7 @@ main(void)
 {
     struct pgfix fix;
     struct db *one, *two, *three;
-    int before;
+    int before, own = getpriority(PRIO_PROCESS, 0);
 
     pgfix_start(&fix);
     one = pgfix_open("assay");
@@ -54,7 +54,8 @@ main(void)
     ok(turn_count() >= 1, "there is a turn at least");
     ok(has_turn(one, 2, 0), "the first has a turn");
     ok(has_turn(two, 2, 0), "so has the second");
-    ok(nice_of(two) > before, "whoever waited or has one is nice");
+    ok(nice_of(two) > before, "the server process of whoever has one is nice");
+    ok(getpriority(PRIO_PROCESS, 0) > own, "and so is the program");
     ok(!has_turn(three, 2, 60), "the third has none, and knows it in time");
     db_close(one);
     ok(has_turn(three, 2, 5000), "but when the first is gone");

@@ -10,7 +10,6 @@
 # shellcheck source=tests/tap.sh
 . "$ASSAY_TOP_SRCDIR/tests/tap.sh"
 pgfix_undo=
-: "${pgfix_passed:=}"   # XXX Tests that set it; goes with the last of them.
 
 # Runs "$*" at the end, before what was registered earlier.
 pgfix_at_end()

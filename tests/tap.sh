@@ -28,9 +28,6 @@ ok()
         tap_status=$?
     fi
     tap_n=$((tap_n + 1))
-    # XXX Tests that count by themselves; goes with the last of them.
-    # shellcheck disable=SC2034
-    n=$tap_n bad=$((tap_bad + (tap_status != 0)))
     if [ "$tap_status" -eq 0 ]; then
         printf 'ok %d - %s\n' "$tap_n" "$tap_name"
         return
@@ -60,8 +57,6 @@ equal()
 
 is()
 {
-    # XXX The old way; goes with its last user.
-    [ $# -eq 3 ] || { equal "$@"; return; }
     equal "$2" "$3"
     ok "$1"
 }

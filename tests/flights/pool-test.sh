@@ -359,37 +359,37 @@ ok 'a release starts on the host, whoever started the job that had it'
 await 20 waits_for "$soak" soak \
     "a host: a; gave way to flight $fast job fast"
 ok 'the job that gave way waits, and says why'
-is "$(status_of "$soak" soak) $(ways "$soak" soak)" 'queued 1'
-ok 'it has not ended'
+is 'it has not ended' "$(status_of "$soak" soak) $(ways "$soak" soak)" \
+    'queued 1'
 assay job show "$soak" soak |
     grep -q "^gave way to flight $fast job fast at .*, after 3 steps on a"
 ok 'job show says what became of its attempt'
 assay job show "$soak" soak --json | grep -q '"for_flight": *'"$fast"
 ok 'and its JSON'
-is "$(sql "select string_agg((x->>'testid') || ' ' || (x->>'status'), ','
+is 'what it did is on record' \
+    "$(sql "select string_agg((x->>'testid') || ' ' || (x->>'status'), ','
     order by (x->>'step')::int) from assay.give_way g,
     jsonb_array_elements(g.steps) x where g.flight = $soak")" \
     'one pass,gate aborted,two aborted'
-ok 'what it did is on record'
-is "$(sql "select (select count(*) from assay.step where flight = $soak)
+is 'and counts against nobody' \
+    "$(sql "select (select count(*) from assay.step where flight = $soak)
     + (select count(*) from assay.failure where flight = $soak)
     + (select count(*) from assay.host_mark)")" 0
-ok 'and counts against nobody'
 touch "$ASSAY_HOME/gate-fast" "$ASSAY_HOME/gate-fast-too"
 await 30 ended "$fast"
 await 20 runs "$soak" soak
 ok 'its next attempt runs when the release is over'
-is "$(sql "select string_agg(step || ' ' || testid, ',' order by step)
+is 'and counts on' \
+    "$(sql "select string_agg(step || ' ' || testid, ',' order by step)
     from assay.step where flight = $soak")" '4 one,5 gate'
-ok 'and counts on'
 
 # Its runner is killed while it gives way.
 rm "$ASSAY_HOME"/gate-*
 touch "$ASSAY_HOME/gate-soak"
 await 30 ended "$soak"
-is "$(outcome_of "$soak") $(sql "select lane is null from assay.job
+is 'it passes in the end' \
+    "$(outcome_of "$soak") $(sql "select lane is null from assay.job
     where flight = $soak")" 'pass/play t'
-ok 'it passes in the end'
 rm "$ASSAY_HOME"/gate-*
 { soak deaf stubborn a; } | flight deaf
 deaf=$(run deaf)
@@ -401,8 +401,7 @@ kill -KILL "$(runner_of "$deaf" deaf)"
 await 20 gave "$deaf" deaf 1
 ok 'a runner that is killed while it gives way has given way'
 await 30 ended "$next"
-is "$(outcome_of "$next")" pass/play
-ok 'the release has the host'
+is 'the release has the host' "$(outcome_of "$next")" pass/play
 await 20 runs "$deaf" deaf
 ok 'the job runs again'
 
@@ -413,15 +412,15 @@ kill -KILL "$(assayd_pid)"
 start_assayd                    # which has read it
 last=$(run next)
 await 20 waits_for "$last" next 'a host: a'
-is "$(ways "$deaf" deaf)" 1
-ok 'who gave way as often as the policy says does not any more'
+is 'who gave way as often as the policy says does not any more' \
+    "$(ways "$deaf" deaf)" 1
 ! told "$deaf" deaf
 ok 'and is not told'
 touch "$ASSAY_HOME/gate-deaf"
 await 30 ended "$deaf"
 await 30 ended "$last"
-is "$(outcome_of "$deaf") $(outcome_of "$last")" 'pass/play pass/play'
-ok 'both pass'
+is 'both pass' "$(outcome_of "$deaf") $(outcome_of "$last")" \
+    'pass/play pass/play'
 rm "$ASSAY_HOME"/gate-*
 
 # Runners are planned as hosts are ----------------------------------------------
@@ -438,8 +437,7 @@ await 10 same_plan
 ok 'as the printed plan says'
 touch "$ASSAY_HOME/gate-first" "$ASSAY_HOME/gate-second"
 await 30 ended "$f"
-is "$(outcome_of "$f")" pass/play
-ok 'both pass, one after the other'
+is 'both pass, one after the other' "$(outcome_of "$f")" pass/play
 rm "$ASSAY_HOME"/gate-*
 
 # Somebody is faster ---------------------------------------------------------

@@ -164,7 +164,7 @@ each()
     shift 2
     make 'one two'
     run one
-    is "$(ready)" 'one 1' && "$@" >/dev/null 2>&1
+    equal "$(ready)" 'one 1' && "$@" >/dev/null 2>&1
     case $(gone) in
         *"$each_reason"*) ;;
         *) echo "# $(gone)" ; false ;;

@@ -2,32 +2,25 @@
 # tests/results/stats-cmds-test.sh - assay stats by itself: files of numbers,
 # without a database or a lab. Exit status, words and JSON say the same.
 set -u
-n=0
-bad=0
+# shellcheck source=tests/tap.sh
+. "${ASSAY_TOP_SRCDIR:?}/tests/tap.sh"
 dir=$(mktemp -d) || exit 1
+tap_dir=$dir
 trap 'rm -rf "$dir"' EXIT
 ASSAY_HOME=$dir/home
 ASSAY_DB=host=/nonexistent
 export ASSAY_HOME ASSAY_DB
 
-# says STATUS REGEX WHAT COMMAND...: of standard output and error together.
-says()
+# answers NAME STATUS REGEX COMMAND...: on standard output and error together.
+answers()
 {
-    says_status=$1
-    says_regex=$2
-    says_what=$3
+    answers_name=$1
+    answers_status=$2
+    answers_regex=$3
     shift 3
     "$@" >"$dir/out" 2>&1
-    says_got=$?
-    n=$((n + 1))
-    if [ "$says_got" -eq "$says_status" ] &&
-        grep -q -e "$says_regex" "$dir/out"; then
-        echo "ok $n - $says_what"
-    else
-        bad=1
-        echo "not ok $n - $says_what"
-        sed "s/^/# exit $says_got: /" "$dir/out"
-    fi
+    equal $? "$answers_status" && grep -q -e "$answers_regex" "$dir/out"
+    ok "$answers_name"
 }
 
 # series COUNT BASE: noise of 1 % around it, the same each time.
@@ -48,39 +41,40 @@ echo 1 >one
 : >none
 printf '1\n2\nthree\n' >wrong
 
-says 0 '^same: median 99.97 and 99.97' 'the same: exit 0' assay stats compare a same
-says 1 '^different: median 99.97 and 109.967, shift 10' 'different: exit 1' \
+answers 'the same: exit 0' 0 '^same: median 99.97 and 99.97' \
+    assay stats compare a same
+answers 'different: exit 1' 1 '^different: median 99.97 and 109.967, shift 10' \
     assay stats compare a slow
-says 3 '^unknown: ' 'too early to say: exit 3' assay stats compare few few
-says 3 '^unknown: 40 and 1 values are too few$' 'one value says nothing' \
+answers 'too early to say: exit 3' 3 '^unknown: ' assay stats compare few few
+answers 'one value says nothing' 3 '^unknown: 40 and 1 values are too few$' \
     assay stats compare a one
-says 3 '"median_a": null' 'and what is not known is no number' \
+answers 'and what is not known is no number' 3 '"median_a": null' \
     assay stats compare a one --json
-says 0 '"verdict": "same"' 'JSON: same' assay stats compare a same --json
-says 1 '"verdict": "different"' 'JSON: different' \
+answers 'JSON: same' 0 '"verdict": "same"' assay stats compare a same --json
+answers 'JSON: different' 1 '"verdict": "different"' \
     assay stats compare a slow --json
-says 3 '"verdict": "unknown"' 'JSON: unknown' \
+answers 'JSON: unknown' 3 '"verdict": "unknown"' \
     assay stats compare few few --json
-says 0 '^same: ' 'a shift below the margin does not matter' \
+answers 'a shift below the margin does not matter' 0 '^same: ' \
     assay stats compare a slow --margin 50
-says 2 "'-1' is no positive number" 'a margin is positive' \
+answers 'a margin is positive' 2 "'-1' is no positive number" \
     assay stats compare a slow --margin -1
-says 2 "wrong:3: 'three' is no number" 'what is no number is named by line' \
+answers 'what is no number is named by line' 2 "wrong:3: 'three' is no number" \
     assay stats compare a wrong
-says 2 'No such file' 'a file that is not there' assay stats compare a no-such
-says 1 '^different' 'one of them may come by a pipe' \
+answers 'a file that is not there' 2 'No such file' \
+    assay stats compare a no-such
+answers 'one of them may come by a pipe' 1 '^different' \
     sh -c 'assay stats compare a - <slow'
 
 cat a slow >step
-says 0 '^no change in 40 values' 'a quiet series: exit 0' \
+answers 'a quiet series: exit 0' 0 '^no change in 40 values' \
     assay stats changepoint a
-says 1 '^41: 99.97 to 109.967' 'a step: exit 1, and where' \
+answers 'a step: exit 1, and where' 1 '^41: 99.97 to 109.967' \
     assay stats changepoint step
-says 1 '"at": 41' 'JSON says where' assay stats changepoint step --json
-says 2 "wrong:3: 'three' is no number" 'what is no number, again' \
+answers 'JSON says where' 1 '"at": 41' assay stats changepoint step --json
+answers 'what is no number, again' 2 "wrong:3: 'three' is no number" \
     assay stats changepoint wrong
-says 0 '^no change in 0 values' 'no numbers have no change' \
+answers 'no numbers have no change' 0 '^no change in 0 values' \
     assay stats changepoint none
 
-echo "1..$n"
-exit "$bad"
+tap_end

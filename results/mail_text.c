@@ -223,26 +223,6 @@ static const char *const CATEGORIES[DECIDE_CATEGORY_COUNT] = {
         "blocking:",
 };
 
-/* A cell of a table, at least 'width' wide. */
-static void
-cell(struct buf *out, const char *text, size_t width)
-{
-    size_t start = out->len;
-
-    plain_add(out, text, strlen(text), ITEM_MAX);
-    while (out->len - start < width)
-        buf_addc(out, ' ');
-    buf_addc(out, ' ');
-}
-
-static void
-row_end(struct buf *out)
-{
-    while (out->len > 0 && out->data[out->len - 1] == ' ')
-        out->data[--out->len] = '\0';
-    buf_addc(out, '\n');
-}
-
 static void
 failure_line(struct letter *letter, const char *job, int number,
              const char *testid, const char *status, const char *summary)
@@ -250,13 +230,13 @@ failure_line(struct letter *letter, const char *job, int number,
     struct buf *out = letter->out;
 
     buf_addc(out, ' ');
-    cell(out, job, 24);
-    cell(out, number == 0 ? "" : arena_printf(&letter->arena, "%2d", number),
-         2);
-    cell(out, testid, 24);
-    cell(out, status, 7);
-    cell(out, summary, 0);
-    row_end(out);
+    plain_cell(out, job, ITEM_MAX, 24);
+    plain_cell(out, number == 0 ? ""
+                    : arena_printf(&letter->arena, "%2d", number), ITEM_MAX, 2);
+    plain_cell(out, testid, ITEM_MAX, 24);
+    plain_cell(out, status, ITEM_MAX, 7);
+    plain_cell(out, summary, ITEM_MAX, 0);
+    plain_end(out);
 }
 
 static int
@@ -419,10 +399,11 @@ part_jobs(struct letter *letter)
         enum outcome status = letter->report->verdict->job_status[i];
 
         buf_addc(letter->out, ' ');
-        cell(letter->out, job->name, 44);
-        cell(letter->out, outcome_name(status), 9);
-        cell(letter->out, report_hosts_text(job, &letter->arena), 0);
-        row_end(letter->out);
+        plain_cell(letter->out, job->name, ITEM_MAX, 44);
+        plain_cell(letter->out, outcome_name(status), ITEM_MAX, 9);
+        plain_cell(letter->out, report_hosts_text(job, &letter->arena),
+                   ITEM_MAX, 0);
+        plain_end(letter->out);
     }
 }
 

@@ -103,25 +103,6 @@ letter(enum outcome status)
 #define STRIP_MAX 60
 
 static void
-add_cell(struct buf *out, const char *text, size_t width)
-{
-    size_t start = out->len;
-
-    plain_add(out, text, strlen(text), ITEM_MAX);
-    while (out->len - start < width)
-        buf_addc(out, ' ');
-    buf_addc(out, ' ');
-}
-
-static void
-end_line(struct buf *out)
-{
-    while (out->len > 0 && out->data[out->len - 1] == ' ')
-        out->data[--out->len] = '\0';
-    buf_addc(out, '\n');
-}
-
-static void
 add_run(const struct past *past, const struct past_run *run, struct buf *out)
 {
     char iso[32], took[32] = "-";
@@ -131,14 +112,14 @@ add_run(const struct past *past, const struct past_run *run, struct buf *out)
         clock_human(run->took_ms, took);
     buf_addf(out, "  %6" PRId64 " %.10s ", run->flight,
              run->started_ms < 0 ? "-         " : iso);
-    add_cell(out, outcome_name(run->status), 8);
+    plain_cell(out, outcome_name(run->status), ITEM_MAX, 8);
     if (past->is_host)
-        add_cell(out, run->job, 20);
+        plain_cell(out, run->job, ITEM_MAX, 20);
     else
-        add_cell(out, run->hosts, 20);
+        plain_cell(out, run->hosts, ITEM_MAX, 20);
     buf_addf(out, "%12s  ", took);
-    add_cell(out, run->reason, 0);
-    end_line(out);
+    plain_cell(out, run->reason, ITEM_MAX, 0);
+    plain_end(out);
 }
 
 void
@@ -148,27 +129,27 @@ past_text(const struct past *past, struct buf *out)
     size_t shown = past->run_count < STRIP_MAX ? past->run_count : STRIP_MAX;
 
     buf_addf(out, "%s ", past->is_host ? "host" : "job");
-    add_cell(out, past->name, 0);
+    plain_cell(out, past->name, ITEM_MAX, 0);
     out->data[--out->len] = '\0';
     buf_addf(out, ": %s\n", past_rate_text(&past->rate, &arena));
     if (past->is_host)
         plain_wrap(out, past->what, ITEM_MAX, 0, 0);
     buf_adds(out, "\n  . pass, F fail, B broken, - not run; the newest is "
              "last\n\n  ");
-    add_cell(out, past->is_host ? "all jobs" : "the job", 28);
+    plain_cell(out, past->is_host ? "all jobs" : "the job", ITEM_MAX, 28);
     for (size_t i = shown; i-- > 0;)
         buf_addc(out, letter(past->runs[i].status));
-    end_line(out);
+    plain_end(out);
     for (size_t i = 0; i < past->test_count; i++) {
         const struct past_test *test = &past->tests[i];
 
         buf_adds(out, "  ");
-        add_cell(out, test->testid, 28);
+        plain_cell(out, test->testid, ITEM_MAX, 28);
         for (size_t j = shown; j-- > 0;)
             buf_addc(out, letter(test->statuses[j]));
         if (test->rate.fail + test->rate.broken > 0)
             buf_addf(out, "  %s", past_rate_text(&test->rate, &arena));
-        end_line(out);
+        plain_end(out);
     }
     for (size_t i = 0; i < past->mark_count; i++) {
         const struct past_mark *mark = &past->marks[i];
@@ -176,9 +157,9 @@ past_text(const struct past *past, struct buf *out)
         if (i == 0)
             buf_adds(out, "\nIt did not do its part:\n");
         buf_addf(out, "  %6" PRId64 " ", mark->flight);
-        add_cell(out, mark->job, 20);
-        add_cell(out, mark->reason, 0);
-        end_line(out);
+        plain_cell(out, mark->job, ITEM_MAX, 20);
+        plain_cell(out, mark->reason, ITEM_MAX, 0);
+        plain_end(out);
     }
     buf_adds(out, "\nRuns:\n");
     for (size_t i = 0; i < past->run_count; i++)

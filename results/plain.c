@@ -110,3 +110,22 @@ plain_wrap(struct buf *out, const char *text, size_t max, int column,
     buf_addc(out, '\n');
     buf_free(&plain);
 }
+
+void
+plain_cell(struct buf *out, const char *text, size_t max, size_t width)
+{
+    size_t start = out->len;
+
+    plain_add(out, text, strlen(text), max);
+    while (out->len - start < width)
+        buf_addc(out, ' ');
+    buf_addc(out, ' ');
+}
+
+void
+plain_end(struct buf *out)
+{
+    while (out->len > 0 && out->data[out->len - 1] == ' ')
+        out->data[--out->len] = '\0';
+    buf_addc(out, '\n');
+}

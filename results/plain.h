@@ -19,5 +19,9 @@ void plain_add(struct buf *out, const void *data, size_t bytes, size_t max);
  * 'column' says what stands in that one already. */
 void plain_wrap(struct buf *out, const char *text, size_t max, int column,
                 int indent);
+/* A cell of a table: as plain_add() has it, filled with blanks up to 'width'
+ * columns of bytes, and one more; the end of such a line is without them. */
+void plain_cell(struct buf *out, const char *text, size_t max, size_t width);
+void plain_end(struct buf *out);
 
 #endif

@@ -46,6 +46,16 @@ html_text(struct buf *out, const char *text)
 }
 
 void
+html_cell(struct buf *out, const char *class, const char *text)
+{
+    if (class == NULL)
+        buf_adds(out, "<td>");
+    else
+        buf_addf(out, "<td class=\"%s\">", class);
+    html_text(out, text);
+}
+
+void
 html_pre(struct buf *out, const char *plain)
 {
     buf_add_html(out, plain);

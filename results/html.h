@@ -21,6 +21,8 @@ void html_end(struct buf *out);
 /* One line of outside text (cut past 2,000 bytes), safe in content and in a
  * quoted attribute. */
 void html_text(struct buf *out, const char *text);
+/* The same in a new cell of a table; 'class' may be NULL. */
+void html_cell(struct buf *out, const char *class, const char *text);
 /* Lines that results/plain.h made. */
 void html_pre(struct buf *out, const char *plain);
 /* A path as part of a quoted URL: all but [A-Za-z0-9._~/+-] as %XX. */

@@ -50,8 +50,7 @@ flight_row(const struct overview_flight *flight, struct buf *out)
     buf_addf(out, "<tr><td class=\"right\"><a href=\"/flight/%" PRId64 "\">%"
              PRId64 "</a><td>", flight->flight, flight->flight);
     html_chip(out, flight->outcome);
-    buf_adds(out, "<td>");
-    html_text(out, flight->branch);
+    html_cell(out, NULL, flight->branch);
     buf_adds(out, " <span class=\"soft\">");
     html_text(out, flight->intended);
     buf_adds(out, "</span><td>");
@@ -112,20 +111,15 @@ host_row(const struct overview_host *host, struct buf *out)
     html_text(out, host->name);
     buf_adds(out, "</a><td>");
     html_text(out, host->arch);
-    buf_adds(out, "<td>");
-    html_text(out, host->class);
-    buf_adds(out, "<td>");
-    html_text(out, host->firmware);
-    buf_adds(out, "<td>");
-    html_text(out, host->flags);
-    buf_adds(out, "<td>");
-    html_text(out, host->state);
+    html_cell(out, NULL, host->class);
+    html_cell(out, NULL, host->firmware);
+    html_cell(out, NULL, host->flags);
+    html_cell(out, NULL, host->state);
     buf_adds(out, "<td>");
     if (host->owner[0] == '\0')
         buf_adds(out, "<span class=\"soft\">free</span>");
     html_text(out, host->owner);
-    buf_adds(out, "<td class=\"keep\">");
-    html_text(out, host->last_boot);
+    html_cell(out, "keep", host->last_boot);
     if (host->last_boot_ms >= 0) {
         buf_adds(out, " <span class=\"soft\">");
         html_time(out, host->last_boot_ms);

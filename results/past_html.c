@@ -310,10 +310,8 @@ part_runs(struct page *page)
             named(page, "host", run->hosts);
         else
             html_text(out, run->hosts);
-        buf_adds(out, "<td class=\"keep\">");
-        html_text(out, run->branch);
-        buf_adds(out, "<td>");
-        html_text(out, run->tested);
+        html_cell(out, "keep", run->branch);
+        html_cell(out, NULL, run->tested);
         buf_adds(out, "<td class=\"keep\">");
         html_time(out, run->started_ms);
         buf_adds(out, "<td class=\"right keep\">");
@@ -350,10 +348,8 @@ part_marks(struct page *page)
         close_flight(page);
         buf_adds(out, "<td class=\"keep\">");
         html_time(out, mark->at_ms);
-        buf_adds(out, "<td class=\"keep\">");
-        html_text(out, mark->job);
-        buf_adds(out, "<td>");
-        html_text(out, mark->reason);
+        html_cell(out, "keep", mark->job);
+        html_cell(out, NULL, mark->reason);
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");
@@ -379,12 +375,9 @@ part_health(struct page *page)
     for (size_t i = 0; i < past->health_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_time(out, past->health[i].at_ms);
-        buf_adds(out, "<td class=\"keep\">");
-        html_text(out, past->health[i].state);
-        buf_adds(out, "<td class=\"keep\">");
-        html_text(out, past->health[i].who);
-        buf_adds(out, "<td>");
-        html_text(out, past->health[i].why);
+        html_cell(out, "keep", past->health[i].state);
+        html_cell(out, "keep", past->health[i].who);
+        html_cell(out, NULL, past->health[i].why);
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");
@@ -404,12 +397,9 @@ part_served(struct page *page)
     for (size_t i = 0; i < past->served_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_time(out, past->served[i].at_ms);
-        buf_adds(out, "<td>");
-        html_text(out, past->served[i].file);
-        buf_adds(out, "<td class=\"keep\">");
-        html_text(out, past->served[i].way);
-        buf_adds(out, "<td>");
-        html_text(out, past->served[i].vendor);
+        html_cell(out, NULL, past->served[i].file);
+        html_cell(out, "keep", past->served[i].way);
+        html_cell(out, NULL, past->served[i].vendor);
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");

@@ -189,12 +189,10 @@ html_failure(const struct verdict *verdict, size_t number, struct buf *out)
 
     buf_adds(out, "<tr><td class=\"keep\">");
     html_text(out, failure->job);
-    buf_adds(out, "<td>");
-    html_text(out, decide_testid_text(failure->testid));
+    html_cell(out, NULL, decide_testid_text(failure->testid));
     buf_adds(out, "<td>");
     html_chip(out, failure->status);
-    buf_adds(out, "<td class=\"keep\">");
-    html_text(out, failure->summary);
+    html_cell(out, "keep", failure->summary);
     buf_adds(out, "<td>");
     if (failure->lane != LANE_NONE)
         buf_addf(out, "%s", lane_name(failure->lane));

@@ -185,8 +185,7 @@ part_gaps(struct page *page)
         html_text(out, gap->what);
         buf_adds(out, "<td>");
         html_chip(out, gap->kind);
-        buf_adds(out, "<td>");
-        html_text(out, gap->why);
+        html_cell(out, NULL, gap->why);
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");
@@ -343,10 +342,8 @@ measure_row(const struct measure *measure, struct buf *out)
     measure_format(measure->max, max);
     buf_adds(out, "<tr><td class=\"keep\">");
     html_text(out, measure->job->name);
-    buf_adds(out, "<td>");
-    html_text(out, measure->step->testid);
-    buf_adds(out, "<td>");
-    html_text(out, measure->name);
+    html_cell(out, NULL, measure->step->testid);
+    html_cell(out, NULL, measure->name);
     buf_addf(out, "<td class=\"right keep\"><b>%s</b> ", median);
     html_text(out, measure->unit);
     buf_addf(out, "<td class=\"right\">%zu<td class=\"right keep\">",

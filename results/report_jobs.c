@@ -185,8 +185,7 @@ add_cases(struct jobs *jobs, const struct evidence_step *step)
             html_text(out, item->id);
             buf_adds(out, "<td>");
             html_chip(out, item->status);
-            buf_adds(out, "<td>");
-            html_text(out, item->note);
+            html_cell(out, NULL, item->note);
             buf_adds(out, "</tr>\n");
             shown++;
         }
@@ -273,12 +272,10 @@ add_attachments(struct jobs *jobs, const struct evidence_step *step)
         html_text(out, file->name);
         if (link)
             buf_adds(out, "</a>");
-        buf_adds(out, "<td>");
-        html_text(out, file->kind);
+        html_cell(out, NULL, file->kind);
         buf_adds(out, "<td class=\"right keep\">");
         html_bytes(out, file->bytes);
-        buf_adds(out, "<td class=\"mono\">");
-        html_text(out, file->sha256);
+        html_cell(out, "mono", file->sha256);
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></details>\n");
@@ -363,10 +360,8 @@ add_firmware(struct jobs *jobs, const struct evidence_job *job)
     for (size_t i = 0; i < job->firmware_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_text(out, job->firmware[i].host);
-        buf_adds(out, "<td class=\"soft\">");
-        html_text(out, job->firmware[i].source);
-        buf_adds(out, "<td>");
-        html_text(out, job->firmware[i].said);
+        html_cell(out, "soft", job->firmware[i].source);
+        html_cell(out, NULL, job->firmware[i].said);
         buf_adds(out, "<td class=\"soft\">boot ");
         html_text(out, arena_printf(jobs->arena, "%.8s",
                                     job->firmware[i].boot));
@@ -387,8 +382,7 @@ add_runvars(struct jobs *jobs, const struct evidence_job *job)
     for (size_t i = 0; i < job->runvar_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_text(out, job->runvars[i].name);
-        buf_adds(out, "<td>");
-        html_text(out, job->runvars[i].value);
+        html_cell(out, NULL, job->runvars[i].value);
         buf_addf(out, "<td class=\"soft\">%s</tr>\n",
                  job->runvars[i].result ? "result" : "definition");
     }

@@ -29,8 +29,8 @@ struct gate_news {
     const struct notice *notice;        /* NULL: it is no news */
 };
 
-/* Before the decision is written down. In 'arena'. A report that cannot be made does
- * not keep the gate from deciding, nor people from hearing of it. */
+/* Before the decision is written down. In 'arena'. A report that cannot be made
+ * does not keep the gate from deciding, nor people from hearing of it. */
 MUST_CHECK bool gate_news_decided(struct db *db, const struct gate_run *run,
                                   const struct ruling_input *input,
                                   const struct ruling *ruling,

@@ -98,7 +98,8 @@ job_of(const char *name, enum outcome status,
         .name = name, .recipe = "smoke", .reason = "", .arch = "amd64",
         .waits_for = "", .harness = "", .status = status,
         .pointer = { .file = "", .text = "" }, .created_ms = -1,
-        .started_ms = -1, .finished_ms = -1, .steps = steps, .step_count = count,
+        .started_ms = -1, .finished_ms = -1, .steps = steps,
+        .step_count = count,
     };
 }
 

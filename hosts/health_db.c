@@ -223,15 +223,23 @@ take_out(struct db *db, const struct health_order *order, struct fault *why)
     return ok;
 }
 
-bool
-health_power_failed(struct db *db, const char *host, const char *text,
-                    struct fault *why)
+void
+health_power_failed(struct db *db, const char *host, const json_t *config,
+                    const struct fault *failed)
 {
     const struct health_order order = {
-        .host = host, .state = "bad", .who = HEALTH_BY_RULE, .why = text,
+        .host = host, .state = "bad", .who = HEALTH_BY_RULE,
+        .why = failed->text,
     };
+    const char *driver = json_text(config, "driver");
+    struct fault why = FAULT_INIT;
 
-    return take_out(db, &order, why);
+    if ((failed->kind != FAULT_PEER && failed->kind != FAULT_TIMEOUT)
+        || driver == NULL || strcmp(driver, "manual") == 0
+        || strcmp(driver, "libvirt") == 0)
+        return;
+    if (!take_out(db, &order, &why))
+        log_fault(LOG_LEVEL_WARN, &why, "take the host out of use");
 }
 
 bool

@@ -32,9 +32,12 @@ struct health_done {
  * host. */
 MUST_CHECK bool health_set(struct db *db, const struct health_order *order,
                            struct health_done *done_out, struct fault *why);
-/* The power of 'host' did not obey: it is bad, if it was good or suspect. */
-MUST_CHECK bool health_power_failed(struct db *db, const char *host,
-                                    const char *text, struct fault *why);
+/* An order to the power of 'host' came to 'failed' for good: the host is bad,
+ * if it was good or suspect. Not when it was a mistake, nor when a person is
+ * the power, 'config', nor the virtual lab's, which is ours. What goes wrong
+ * here is logged. */
+void health_power_failed(struct db *db, const char *host,
+                         const json_t *config, const struct fault *failed);
 /* An examination found the host to be other than it was: as the second rule,
  * it is bad, if it was good or suspect and is not the last good one of its
  * class. 'text' says what differs. */

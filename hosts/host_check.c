@@ -13,6 +13,7 @@
 #include "hosts/boot_db.h"
 #include "hosts/boot_prepare.h"
 #include "hosts/console_client.h"
+#include "hosts/health_db.h"
 #include "hosts/host_db.h"
 #include "hosts/power.h"
 
@@ -89,6 +90,9 @@ switch_power(struct checks *checks, enum power_state want)
     char name[32];
     bool ok = power_set(checks->host->name, checks->power, want, &why);
 
+    if (!ok)
+        health_power_failed(checks->db, checks->host->name, checks->power,
+                            &why);
     (void)snprintf(name, sizeof(name), "power %s", power_state_name(want));
     note(checks, name, ok, ok ? "read back" : why.text);
     return ok;

@@ -314,23 +314,6 @@ power_verb(const struct host *host, const char *verb, bool json,
     return ok;
 }
 
-/* A power command that failed for good takes the host out of use; not one that
- * was a mistake, nor a person's, nor the virtual lab's, whose power is ours. */
-static void
-note_power(struct db *db, const struct host *host, const struct fault *failed)
-{
-    const char *driver = json_text(json_object_get(host->config, "power"),
-                                   "driver");
-    struct fault why = FAULT_INIT;
-
-    if ((failed->kind != FAULT_PEER && failed->kind != FAULT_TIMEOUT)
-        || driver == NULL || strcmp(driver, "manual") == 0
-        || strcmp(driver, "libvirt") == 0)
-        return;
-    if (!health_power_failed(db, host->name, failed->text, &why))
-        log_fault(LOG_LEVEL_WARN, &why, "take the host out of use");
-}
-
 static bool
 run_power(struct cmd_call *call, struct fault *why)
 {
@@ -365,7 +348,8 @@ run_power(struct cmd_call *call, struct fault *why)
                 || prepared_db_end(db, host->name, "its power was switched",
                                    why));
     if (!ok && host != NULL && strcmp(verb, "status") != 0)
-        note_power(db, host, why);
+        health_power_failed(db, host->name,
+                            json_object_get(host->config, "power"), why);
 out:
     host_free(host);
     db_close(db);

@@ -176,5 +176,10 @@ is 'the record: HTTP boot, by option and by vendor class' \
     grep -c "loader/snponly.efi by proxy to HTTPClient:Arch:00016")" 2
 is 'the record: as JSON' "$(assay host show h2 --json |
     jq -r '.served[1] | .way + " " + .file')" 'proxy h2/grub.efi'
+page=$(assay report host h1 --format html)
+is "the record: on the host's page" "$(printf '%s\n' "$page" |
+    grep -o '<td>[^<]*<td class="keep">proxy<td>[^<]*' | head -n 1)" \
+    "<td>$web/ipxe?mac=$mac<td class=\"keep\">proxy\
+<td>PXEClient:Arch:00007:UNDI:003010"
 
 tap_end

@@ -104,6 +104,9 @@ is 'power that does not obey' "$?" 75
 is 'takes the host out of use at once' "$(state a2)" bad
 is 'and says why' "$(assay host health a2 --json | jq -r '.[0].why' |
     cut -d : -f 1)" 'a2 cannot be switched on'
+assay host release a2 --why mended >/dev/null
+assay host check a2 >/dev/null 2>&1
+is 'so it does in a check of the host' "$(state a2)" bad
 assay host quarantine a2 --as retired --why old 2>/dev/null
 assay power a2 off >/dev/null 2>&1
 is 'but changes nothing for one that is not in use' "$(state a2)" retired

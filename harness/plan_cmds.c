@@ -24,6 +24,8 @@
 #include "harness/table.h"
 #include "harness/window_db.h"
 
+#define SHORTEST_MS 60000       /* of a lease, or a blockage */
+
 static bool
 load(struct arena *arena, struct plan_facts *facts, struct fault *why)
 {
@@ -130,7 +132,8 @@ find_host(const struct plan_facts *facts, const char *name,
     for (int h = 0; h < facts->host_count; h++)
         if (strcmp(facts->hosts[h].name, name) == 0)
             return h;
-    fault_set(why, FAULT_NOT_FOUND, "there is no host %s", name);
+    fault_set(why, FAULT_NOT_FOUND, "there is no host '%s'", name);
+    fault_hint(why, "assay host list");
     return -1;
 }
 
@@ -365,6 +368,9 @@ close_for(struct cmd_call *call, const char *kind, struct fault *why)
 
     if (cmd_text(call, "for") == NULL || cmd_text(call, "why") == NULL)
         return fault_set(why, FAULT_USAGE, "say --for TIME and --why TEXT");
+    if (cmd_int(call, "for") < SHORTEST_MS)
+        return fault_set(why, FAULT_USAGE, "--for: less than a minute is no "
+                         "%s: say how long, as 90m, 2h or 3d", kind);
     if (mail != NULL && (strchr(mail, '@') == NULL
                          || strpbrk(mail, "\r\n") != NULL))
         return fault_set(why, FAULT_USAGE, "'%s' is no address for mail",

@@ -91,8 +91,10 @@ add_tx(struct db *db, void *arg, struct fault *why)
     if (!db_run(db, &Q_LOCK, params, &rows, why))
         return false;
     ok = db_rows_count(rows) == 1
-        || fault_set(why, FAULT_NOT_FOUND, "there is no host %s",
+        || fault_set(why, FAULT_NOT_FOUND, "there is no host '%s'",
                      window->host);
+    if (!ok)
+        fault_hint(why, "assay host list");
     db_rows_free(rows);
     return ok
         && (strcmp(window->kind, "lease") != 0

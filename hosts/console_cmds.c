@@ -489,8 +489,11 @@ console_log_cmd(struct cmd_call *call, struct fault *why)
     ok = fs_exists(dir) ||
          fault_set(why, FAULT_NOT_FOUND, "there is no console log of '%s'",
                    host);
-    if (!ok)
+    if (!ok) {
+        fault_hint(why, "it begins when assay-console first serves the host: "
+                   "assay host list, assay host console-status");
         goto out;
+    }
     reader = console_reader_new(dir);
     ok = find_start(call, reader, host, &offset, why) &&
          print_log(reader, offset, cmd_flag(call, "follow"),

@@ -51,6 +51,7 @@ static bool
 find_interface(struct wire *wire, const char *name, struct fault *why)
 {
     char address[INET_ADDRSTRLEN], mask[INET_ADDRSTRLEN];
+    struct buf known = BUF_INIT;
     struct ifaddrs *list = NULL;
     bool found = false;
 
@@ -68,10 +69,20 @@ find_interface(struct wire *wire, const char *name, struct fault *why)
                          (const void *)i->ifa_netmask)->sin_addr, mask,
                          sizeof(mask)) != NULL;
     }
+    for (const struct ifaddrs *i = list; i != NULL && !found;
+         i = i->ifa_next) {
+        if (i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET)
+            buf_addf(&known, " %s", i->ifa_name);
+    }
     freeifaddrs(list);
+    if (!found) {
+        fault_set(why, FAULT_USAGE, "no interface '%s' with an IPv4 address",
+                  name);
+        fault_hint(why, "there are:%s", buf_text(&known));
+    }
+    buf_free(&known);
     if (!found)
-        return fault_set(why, FAULT_USAGE, "no interface '%s' with an IPv4 "
-                         "address", name);
+        return false;
     wire->plan.interface = arena_strdup(&wire->arena, name);
     wire->plan.address = arena_strdup(&wire->arena, address);
     wire->plan.mask = arena_strdup(&wire->arena, mask);

@@ -129,16 +129,20 @@ print_history(const json_t *list, struct fault *why)
 static bool
 run_health(struct cmd_call *call, struct fault *why)
 {
+    struct host *host = NULL;
     struct db *db = NULL;
     json_t *list = NULL;
     bool ok;
 
     ok = db_open("assay", &db, why)
+        && (cmd_argc(call) == 0
+            || host_db_get(db, cmd_arg(call, 0), &host, why))
         && health_history(db, cmd_arg(call, 0), (int)cmd_int(call, "last"),
                           &list, why)
         && (cmd_json(call) ? json_print(list, stdout, why)
                            : print_history(list, why));
     json_decref(list);
+    host_free(host);
     db_close(db);
     return ok;
 }

@@ -314,6 +314,23 @@ power_verb(const struct host *host, const char *verb, bool json,
     return ok;
 }
 
+/* Of a host whose power a program switches, nobody's word is taken. */
+static bool
+confirm_power(const struct host *host, const char *word, struct fault *why)
+{
+    const char *driver = json_text(json_object_get(host->config, "power"),
+                                   "driver");
+
+    if (driver == NULL || strcmp(driver, "manual") != 0) {
+        fault_set(why, FAULT_CONFLICT, "the power of %s is driven by %s: "
+                  "there is nothing to confirm", host->name,
+                  driver == NULL ? "nobody" : driver);
+        fault_hint(why, "assay host power %s %s", host->name, word);
+        return false;
+    }
+    return power_manual_confirm(host->name, power_state_parse(word), why);
+}
+
 static bool
 run_power(struct cmd_call *call, struct fault *why)
 {
@@ -339,7 +356,7 @@ run_power(struct cmd_call *call, struct fault *why)
     log_init("assay");
     ok = db_open("assay", &db, why) && host_db_get(db, name, &host, why);
     if (ok && confirm)
-        ok = power_manual_confirm(host->name, power_state_parse(word), why);
+        ok = confirm_power(host, word, why);
     else
         ok = ok && (strcmp(verb, "status") == 0 || cmd_flag(call, "force")
                     || host_check_ours(host, why))

@@ -74,7 +74,7 @@ has 'a blockage, later' \
 has 'is in the plan' "$(assay plan)" 'blockage'
 assay host unblock x1
 has 'of no host' "$(assay host lease zz --for 1h --why x 2>&1)" \
-    'there is no host zz'
+    "there is no host 'zz'"
 
 # Infrastructure that failed on a host is a preference against it.
 where() { # JOB

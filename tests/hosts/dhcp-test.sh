@@ -81,6 +81,11 @@ asks() { "$client" them "$@" 2>&1 | tr '\n' ' ' | sed 's/ $//'; }
 web=http://10.9.0.2:8077
 script="offer $web/ipxe?mac=$mac"
 
+is 'an interface that is none' "$(assay netboot conf eth7 2>&1 | head -n 1)
+$(assay netboot conf eth7 2>&1 | grep -c '^hint: there are:.* ours')" \
+    "assay: no interface 'eth7' with an IPv4 address
+1"
+
 # Alone -----------------------------------------------------------------------
 serve full
 is 'full: BIOS by option 93' \

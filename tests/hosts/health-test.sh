@@ -58,6 +58,17 @@ assay host quarantine nowhere --why x 2>/dev/null
 is 'no such host' "$?" 2
 assay host quarantine a1 --as fine --why x 2>/dev/null
 is 'no such state' "$?" 2
+is 'no such host has no history' "$(assay host health a9 2>&1)" \
+    "assay: there is no host 'a9'
+hint: there are: a1, a2, a3, b1"
+is "nobody's word is taken of power that a program switches" \
+    "$(assay host power a1 confirm on 2>&1)" \
+    'assay: the power of a1 is driven by command: there is nothing to confirm
+hint: assay host power a1 on'
+is 'no log of a console yet' "$(assay host console-log a1 2>&1)" \
+    "assay: there is no console log of 'a1'
+hint: it begins when assay-console first serves the host: assay host list, \
+assay host console-status"
 
 # Jobs that break -------------------------------------------------------------
 ran a2 one pass -

@@ -34,6 +34,11 @@ mkdir "$ASSAY_HOME/sites"
 echo '{ site: off, leases: { notice: 2h, power_off: true } }' \
     >"$ASSAY_HOME/sites/off.yaml"
 
+is 'two seconds for two hours' "$(assay host lease a --for 2 --why x 2>&1)" \
+    'assay: --for: less than a minute is no lease: say how long, as 90m, 2h or 3d'
+is 'no such host' "$(assay host lease z --for 2h --why x 2>&1)" \
+    "assay: there is no host 'z'
+hint: assay host list"
 assay host lease a --for 3h --why 'bug 77' --who eve --mail eve >/dev/null 2>&1
 is 'an address that is none' "$?" 2
 assay host lease a --for 3h --why 'bug 77' --who eve --mail eve@lab.example \
@@ -117,7 +122,7 @@ wait $one
 is 'and its own is over when it answers' "$(open) $(cat "$ASSAY_HOME/e")" ' off'
 assay host tend --only dishes 2>"$ASSAY_HOME/err"
 is 'what is no part of it' "$? $(cat "$ASSAY_HOME/err")" \
-    "2 assay: --only 'dishes' is neither checks nor leases"
+    "2 assay: --only 'dishes' is none of checks, idle, leases"
 
 assay host lease b --for 3h --why test --who eve >/dev/null
 over b

@@ -12,7 +12,8 @@
  *     no-recheck   the transaction trusts the plan
  *     no-atomic    hosts are taken one by one
  *     no-reap      nobody looks after the dead
- *     no-retry     an order that came to nothing is forgotten */
+ *     no-retry     an order that came to nothing is forgotten
+ *     wall-clock   the grace of the lost is measured by a clock that is set */
 #include <config.h>
 
 #include <inttypes.h>
@@ -28,15 +29,17 @@
 #define TASKS 400
 #define ORDERS 64
 #define GRACE 120               /* seconds: TASK_GRACE_MS */
+#define LOOK 60                 /* TASK_LOOK_MS, for turns as long as ours */
 #define END 200000
 
 enum flaw { FLAW_NONE = 0, FLAW_RECHECK, FLAW_ATOMIC, FLAW_REAP,
-            FLAW_RETRY };
+            FLAW_RETRY, FLAW_CLOCK };
 
 struct task {
     int job;
     int64_t ends;               /* its work is done then; 0: not begun */
-    int64_t lost;               /* its lock was first seen missing */
+    int64_t looked;             /* the lock was missing, by the clock; 0 */
+    int64_t lost;               /* for so long, from look to look */
     bool alive, lock, over;
     bool told;                  /* to give way */
 };
@@ -176,14 +179,18 @@ reap(struct world *w)
     for (int t = 1; t <= w->task_count && w->flaw != FLAW_REAP; t++) {
         struct task *task = &w->tasks[t];
         int job = task->job;
+        int64_t by;
 
         if (task->over || task->lock) {
-            task->lost = 0;
+            task->looked = task->lost = 0;
             continue;
         }
-        if (task->lost == 0)
-            task->lost = w->now;
-        if (w->now < task->lost + GRACE)
+        by = task->looked == 0 ? 0 : w->now + w->skew - task->looked;
+        if (w->flaw != FLAW_CLOCK)
+            by = by < 0 ? 0 : by > LOOK ? LOOK : by;
+        task->looked = w->now + w->skew;
+        task->lost += by;
+        if (task->lost < GRACE)
             continue;
         if (task->alive)
             kill_task(w, t);    /* it could not come back: it gives up */
@@ -428,7 +435,8 @@ int
 main(int argc, char **argv)
 {
     static const char *const flaws[] = { "none", "no-recheck", "no-atomic",
-                                         "no-reap", "no-retry" };
+                                         "no-reap", "no-retry",
+                                         "wall-clock" };
     int64_t first, count;
     size_t flaw = 0;
 

@@ -22,6 +22,7 @@ notices no-recheck 'a host is booked twice'
 notices no-atomic 'half of what a job needs is held'
 notices no-reap 'a host is held by nobody'
 notices no-retry 'a job is lost'
+notices wall-clock 'a host is held by nobody'
 
 refuses() { # TEXT RULE
     said=$(printf '%b' "$1" | "$bin/history-check") && said=accepted

@@ -354,13 +354,14 @@ assayd_plan_start(struct assayd_plan *plan, struct db *db,
     plan_make(&round.facts, arena, &round.made);
     look_for_disk(plan, &round);
     decide(plan, &round);
-    if (!booking_db_publish(db, &round.facts, &round.made, round.ordered,
-                            why))
+    if (!booking_db_order(db, &round.facts, &round.made, round.ordered, why))
         return false;
     for (int i = 0; i < count; i++)
         if (round.starts[round.made.plan.order[i]])
             start(&round, round.made.plan.order[i]);
     plan->idle = jobs->count == 0 && round.facts.booking_count == 0;
-    return make_way(&round, db, why) && starve(&round, db, why)
+    return booking_db_publish(db, &round.facts, &round.made, round.ordered,
+                              why)
+        && make_way(&round, db, why) && starve(&round, db, why)
         && assayd_db_waits(db, jobs, round.texts, why);
 }

@@ -19,8 +19,9 @@ MUST_CHECK struct assayd_plan *assayd_plan_new(struct clock *clock,
 void assayd_plan_free(struct assayd_plan *plan);        /* ignores NULL */
 
 /* Starts a runner for each job that the plan starts now, on the hosts that it
- * names. It is written before they are started: whoever makes the next plan,
- * here or elsewhere, knows that these hosts are about to be taken. */
+ * names. Those are written before they are started: whoever makes the next
+ * plan, here or elsewhere, knows that these hosts are about to be taken. The
+ * places of all others are written when that has been done. */
 MUST_CHECK bool assayd_plan_start(struct assayd_plan *plan, struct db *db,
                                   struct arena *arena,
                                   const struct assayd_jobs *jobs,

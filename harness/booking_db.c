@@ -62,6 +62,15 @@ moved(int64_t from_ms, int64_t to_ms, int64_t now_ms)
         || (by >= MOVED_MS && by >= llabs(to_ms - now_ms) / MOVED_PART);
 }
 
+/* It speaks of an open job. */
+static const struct plan_booking *
+keep(struct changes *changes, const struct plan_booking *booking)
+{
+    if (booking != NULL)
+        changes->kept[booking - changes->facts->bookings] = true;
+    return booking;
+}
+
 /* 'now' is the booking as it is now, 'was' as it was, or NULL. */
 static void
 note(struct changes *changes, const struct plan_booking *was,
@@ -70,8 +79,6 @@ note(struct changes *changes, const struct plan_booking *was,
     int64_t now_ms = changes->facts->now_ms;
     json_t *row;
 
-    if (was != NULL)
-        changes->kept[was - changes->facts->bookings] = true;
     if (was != NULL && strcmp(was->verdict, now->verdict) == 0
         && strcmp(was->hosts, now->hosts) == 0
         && was->ordered == now->ordered
@@ -100,7 +107,7 @@ add_name(struct buf *hosts, const char *name)
 }
 
 static void
-note_waits(struct changes *changes, const bool *ordered)
+note_waits(struct changes *changes, const bool *ordered, bool only_ordered)
 {
     const struct plan_facts *facts = changes->facts;
     struct buf hosts = BUF_INIT;
@@ -114,6 +121,9 @@ note_waits(struct changes *changes, const bool *ordered)
             .ordered = ordered[w],
         };
 
+        (void)keep(changes, wait->booking);
+        if (ordered[w] != only_ordered)
+            continue;
         buf_reset(&hosts);
         for (int u = 0; u < slot->host_count; u++)
             add_name(&hosts, facts->hosts[slot->hosts[u]].name);
@@ -161,8 +171,8 @@ note_holds(struct changes *changes)
         }
         now.hosts = buf_text(&hosts);
         if (first)
-            note(changes, plan_booking_find(facts, hold->flight, hold->job),
-                 &now);
+            note(changes, keep(changes, plan_booking_find(facts, hold->flight,
+                                                          hold->job)), &now);
     }
     buf_free(&hosts);
 }
@@ -184,36 +194,62 @@ note_gone(struct changes *changes)
     }
 }
 
-bool
-booking_db_publish(struct db *db, const struct plan_facts *facts,
-                   const struct plan_made *made, const bool *ordered,
-                   struct fault *why)
+static bool
+publish(struct db *db, struct changes *changes, struct fault *why)
+{
+    char *rows, *gone;
+    const char *params[2];
+    bool ok;
+
+    if (json_array_size(changes->rows) + json_array_size(changes->gone) == 0)
+        return true;
+    params[0] = rows = json_dumps(changes->rows, JSON_COMPACT);
+    params[1] = gone = json_dumps(changes->gone, JSON_COMPACT);
+    must(rows != NULL && gone != NULL);
+    ok = db_run(db, &Q_PUBLISH, params, NULL, why);
+    free(rows);
+    free(gone);
+    return ok;
+}
+
+static bool
+publish_some(struct db *db, const struct plan_facts *facts,
+             const struct plan_made *made, const bool *ordered,
+             bool only_ordered, struct fault *why)
 {
     struct changes changes = {
         .facts = facts, .made = made,
         .rows = json_array(), .gone = json_array(),
         .kept = xcalloc((size_t)facts->booking_count + 1, sizeof(bool)),
     };
-    char *rows = NULL, *gone = NULL;
-    bool ok = true;
+    bool ok;
 
-    note_waits(&changes, ordered);
-    note_holds(&changes);
-    note_gone(&changes);
-    if (json_array_size(changes.rows) + json_array_size(changes.gone) > 0) {
-        const char *params[2];
-
-        params[0] = rows = json_dumps(changes.rows, JSON_COMPACT);
-        params[1] = gone = json_dumps(changes.gone, JSON_COMPACT);
-        must(rows != NULL && gone != NULL);
-        ok = db_run(db, &Q_PUBLISH, params, NULL, why);
+    note_waits(&changes, ordered, only_ordered);
+    if (!only_ordered) {
+        note_holds(&changes);
+        note_gone(&changes);
     }
-    free(rows);
-    free(gone);
+    ok = publish(db, &changes, why);
     json_decref(changes.rows);
     json_decref(changes.gone);
     free(changes.kept);
     return ok;
+}
+
+bool
+booking_db_order(struct db *db, const struct plan_facts *facts,
+                 const struct plan_made *made, const bool *ordered,
+                 struct fault *why)
+{
+    return publish_some(db, facts, made, ordered, true, why);
+}
+
+bool
+booking_db_publish(struct db *db, const struct plan_facts *facts,
+                   const struct plan_made *made, const bool *ordered,
+                   struct fault *why)
+{
+    return publish_some(db, facts, made, ordered, false, why);
 }
 
 void

@@ -15,10 +15,15 @@ struct fault;
 struct plan_facts;
 struct plan_made;
 
-/* Writes what has changed since 'facts' were read: for each job that waits,
- * its slot, and whether its runner is told to go ('ordered', one a wait); for
- * those that have hosts, when they should be done. Times that moved by less
- * than is worth a write stay. */
+/* Writes the slots of those whose runners are told to go ('ordered', one a
+ * wait), which is all that anybody has to know before they are. */
+MUST_CHECK bool booking_db_order(struct db *db,
+                                 const struct plan_facts *facts,
+                                 const struct plan_made *made,
+                                 const bool *ordered, struct fault *why);
+/* Writes what else has changed since 'facts' were read: for each other job that
+ * waits, its slot; for those that have hosts, when they should be done. Times
+ * that moved by less than is worth a write stay. */
 MUST_CHECK bool booking_db_publish(struct db *db,
                                    const struct plan_facts *facts,
                                    const struct plan_made *made,

@@ -9,6 +9,7 @@
 
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fault.h"
 
 #define REAL_TEXT_BYTES 32
@@ -160,13 +161,8 @@ bisection_db_lock(struct db *db, int64_t bisection, bool *got_out,
     };
     char number[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, bisection) };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BISECTION_LOCK, params, &rows, why))
-        return false;
-    *got_out = db_bool(rows, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_bool(db, &Q_BISECTION_LOCK, params, got_out, why);
 }
 
 /* Runs what changes one open bisection. */
@@ -377,13 +373,7 @@ static bool
 one_number(struct db *db, const struct query *query,
            const char *const params[], int64_t *out, struct fault *why)
 {
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, query, params, &rows, why))
-        return false;
-    *out = db_rows_count(rows) > 0 ? db_int(rows, 0, 0, 0) : 0;
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, query, params, 0, out, why);
 }
 
 /* One that taught its owner nothing teaches nobody. */
@@ -422,16 +412,9 @@ bisection_db_alone(struct db *db, int64_t bisection, struct arena *arena,
     };
     char number[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, bisection) };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BISECTION_ALONE, params, &rows, why))
-        return false;
-    *count_out = (size_t)db_rows_count(rows);
-    *out = arena_alloc(arena, *count_out * sizeof(**out) + 1);
-    for (size_t i = 0; i < *count_out; i++)
-        (*out)[i] = db_int(rows, (int)i, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_list(db, &Q_BISECTION_ALONE, params, arena, out, count_out,
+                         why);
 }
 
 bool

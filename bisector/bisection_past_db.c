@@ -6,6 +6,7 @@
 #include "bisector/bisection_db.h"
 #include "harness/arena.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 
 /* Flights of a branch that the history of a cell is taken from. */
 #define HISTORY "200"
@@ -98,13 +99,8 @@ bisection_db_basis(struct db *db, int64_t flight, const char *job,
     };
     char number[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, flight), job, testid };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BISECTION_BASIS, params, &rows, why))
-        return false;
-    *basis_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_BISECTION_BASIS, params, 0, basis_out, why);
 }
 
 bool
@@ -197,13 +193,9 @@ bisection_db_open_of(struct db *db, int64_t flight, const char *job,
     };
     char number[DB_INT_BYTES];
     const char *params[] = { db_int_text(number, flight), job, testid };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BISECTION_OPEN_OF, params, &rows, why))
-        return false;
-    *bisection_out = db_int(rows, 0, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_int(db, &Q_BISECTION_OPEN_OF, params, 0, bisection_out,
+                        why);
 }
 
 /* Retests and bisections are answers, not questions; who plays wants no
@@ -228,16 +220,9 @@ bisection_db_unseen(struct db *db, struct arena *arena, int64_t **out,
         "  and (g.flight = f.flight or g.smoke_flight = f.flight))"
         " order by f.flight", 0, 1
     };
-    struct db_rows *rows = NULL;
 
-    if (!db_run(db, &Q_BISECTION_UNSEEN, NULL, &rows, why))
-        return false;
-    *count_out = (size_t)db_rows_count(rows);
-    *out = arena_alloc(arena, *count_out * sizeof(**out) + 1);
-    for (size_t i = 0; i < *count_out; i++)
-        (*out)[i] = db_int(rows, (int)i, 0, 0);
-    db_rows_free(rows);
-    return true;
+    return db_value_list(db, &Q_BISECTION_UNSEEN, NULL, arena, out, count_out,
+                         why);
 }
 
 bool

@@ -12,7 +12,6 @@
 #include "harness/fs.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
-#include "harness/yaml_tree.h"
 
 /* The file as libcyaml fills it. */
 struct raw_group {
@@ -180,23 +179,14 @@ bool
 pool_policy_parse(const char *name, const char *text, struct arena *arena,
                   struct pool_policy *out, struct fault *why)
 {
-    struct yaml_errors errors = { .file = name, .more = BUF_INIT };
-    struct yaml_node *tree = NULL;
-    size_t bytes = strlen(text);
-    void *value = NULL;
-    bool ok;
+    struct yaml_errors errors;
 
     pool_policy_default(out);
-    ok = yaml_load_data(name, text, bytes, &policy_schema, &value, why)
-        && yaml_tree_parse(arena, name, text, bytes, &tree, why);
-    if (ok) {
-        errors.tree = tree;
-        read_policy(&errors, arena, value, out);
-        ok = yaml_errors_end(&errors, why);
-    }
-    if (value != NULL)
-        yaml_unload(&policy_schema, value);
-    return ok;
+    if (!yaml_errors_begin(&errors, arena, name, text, strlen(text),
+                           &policy_schema, why))
+        return false;
+    read_policy(&errors, arena, errors.value, out);
+    return yaml_errors_end(&errors, why);
 }
 
 bool

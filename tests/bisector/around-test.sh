@@ -32,10 +32,11 @@ ended()
     [ "$(field "$1" state)" = ended ]
 }
 
-# of BRANCH: the number of its bisection.
+# of BRANCH [TESTID]: the number of its bisection.
 of()
 {
-    sql "select max(bisection) from assay.bisection where branch = '$1'"
+    sql "select max(bisection) from assay.bisection
+        where branch = '$1' and testid = '${2:-two}'"
 }
 
 # The harness ----------------------------------------------------------------
@@ -196,21 +197,22 @@ refused "no step 'two/z', nor a case" 'a case that there is not'
 run bisect start "$f" j two/y
 refused 'two/y of job j did not fail' 'a case that passed beside one that failed'
 run bisect start "$f" j two/x
-is 'the failure of a case' "$status $(field "$(of cases)" culprit)" \
+is 'the failure of a case' "$status $(field "$(of cases two/x)" culprit)" \
     "0 $(commit 26)"
-# told COMMIT: what was said of it, in that bisection.
+# told COMMIT TESTID: what was said of it, in the bisection of that.
 told()
 {
     sql "select string_agg(distinct result, ' ') from assay.bisection_run
-        where bisection = $(of cases) and at->>'xen' = '$(commit "$1")'
+        where bisection = $(of cases "$2") and at->>'xen' = '$(commit "$1")'
         and result <> 'nothing'"
 }
-is 'is not that of another one' "$(told 25)" good
+is 'is not that of another one' "$(told 25 two/x)" good
 is 'and where nothing is said, nothing is known' \
-    "$(told 24 | grep -c -e good -e bad)" 0
+    "$(told 24 two/x | grep -c -e good -e bad)" 0
 run bisect start "$f" j two
 is 'nor is it that of the whole step' \
-    "$(field "$(of cases)" "verdict || ' ' || coalesce(culprit, '')") $(told 25)" \
+    "$(field "$(of cases)" "verdict || ' ' || coalesce(culprit, '')"
+        ) $(told 25 two)" \
     'suspects  cannot-tell'
 grep -q 'cannot-tell .*another failure: y: it did not do as y does' \
     "$ASSAY_HOME/out"

@@ -316,32 +316,46 @@ judge_later(struct judging *judging, const struct decide_flight *flight)
     judging->flights[judging->flight_count++] = flight;
 }
 
-/* Row 7. */
-static void
-excuse_heisenbug(struct judging *judging, struct decide_failure *failure)
+/* A run of this version, other than the failure's own, in which it passed;
+ * NULL when there is none. */
+static const struct decide_flight *
+passing_run(struct judging *judging, const struct decide_failure *failure)
 {
-    struct runs runs;
+    struct runs runs = runs_of(judging, failure->job, failure->testid);
 
-    if (failure->blocker == DECIDE_BLOCKER_FREE
-        || failure->blocker == DECIDE_BLOCKER_UNFINISHED
-        || failure->priority >= PRIORITY_NO_EXCUSE || is_build(failure->job))
-        return;
-    runs = runs_of(judging, failure->job, failure->testid);
     for (size_t i = 0; i < runs.count; i++) {
         const struct decide_flight *flight
             = &judging->input->history[runs.list[i].place];
 
-        if (runs.list[i].status != OUTCOME_PASS
-            || (flight->versions & DECIDE_THIS) == 0
-            || flight->flight == failure->flight)
-            continue;
-        failure->passed_in = flight->flight;
-        failure->blocker = DECIDE_BLOCKER_FREE;
-        failure->summary = arena_printf(judging->arena, "pass in %s",
-                                        flight_label(judging->arena, flight));
-        judge_later(judging, flight);
+        if (runs.list[i].status == OUTCOME_PASS
+            && (flight->versions & DECIDE_THIS) != 0
+            && flight->flight != failure->flight)
+            return flight;
+    }
+    return NULL;
+}
+
+/* Row 7. */
+static void
+excuse_heisenbug(struct judging *judging, struct decide_failure *failure)
+{
+    const struct decide_flight *flight;
+
+    if (failure->blocker == DECIDE_BLOCKER_UNFINISHED
+        || failure->priority >= PRIORITY_NO_EXCUSE || is_build(failure->job))
+        return;
+    flight = passing_run(judging, failure);
+    if (flight == NULL)
+        return;
+    if (failure->blocker == DECIDE_BLOCKER_FREE) {
+        failure->passed_too = flight->flight;
         return;
     }
+    failure->passed_in = flight->flight;
+    failure->blocker = DECIDE_BLOCKER_FREE;
+    failure->summary = arena_printf(judging->arena, "pass in %s",
+                                    flight_label(judging->arena, flight));
+    judge_later(judging, flight);
 }
 
 /* Row 8. */

@@ -163,6 +163,7 @@ struct decide_failure {
     int priority;               /* of row 6; 0 in others */
     int64_t baseline;           /* N of the summary; 0: none */
     int64_t passed_in;          /* M of row 7; 0: none */
+    int64_t passed_too;         /* such a run, of what other rows excuse */
     const struct decide_allow *allow;   /* row 8; NULL: none */
     enum decide_blocker blocker;
     enum decide_category category;

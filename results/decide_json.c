@@ -139,6 +139,8 @@ failure_json(const struct decide_failure *failure)
         json_put_int(out, "baseline", failure->baseline);
     if (failure->passed_in != 0)
         json_put_int(out, "passed_in", failure->passed_in);
+    if (failure->passed_too != 0)
+        json_put_int(out, "passed_too", failure->passed_too);
     if (failure->allow != NULL)
         put(out, "allow", allow_json(failure->allow));
     json_put_text(out, "blocker", decide_blocker_name(failure->blocker));

@@ -72,6 +72,8 @@ failure_text(struct found *f, const struct decide_failure *failure)
         buf_addf(&text, ", %s", failure->summary);
     if (failure->lane != LANE_NONE && failure->lane != LANE_UNKNOWN)
         buf_addf(&text, ", %s", lane_name(failure->lane));
+    if (failure->passed_too != 0)
+        buf_addf(&text, ", passed in %" PRId64, failure->passed_too);
     if (failure->allow != NULL)
         buf_addf(&text, ", allowed by %s", failure->allow->source);
     if (fact != NULL) {
@@ -86,8 +88,8 @@ failure_text(struct found *f, const struct decide_failure *failure)
 }
 
 /* What evidence lays at the door of the lab is not the product's failure; it
- * is no pass either. Nor is what broke as it broke with the baseline: of a lab
- * that never boots anything, nothing is known. */
+ * is no pass either. Nor is what broke as it broke with the baseline and passed
+ * in no other run: of a lab that never boots anything, nothing is known. */
 static enum policy_kind
 failure_kind(const struct decide_failure *failure)
 {
@@ -98,7 +100,7 @@ failure_kind(const struct decide_failure *failure)
                    ? POLICY_ERRORED : POLICY_FAILED;
     case DECIDE_BLOCKER_FREE:
         return failure->status == OUTCOME_BROKEN && failure->passed_in == 0
-                   && failure->allow == NULL
+                   && failure->passed_too == 0 && failure->allow == NULL
                    ? POLICY_ERRORED : POLICY_EXCUSED;
     case DECIDE_BLOCKER_BROKEN:
     case DECIDE_BLOCKER_UNFINISHED:

@@ -100,14 +100,19 @@ lost()
 lost power "a host that loses its power"
 # Somebody mends it after a while: what a step leaves behind is killed with it.
 (wait_for 900 test -s "$ASSAY_HOME/link-cut" && sleep 60 &&
-    assay lab exec -- ip link set "$(cat "$ASSAY_HOME/link-cut")" up) &
+    assay lab exec -- ip link set "$(cat "$ASSAY_HOME/link-cut")" up) \
+    >/dev/null 2>&1 &
+menders=$!
 lost link "a host whose link is cut"
 if [ -n "$disk" ]; then
     (wait_for 900 test -e "$ASSAY_HOME/flights/filler" && sleep 20 &&
-        rm "$ASSAY_HOME/flights/filler") &
+        rm "$ASSAY_HOME/flights/filler") >/dev/null 2>&1 &
+    menders="$menders $!"
     lost disk "a full disk of the controller"
 else
     for what in "is not held against a revision" "which is pushed" "the fault" "not hidden"; do
         skip "a full disk $what" 'only root can mount one'
     done
 fi
+# shellcheck disable=SC2086 # a list; those that have ended are gone
+kill $menders 2>/dev/null

@@ -96,6 +96,10 @@ findings(void)
     is_ruling("20 T: pair=broken boot=broken; x=pass y=pass\n"
               "10 B: pair=broken boot=broken\npassed pair boot\n",
               "hold: 1 errored", "also what broke with the baseline, too");
+    is_ruling("20 T: pair=broken boot=broken; x=pass y=pass\n"
+              "21 TR: pair=pass boot=pass\n"
+              "10 B: pair=broken boot=broken\npassed pair boot\n",
+              "push: nothing blocks", "not if it passed in another run");
     is_ruling("20 T: pair=starved; x=pass y=pass\n"
               "10 B: pair=pass boot=pass migrate=pass\n",
               "hold: 1 missing", "a job that starved is missing, once");

@@ -40,7 +40,7 @@ step() {
     )
     echo $?
 }
-has() {
+found() {
     assay host show h1 --json | jq -r ".properties.found_$1 // \"none\""
 }
 
@@ -60,21 +60,21 @@ assay host add "$work/h1.yaml" >/dev/null
 
 machine 2048
 is 'the first time' "$(step)" 0
-is 'memory was found' "$(has memory_mb)" 2048
-is 'the stages of the serial line' "$(has serial)" 'firmware loader xen dom0'
+is 'memory was found' "$(found memory_mb)" 2048
+is 'the stages of the serial line' "$(found serial)" 'firmware loader xen dom0'
 is 'flags too' "$(assay host show h1 --json | jq -r '.flags | sort | join(" ")')" \
     'hap xen'
 is 'the second time' "$(step)" 0
 is 'nothing is new' "$(cat "$work/differences")" ''
 assay host add "$work/h1.yaml" >/dev/null
-is 'loading its file again forgets nothing' "$(has memory_mb)" 2048
+is 'loading its file again forgets nothing' "$(found memory_mb)" 2048
 
 machine 1024
 is 'half of the memory is a failure' "$(step)" 1
 is 'a case of its own' "$(grep '^case' "$work/records")" \
     'case memory_mb fail was 2048, is 1024'
 is "and the host's fault" "$(grep -c '^blame host h1 is not' "$work/records")" 1
-is 'the record stays' "$(has memory_mb)" 2048
+is 'the record stays' "$(found memory_mb)" 2048
 is 'it is said' "$(cat "$work/differences")" \
     'drift  memory_mb: was 2048, is 1024'
 state() { assay host show "$1" --json | jq -r .state; }
@@ -86,7 +86,7 @@ is 'with another one it is bad' "$(state h1)" bad
 is 'and it is known why' "$(assay host health h1 --json | jq -r '.[0].why')" \
     'it is not what it was: memory_mb: was 2048, is 1024'
 assay host examined h1 "$work/said" --accept >/dev/null
-is 'until it is accepted' "$(has memory_mb)" 1024
+is 'until it is accepted' "$(found memory_mb)" 1024
 is 'which ends that' "$(state h1)" good
 assay host quarantine h1 --why smoke
 assay host examined h1 "$work/said" --accept >/dev/null
@@ -95,7 +95,7 @@ is 'then all is well' "$(step)" 0
 
 machine 512 ''
 is 'an answer that is cut off is no answer' "$(step)" 75
-is 'and changes nothing' "$(has memory_mb)" 1024
+is 'and changes nothing' "$(found memory_mb)" 1024
 assay host examine nowhere 2>/dev/null
 is 'no such host' "$?" 2
 is 'the flight is made for the host, and says what it lacks' \

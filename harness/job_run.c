@@ -23,6 +23,7 @@
 #include "harness/orphan.h"
 #include "harness/outbox.h"
 #include "harness/ssh_pool.h"
+#include "harness/step_note.h"
 #include "harness/step_result.h"
 #include "harness/strv.h"
 #include "harness/task_db.h"
@@ -68,18 +69,12 @@ struct job_run {
     bool gives_way;             /* it was told */
     int asked;                  /* calls of job_run_abort() */
     enum job_end end;
+    struct step_verdict verdict;        /* the job's, and the step it is of */
+    char *decided_by;
     struct buf waits_for;
 };
 
 /* --- Notes for the outbox ------------------------------------------------ */
-
-struct step_note {
-    const struct job_run *run;
-    struct job_step_row row;    /* its texts are ours */
-    char *host, *text;
-    struct step_verdict verdict;
-    struct step_result result;
-};
 
 static char *
 copy_or_null(const char *s)
@@ -93,79 +88,15 @@ step_note(const struct active *active)
     const struct job_run *run = active->owner;
     const struct job_step *step = &run->config->plan->steps[active->index];
     const char *base = strrchr(step->program, '/');
-    struct step_note *note = xcalloc(1, sizeof(*note));
 
-    note->run = run;
-    note->row = (struct job_step_row){
+    return step_note_new(&(struct job_step_row){
         .flight = run->config->row->flight,
         .job = run->config->row->job,
         .step = active->number,
-        .program = xstrdup(base != NULL ? base + 1 : step->program),
-        .testid = xstrdup(step->testid),
-        .log_path = copy_or_null(active->log_path),
-    };
-    step_result_init(&note->result);
-    return note;
-}
-
-static void
-step_note_free(void *arg)
-{
-    struct step_note *note = arg;
-    char *owned[3];
-
-    /* The row's texts are const for its users. */
-    memcpy(&owned[0], &note->row.program, sizeof(char *));
-    memcpy(&owned[1], &note->row.testid, sizeof(char *));
-    memcpy(&owned[2], &note->row.log_path, sizeof(char *));
-    free(owned[0]);
-    free(owned[1]);
-    free(owned[2]);
-    free(note->host);
-    free(note->text);
-    step_result_fini(&note->result);
-    free(note);
-}
-
-static bool
-write_begin(struct db *db, void *arg, struct fault *why)
-{
-    struct step_note *note = arg;
-
-    return job_db_step_begin(db, &note->row, why);
-}
-
-static bool
-write_unrun(struct db *db, void *arg, struct fault *why)
-{
-    struct step_note *note = arg;
-
-    return job_db_step_unrun(db, &note->row, &note->verdict, why);
-}
-
-static bool
-write_reused(struct db *db, void *arg, struct fault *why)
-{
-    struct step_note *note = arg;
-
-    return job_share_reuse(&note->run->share, db, &note->row,
-                           note->verdict.reason, why);
-}
-
-static bool
-write_progress(struct db *db, void *arg, struct fault *why)
-{
-    struct step_note *note = arg;
-
-    return job_db_step_progress(db, &note->row, note->text, why);
-}
-
-static bool
-write_end(struct db *db, void *arg, struct fault *why)
-{
-    struct step_note *note = arg;
-
-    return job_db_step_end(db, &note->row, note->host, &note->result, why);
+        .program = base != NULL ? base + 1 : step->program,
+        .testid = step->testid,
+        .log_path = active->log_path,
+    }, &run->share);
 }
 
 static bool
@@ -194,30 +125,14 @@ write_give_way(struct db *db, void *arg, struct fault *why)
     return give_way_db_done(db, run->config->task, why);
 }
 
-struct finish_note {
-    const struct job_run *run;
-    struct step_verdict verdict;
-    char *testid;
-};
-
 static bool
 write_finish(struct db *db, void *arg, struct fault *why)
 {
-    const struct finish_note *note = arg;
-    const struct job_run_config *config = note->run->config;
+    const struct job_run *run = arg;
 
-    return job_db_finish(db, config->row->flight, config->row->job,
-                         config->task, &note->verdict, note->testid,
-                         note->run->share.prepare_ms, why);
-}
-
-static void
-finish_note_free(void *arg)
-{
-    struct finish_note *note = arg;
-
-    free(note->testid);
-    free(note);
+    return job_db_finish(db, run->config->row->flight, run->config->row->job,
+                         run->config->task, &run->verdict, run->decided_by,
+                         run->share.prepare_ms, why);
 }
 
 /* --- Hosts --------------------------------------------------------------- */
@@ -385,7 +300,7 @@ on_progress(void *owner, const char *text)
     active->progress_ms = now;
     note = step_note(active);
     note->text = xstrdup(text);
-    outbox_add(run->outbox, write_progress, note, step_note_free);
+    outbox_add(run->outbox, step_note_progress, note, step_note_free);
 }
 
 static bool
@@ -417,7 +332,7 @@ refuse_prepared(struct active *active, struct step_result *result)
     }
     active->number = ++run->last_number;
     outbox_add(run->outbox, job_share_refuse, &run->share, NULL);
-    outbox_add(run->outbox, write_begin, step_note(active), step_note_free);
+    outbox_add(run->outbox, step_note_begin, step_note(active), step_note_free);
 }
 
 static void
@@ -438,7 +353,7 @@ keep_result(struct active *active, struct step_result *result)
     note = step_note(active);
     step_result_move(&note->result, result);
     note->host = copy_or_null(job_env_host(&run->env, step->role));
-    outbox_add(run->outbox, write_end, note, step_note_free);
+    outbox_add(run->outbox, step_note_end, note, step_note_free);
     if (step->prepares &&
         job_share_step_ended(&run->share, status, elapsed_ms))
         outbox_add(run->outbox, job_share_write, &run->share, NULL);
@@ -501,7 +416,7 @@ start_step(struct job_run *run, struct active *active, int64_t limit_ms)
     log = xasprintf("%s/%s", config->home, active->log_path);
     make_room(log, active->dir);
     if (!step->checks)
-        outbox_add(run->outbox, write_begin, step_note(active),
+        outbox_add(run->outbox, step_note_begin, step_note(active),
                    step_note_free);
     env = job_env_step(&run->env, step, active->number, limit_ms);
     argv = xcalloc(1, sizeof(*argv));
@@ -592,7 +507,7 @@ op_unrun(void *owner, size_t step, const struct step_verdict *verdict)
     note = step_note(active);
     note->verdict = *verdict;
     outbox_add(run->outbox, verdict->status == OUTCOME_REUSED
-               ? write_reused : write_unrun, note, step_note_free);
+               ? step_note_reused : step_note_unrun, note, step_note_free);
 }
 
 /* The outbox has settled: the answer is that of the moment. */
@@ -630,14 +545,12 @@ static void
 op_finish(void *owner, const struct step_verdict *verdict, const char *testid)
 {
     struct job_run *run = owner;
-    struct finish_note *note = xcalloc(1, sizeof(*note));
 
     log_info("job %s%s%s", outcome_name(verdict->status),
              verdict->reason[0] != '\0' ? ": " : "", verdict->reason);
-    note->run = run;
-    note->verdict = *verdict;
-    note->testid = copy_or_null(testid);
-    outbox_add(run->outbox, write_finish, note, finish_note_free);
+    run->verdict = *verdict;
+    run->decided_by = copy_or_null(testid);
+    outbox_add(run->outbox, write_finish, run, NULL);
     run->want = WANT_FINISHED;
     outbox_settle(run->outbox);
 }
@@ -670,6 +583,7 @@ on_all_closed(uv_handle_t *handle)
     job_env_fini(&run->env);
     job_engine_free(run->engine);
     buf_free(&run->waits_for);
+    free(run->decided_by);
     free(run);
 }
 

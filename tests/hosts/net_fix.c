@@ -238,7 +238,9 @@ net_fix_stop(pid_t pid)
 {
     if (pid <= 0)
         return;
-    (void)kill(pid, SIGKILL);
+    /* A server that was spawned may have children in its group. */
+    if (kill(-pid, SIGKILL) != 0)
+        (void)kill(pid, SIGKILL);
     (void)waitpid(pid, NULL, 0);
 }
 

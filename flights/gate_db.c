@@ -381,47 +381,29 @@ gate_db_intended(struct db *db, int64_t flight, struct arena *arena,
                               number);
 }
 
-static const struct query Q_EXPECTED = { "gate-expected",
-    "with base as (select max(b.flight) as flight from assay.flight f"
+static const struct query Q_BASELINE = { "gate-baseline",
+    "select max(b.flight) from assay.flight f"
     " join assay.flight b on b.branch = f.branch and b.source = f.source"
     "  and b.finished_at is not null and b.blessing = b.intended"
     "  and b.outcome <> 'aborted' and b.flight <> f.flight"
     " join assay.flight_tree t on t.flight = b.flight"
     "  and t.tree = $2::text and t.revision = $3::text"
-    " where f.flight = $1::bigint)"
-    " select s.job, s.testid from base"
-    " join assay.step s on s.flight = base.flight"
-    "  and s.status in ('pass', 'reused')"
-    " union all"
-    " select s.job, s.testid || '/' || c.id from base"
-    " join assay.step_case c on c.flight = base.flight and c.status = 'pass'"
-    " join assay.step s on s.flight = c.flight and s.job = c.job"
-    "  and s.step = c.step"
-    " order by 1, 2",
-    3, 2 };
+    " where f.flight = $1::bigint",
+    3, 1 };
 
 bool
-gate_db_expected(struct db *db, int64_t flight, const char *tree,
-                 const char *baseline, struct arena *arena,
-                 struct decide_cell **out, size_t *count_out,
+gate_db_baseline(struct db *db, int64_t flight, const char *tree,
+                 const char *baseline, int64_t *baseline_out,
                  struct fault *why)
 {
     char number[DB_INT_BYTES];
     const char *params[] = { int_or_null(number, flight), tree, baseline };
     struct db_rows *rows = NULL;
-    struct decide_cell *cells;
-    int count;
 
-    if (!db_run(db, &Q_EXPECTED, params, &rows, why))
+    if (!db_run(db, &Q_BASELINE, params, &rows, why))
         return false;
-    count = db_rows_count(rows);
-    cells = arena_alloc(arena, (size_t)count * sizeof *cells + 1);
-    for (int i = 0; i < count; i++)
-        cells[i] = (struct decide_cell){ db_copy_text(arena, rows, i, 0),
-                                         db_copy_text(arena, rows, i, 1) };
+    *baseline_out = db_int(rows, 0, 0, 0);
     db_rows_free(rows);
-    *out = cells;
-    *count_out = (size_t)count;
     return true;
 }
 

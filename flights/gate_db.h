@@ -10,7 +10,6 @@
 
 struct arena;
 struct db;
-struct decide_cell;
 struct fault;
 
 enum gate_state {
@@ -101,13 +100,11 @@ MUST_CHECK bool gate_db_intended(struct db *db, int64_t flight,
                                  struct arena *arena,
                                  const char **intended_out,
                                  struct fault *why);
-/* The cells that passed in the latest flight of the baseline which was made
- * from the same file as 'flight'; by job. */
-MUST_CHECK bool gate_db_expected(struct db *db, int64_t flight,
+/* The latest flight of the baseline that was made from the same file as
+ * 'flight'; 0: there is none. */
+MUST_CHECK bool gate_db_baseline(struct db *db, int64_t flight,
                                  const char *tree, const char *baseline,
-                                 struct arena *arena,
-                                 struct decide_cell **out, size_t *count_out,
-                                 struct fault *why);
+                                 int64_t *baseline_out, struct fault *why);
 /* Whether somebody pulled or took back a lever of the branch after 'run' was
  * decided. */
 MUST_CHECK bool gate_db_levers_since(struct db *db, const char *branch,

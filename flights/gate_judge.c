@@ -17,6 +17,7 @@
 #include "harness/home.h"
 #include "harness/mem.h"
 #include "harness/yaml.h"
+#include "results/coverage.h"
 #include "results/decide.h"
 #include "results/decide_db.h"
 #include "results/evidence.h"
@@ -163,6 +164,34 @@ read_verdict(struct db *db, int64_t flight,
     return true;
 }
 
+/* What passed, and is to have run again: of the same file, with the baseline
+ * or before it. */
+static bool
+read_expected(struct db *db, int64_t flight, const char *tree,
+              const char *revision, struct arena *arena,
+              struct ruling_input *out, struct fault *why)
+{
+    struct coverage_baseline covered;
+    struct ruling_cell *expected;
+    int64_t baseline = 0;
+
+    if (!gate_db_baseline(db, flight, tree, revision, &baseline, why) ||
+        !coverage_read(db, baseline, flight, arena, &covered, why))
+        return false;
+    expected = arena_alloc(arena, covered.cell_count * sizeof *expected + 1);
+    for (size_t i = 0; i < covered.cell_count; i++) {
+        const struct coverage_cell *cell = &covered.cells[i];
+
+        if (cell->passed)
+            expected[out->expected_count++] = (struct ruling_cell){
+                cell->job, cell->testid,
+                cell->flight == baseline ? 0 : cell->flight
+            };
+    }
+    out->expected = expected;
+    return true;
+}
+
 static bool
 read_evidence(struct gate *gate, const struct branch *branch,
               const struct gate_run *run, int64_t flight,
@@ -170,7 +199,6 @@ read_evidence(struct gate *gate, const struct branch *branch,
               struct fault *why)
 {
     struct decide_request request = { .blessings = NULL };
-    struct decide_cell *expected = NULL;
     const char **blessings = arena_alloc(arena, 3 * sizeof *blessings);
 
     fill_request(run, arena, &request);
@@ -185,12 +213,9 @@ read_evidence(struct gate *gate, const struct branch *branch,
     }
     if (!read_verdict(gate->db, flight, &request, arena, out, why))
         return false;
-    if (run->purpose != POLICY_BASELINE &&
-        !gate_db_expected(gate->db, flight, run->tree, run->baseline, arena,
-                          &expected, &out->expected_count, why))
-        return false;
-    out->expected = expected;
-    return true;
+    return run->purpose == POLICY_BASELINE ||
+        read_expected(gate->db, flight, run->tree, run->baseline, arena, out,
+                      why);
 }
 
 bool
@@ -248,7 +273,6 @@ gate_flight_input(struct db *db, struct clock *clock, int64_t flight,
                   struct fault *why)
 {
     const struct decide_version *this_version;
-    struct decide_cell *expected = NULL;
     const char *baseline = "";
 
     *out = (struct ruling_input){ .branch_text = "", .policy_text = "",
@@ -267,10 +291,7 @@ gate_flight_input(struct db *db, struct clock *clock, int64_t flight,
         .purpose = baseline[0] != '\0' ? POLICY_CANDIDATE : POLICY_BASELINE,
         .flight = flight, .at_ms = clock_wall_ms(clock),
     };
-    if (baseline[0] != '\0' &&
-        !gate_db_expected(db, flight, this_version->tree, baseline, arena,
-                          &expected, &out->expected_count, why))
-        return false;
-    out->expected = expected;
-    return true;
+    return baseline[0] == '\0' ||
+        read_expected(db, flight, this_version->tree, baseline, arena, out,
+                      why);
 }

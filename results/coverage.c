@@ -1,5 +1,4 @@
-/* results/coverage.c - what was to be tested and was not, and what the
- * baseline covered that this flight did not. */
+/* results/coverage.c - the gaps of a flight, from its evidence. No I/O. */
 #include <config.h>
 
 #include "results/coverage.h"
@@ -10,6 +9,7 @@
 
 #include "harness/arena.h"
 #include "harness/mem.h"
+#include "results/evidence.h"
 
 /* A step may report a hundred thousand cases: what is named and what is
  * searched for a like reason has an end. */
@@ -35,21 +35,24 @@ cell_key(struct arena *arena, const char *job, const char *testid)
 static int
 compare_cells(const void *a, const void *b)
 {
-    const struct decide_cell *x = a, *y = b;
+    const struct coverage_cell *x = a, *y = b;
     int order = strcmp(x->job, y->job);
 
     return order != 0 ? order : strcmp(x->testid, y->testid);
 }
 
-static bool
-baseline_covers(const struct coverage_baseline *baseline, const char *job,
-                const char *testid)
+/* The flight that the cell was covered by before; 0: none. */
+static int64_t
+covered_by(const struct coverage_baseline *baseline, const char *job,
+           const char *testid)
 {
-    const struct decide_cell key = { job, testid };
+    const struct coverage_cell key = { job, testid, 0, false };
+    const struct coverage_cell *cell = NULL;
 
-    return baseline != NULL && baseline->cell_count > 0
-        && bsearch(&key, baseline->cells, baseline->cell_count, sizeof key,
-                   compare_cells) != NULL;
+    if (baseline != NULL && baseline->cell_count > 0)
+        cell = bsearch(&key, baseline->cells, baseline->cell_count,
+                       sizeof key, compare_cells);
+    return cell == NULL ? 0 : cell->flight;
 }
 
 static void
@@ -57,7 +60,7 @@ gap_add(struct gap_list *list, enum outcome kind, const char *job,
         const char *what, const char *why)
 {
     size_t end = list->count > GAP_SEARCHED ? list->count - GAP_SEARCHED : 0;
-    size_t lost = baseline_covers(list->baseline, job, what);
+    int64_t since = covered_by(list->baseline, job, what);
     struct coverage_gap *gap;
 
     must(json_object_set_new(list->named, cell_key(list->arena, job, what),
@@ -69,25 +72,32 @@ gap_add(struct gap_list *list, enum outcome kind, const char *job,
         if (strcmp(gap->job, job) != 0)
             break;
         if (gap->kind != kind || gap->what[0] == '\0'
-            || (gap->lost > 0) != (lost > 0) || strcmp(gap->why, why) != 0)
+            || gap->since != since || strcmp(gap->why, why) != 0)
             continue;
-        gap->lost += lost;
+        gap->lost += since != 0;
         if (++gap->count <= GAP_NAMED)
             gap->what = arena_printf(list->arena, "%s, %s", gap->what, what);
         return;
     }
     list->gaps = xgrow(list->gaps, &list->cap, list->count,
                        sizeof *list->gaps);
-    list->gaps[list->count++] = (struct coverage_gap){ kind, job, what, why,
-                                                       1, lost };
+    list->gaps[list->count++] = (struct coverage_gap){
+        kind, job, what, why, 1, since != 0, since
+    };
 }
 
-/* Says how many were not named. */
+/* Says how many were not named, and what was lost before the baseline. */
 static void
 gaps_close(struct gap_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct coverage_gap *gap = &list->gaps[i];
+
+        if (gap->since != 0 && gap->since != list->baseline->flight)
+            gap->why = arena_printf(list->arena, "%s%slast covered in flight %"
+                                    PRId64, gap->why,
+                                    gap->why[0] == '\0' ? "" : "; ",
+                                    gap->since);
 
         if (gap->count > GAP_NAMED)
             gap->what = arena_printf(list->arena, "%s and %zu more",
@@ -247,29 +257,35 @@ cells_of(const struct evidence *evidence, struct arena *arena,
     return cells;
 }
 
-/* One cell that the baseline covered and this flight did not. */
+/* One cell that was covered and is not in this flight. */
 static void
 cell_lost(struct gap_list *list, const json_t *cells,
-          const struct decide_cell *cell)
+          const struct coverage_cell *cell)
 {
-    const char *why = arena_printf(list->arena, "flight %" PRId64 " ran it; "
-                                   "this one does not have it",
-                                   list->baseline->flight);
+    const char *why = cell->flight != list->baseline->flight
+        ? "this flight does not have it"
+        : arena_printf(list->arena, "flight %" PRId64 " ran it; this one does "
+                       "not have it", cell->flight);
     const char *whole = cell_key(list->arena, cell->job, "");
-    const json_t *gap = json_object_get(list->named, whole);
+    const json_t *place = json_object_get(list->named, whole);
     const char *key = cell_key(list->arena, cell->job, cell->testid);
+    struct coverage_gap *gap;
 
     if (json_object_get(cells, key) != NULL
         || json_object_get(list->named, key) != NULL)
         return;
-    if (gap == NULL && json_object_get(cells, whole) == NULL) {
+    if (place == NULL && json_object_get(cells, whole) == NULL) {
         gap_add(list, OUTCOME_MISSING, cell->job, "", why);
-        gap = json_object_get(list->named, whole);
+        place = json_object_get(list->named, whole);
     }
-    if (gap != NULL)
-        list->gaps[json_integer_value(gap)].lost++;
-    else
+    if (place == NULL) {
         gap_add(list, OUTCOME_MISSING, cell->job, cell->testid, why);
+        return;
+    }
+    gap = &list->gaps[json_integer_value(place)];
+    gap->lost++;
+    if (gap->since == 0 || cell->flight < gap->since)
+        gap->since = cell->flight;
 }
 
 static void
@@ -280,17 +296,22 @@ compare_coverage(struct gap_list *list, const json_t *cells,
     size_t kept = 0;
 
     for (size_t i = 0; i < baseline->cell_count; i++) {
-        const struct decide_cell *cell = &baseline->cells[i];
+        const struct coverage_cell *cell = &baseline->cells[i];
         const char *key = cell_key(list->arena, cell->job, cell->testid);
+        bool here = json_is_true(json_object_get(cells, key));
 
-        if (json_is_true(json_object_get(cells, key)))
-            kept++;
-        else
+        if (!here)
             cell_lost(list, cells, cell);
+        if (cell->flight == baseline->flight) {
+            out->baseline_covered++;
+            kept += here;
+        } else if (!here && (out->eroded++ == 0
+                             || cell->flight < out->eroded_since)) {
+            out->eroded_since = cell->flight;
+        }
     }
     out->baseline = baseline->flight;
-    out->baseline_covered = baseline->cell_count;
-    out->lost = baseline->cell_count - kept;
+    out->lost = out->baseline_covered - kept;
     out->gained = out->covered - kept;
 }
 

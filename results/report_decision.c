@@ -93,6 +93,9 @@ add_coverage(const struct verdict *verdict, struct buf *out)
                  coverage->baseline_covered - coverage->lost,
                  coverage->baseline_covered, coverage->baseline,
                  coverage->lost, coverage->gained);
+    if (coverage->eroded > 0)
+        buf_addf(out, "; %zu lost before it, since flight %" PRId64,
+                 coverage->eroded, coverage->eroded_since);
 }
 
 /* Text --------------------------------------------------------------------- */
@@ -321,6 +324,9 @@ coverage_json(const struct coverage *coverage)
                  (int64_t)coverage->baseline_covered);
     json_put_int(out, "lost", (int64_t)coverage->lost);
     json_put_int(out, "gained", (int64_t)coverage->gained);
+    json_put_int(out, "eroded", (int64_t)coverage->eroded);
+    if (coverage->eroded > 0)
+        json_put_int(out, "eroded_since", coverage->eroded_since);
     for (size_t i = 0; i < coverage->gap_count; i++) {
         const struct coverage_gap *gap = &coverage->gaps[i];
         json_t *one = json_object();
@@ -331,6 +337,8 @@ coverage_json(const struct coverage *coverage)
         json_put_some(one, "why", gap->why);
         json_put_int(one, "count", (int64_t)gap->count);
         json_put_int(one, "lost", (int64_t)gap->lost);
+        if (gap->since != 0)
+            json_put_int(one, "since", gap->since);
         must(json_array_append_new(gaps, one) == 0);
     }
     put(out, "gaps", gaps);

@@ -323,6 +323,8 @@ json_verdict(const struct verdict *verdict)
         json_put_some(gap, "what", from->what);
         json_put_int(gap, "count", (int64_t)from->count);
         json_put_int(gap, "lost", (int64_t)from->lost);
+        if (from->since != 0)
+            json_put_int(gap, "since", from->since);
         json_put_some(gap, "why", from->why);
         json_array_append_new(gaps, gap);
     }

@@ -135,6 +135,10 @@ words_coverage(const struct report *report, struct arena *arena)
         buf_addf(&text, " NOT COVERED, though the baseline (flight %" PRId64
                  ") did: %zu test%s.", coverage->baseline, coverage->lost,
                  plural((int64_t)coverage->lost));
+    if (coverage->eroded > 0)
+        buf_addf(&text, " NOT COVERED, nor by the baseline, though flight %"
+                 PRId64 " did: %zu test%s.", coverage->eroded_since,
+                 coverage->eroded, plural((int64_t)coverage->eroded));
     for (int i = 0; i < OUTCOME_COUNT; i++) {
         if (i == OUTCOME_PASS || i == OUTCOME_FAIL
             || verdict->steps[i] + verdict->cases[i] + verdict->jobs[i] == 0)

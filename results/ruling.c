@@ -216,23 +216,49 @@ step_named(const struct decide_job *job, const char *testid)
     return NULL;
 }
 
+/* Who passed it before: "the baseline", "flight 7". */
+static const char *
+passer(struct found *f, int64_t flight)
+{
+    return flight == 0 ? "the baseline"
+                       : arena_printf(f->arena, "flight %" PRId64, flight);
+}
+
 static void
 find_missing_cell(struct found *f, const struct decide_job *job,
-                  const char *testid)
+                  const struct ruling_cell *cell)
 {
-    const struct decide_step *step = step_named(job, testid);
+    const struct decide_step *step = step_named(job, cell->testid);
 
     if (step != NULL && tells(step->status))
         return;
-    add(f, POLICY_MISSING, job->name, testid,
-        arena_printf(f->arena, "the baseline passed it; here it %s%s",
+    add(f, POLICY_MISSING, job->name, cell->testid,
+        arena_printf(f->arena, "%s passed it; here it %s%s",
+                     passer(f, cell->flight),
                      step == NULL ? "was not run" : "is ",
                      step == NULL ? "" : outcome_name(step->status)));
 }
 
+/* What the latest that passed something of a job passed of it: "the baseline
+ * passed 2 steps of it". */
+static const char *
+passed_text(struct found *f, const struct ruling_cell *cells, size_t count)
+{
+    int64_t last = cells[0].flight;
+    size_t passed = 0;
+
+    for (size_t i = 1; i < count && last != 0; i++)
+        if (cells[i].flight == 0 || cells[i].flight > last)
+            last = cells[i].flight;
+    for (size_t i = 0; i < count; i++)
+        passed += cells[i].flight == last;
+    return arena_printf(f->arena, "%s passed %zu step%s of it",
+                        passer(f, last), passed, passed == 1 ? "" : "s");
+}
+
 /* All cells of one job, which stand together. */
 static void
-find_missing_in_job(struct found *f, const struct decide_cell *cells,
+find_missing_in_job(struct found *f, const struct ruling_cell *cells,
                     size_t count)
 {
     const struct decide_input *evidence = &f->input->evidence;
@@ -243,8 +269,8 @@ find_missing_in_job(struct found *f, const struct decide_cell *cells,
         return;
     if (job == NULL || (!job_ran(job) && !failure_explains(job))) {
         add(f, POLICY_MISSING, cells[0].job, "",
-            arena_printf(f->arena, "the baseline passed %zu step%s of it; "
-                         "here it %s%s", count, count == 1 ? "" : "s",
+            arena_printf(f->arena, "%s; here it %s%s",
+                         passed_text(f, cells, count),
                          job == NULL ? "does not exist" : "is ",
                          job == NULL ? "" : outcome_name(job->status)));
         return;
@@ -252,13 +278,13 @@ find_missing_in_job(struct found *f, const struct decide_cell *cells,
     if (failure_explains(job))
         return;
     for (size_t i = 0; i < count; i++)
-        find_missing_cell(f, job, cells[i].testid);
+        find_missing_cell(f, job, &cells[i]);
 }
 
 static void
 find_missing(struct found *f)
 {
-    const struct decide_cell *cells = f->input->expected;
+    const struct ruling_cell *cells = f->input->expected;
     size_t count = f->input->expected_count;
 
     for (size_t i = 0, next; i < count; i = next) {

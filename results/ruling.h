@@ -49,12 +49,19 @@ struct ruling_fact {
     const char *where;          /* "consoles/x/log:12"; "": unknown */
 };
 
+/* What passed before, and is to have run now (results/coverage.h). */
+struct ruling_cell {
+    const char *job, *testid;
+    int64_t flight;             /* that passed it, when the baseline did not
+                                 * run it; 0: the baseline */
+};
+
 struct ruling_input {
     struct ruling_about about;
     const char *branch_text, *policy_text;
     const char *policy_file;    /* for messages */
     struct decide_input evidence;
-    const struct decide_cell *expected; /* passed with the baseline */
+    const struct ruling_cell *expected; /* by job */
     size_t expected_count;
     const struct ruling_fact *facts;
     size_t fact_count;

@@ -133,12 +133,14 @@ lever_json(const struct policy_lever *lever)
 }
 
 static json_t *
-cell_json(const struct decide_cell *cell)
+cell_json(const struct ruling_cell *cell)
 {
     json_t *out = json_array();
 
     json_array_append_new(out, json_string(cell->job));
     json_array_append_new(out, json_string(cell->testid));
+    if (cell->flight != 0)
+        json_array_append_new(out, json_integer(cell->flight));
     return out;
 }
 
@@ -427,7 +429,7 @@ static bool
 read_expected(struct reader *r, const json_t *from, struct ruling_input *out)
 {
     size_t count = json_array_size(from);
-    struct decide_cell *cells =
+    struct ruling_cell *cells =
         arena_alloc(r->arena, count * sizeof *cells + 1);
 
     if (!json_is_array(from))
@@ -436,11 +438,15 @@ read_expected(struct reader *r, const json_t *from, struct ruling_input *out)
         const json_t *cell = json_array_get(from, i);
         const char *job = json_string_value(json_array_get(cell, 0));
         const char *testid = json_string_value(json_array_get(cell, 1));
+        json_int_t before = json_integer_value(json_array_get(cell, 2));
 
-        if (job == NULL || testid == NULL || json_array_size(cell) != 2)
-            return bad(r, "an expected cell is no pair of texts");
-        cells[i] = (struct decide_cell){ arena_strdup(r->arena, job),
-                                         arena_strdup(r->arena, testid) };
+        if (job == NULL || testid == NULL ||
+            json_array_size(cell) != (before > 0 ? 3 : 2))
+            return bad(r, "an expected cell is no pair of texts, with or "
+                       "without a flight");
+        cells[i] = (struct ruling_cell){ arena_strdup(r->arena, job),
+                                         arena_strdup(r->arena, testid),
+                                         before };
     }
     out->expected = cells;
     out->expected_count = count;

@@ -19,16 +19,6 @@ static const struct query Q_SNAPSHOT = {
     "verdict_snapshot",
     "set transaction isolation level repeatable read, read only", 0, 0
 };
-static const struct query Q_COVERED = {
-    "verdict_covered",
-    "select s.job, s.testid from assay.step s where s.flight = $1::bigint"
-    " and s.status in ('pass', 'fail', 'reused')"
-    " and s.program <> 'host-power-off'"
-    " union all select k.job, s.testid || '/' || k.id from assay.step_case k"
-    " join assay.step s on s.flight = k.flight and s.job = k.job"
-    " and s.step = k.step where k.flight = $1::bigint"
-    " and k.status in ('pass', 'fail')", 1, 2
-};
 /* A case has the log of its step. What its signature was taken of says more
  * than the last line of the log. */
 static const struct query Q_FACTS = {
@@ -67,42 +57,6 @@ int_text_or_0(const char *text)
 
     return text != NULL && parse_int64(text, 0, INT64_MAX, &value) ? value
                                                                    : 0;
-}
-
-static int
-compare_cells(const void *a, const void *b)
-{
-    const struct decide_cell *x = a, *y = b;
-    int order = strcmp(x->job, y->job);
-
-    return order != 0 ? order : strcmp(x->testid, y->testid);
-}
-
-static bool
-read_covered(struct reading *reading, struct db *db, int64_t baseline,
-             struct coverage_baseline *out, struct fault *why)
-{
-    const char *params[] = { arena_printf(reading->arena, "%" PRId64,
-                                          baseline) };
-    struct decide_cell *cells;
-    struct db_rows *rows = NULL;
-
-    if (baseline == 0)
-        return true;
-    if (!db_run(db, &Q_COVERED, params, &rows, why))
-        return false;
-    out->flight = baseline;
-    out->cell_count = (size_t)db_rows_count(rows);
-    cells = arena_alloc(reading->arena, out->cell_count * sizeof *cells + 1);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        cells[i].job = db_copy_text(reading->arena, rows, i, 0);
-        cells[i].testid = db_copy_text(reading->arena, rows, i, 1);
-    }
-    /* The database's order of texts is not strcmp()'s. */
-    qsort(cells, out->cell_count, sizeof *cells, compare_cells);
-    out->cells = cells;
-    db_rows_free(rows);
-    return true;
 }
 
 /* Why a cell of a measurement failed; NULL: it is none. */
@@ -184,7 +138,8 @@ read_all(struct db *db, void *arg, struct fault *why)
                           reading->evidence, why)
         || !decide_read(db, reading->evidence, reading->request,
                         reading->arena, &basis->input, &baseline, why)
-        || !read_covered(reading, db, baseline, &basis->covered, why)
+        || !coverage_read(db, baseline, reading->flight, reading->arena,
+                          &basis->covered, why)
         || !perf_read(db, reading->flight, reading->arena, &basis->input,
                       &perfs, &count, why))
         return false;

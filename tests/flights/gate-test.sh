@@ -281,6 +281,30 @@ assay report "$(sql 'select max(flight) from assay.gate_run')" |
 ok 'so does the report'
 assay flake quarantine migrate one --end >/dev/null
 
+# Coverage that is lost does not become the measure ------------------------------
+commit less
+echo skip:migrate/two >"$ASSAY_HOME/bad-$rev"
+gate run sim
+equal $? 1 && grep -q ': 1 missing' "$ASSAY_HOME/out"
+ok 'what was covered and is skipped holds'
+gate force-rev sim "$rev" --reason 'its host is in repair' --author bob
+gate run sim
+equal $? 0 && equal "$(output)" "$rev"
+ok 'forced, it is pushed, and is the baseline'
+pushed=$rev
+commit lesser
+echo skip:migrate/two >"$ASSAY_HOME/bad-$rev"
+gate run sim
+equal $? 1 && equal "$(output)" "$pushed"
+ok 'the next without it is held, though the baseline did not cover it'
+gate verify "$(ruling)"
+echo "$out" | grep -q "missing  migrate two  flight [0-9]* passed it; here it\
+ is skip"
+ok 'the decision names a flight that did'
+assay verdict "$(sql 'select max(flight) from assay.gate_run')" |
+    grep -q 'coverage  .*; 1 lost before it, since flight [0-9]'
+ok 'so does the verdict'
+
 # Waivers that end by themselves -----------------------------------------------
 # waived OPTION...: a regression is held, a waiver lets it through, a good
 # version follows; then the next regression is held again.

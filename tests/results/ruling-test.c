@@ -19,8 +19,8 @@ static const char policy[] =
     " untested: block, excused: note}\n";
 static const struct decide_version this_version = { "xen", NEW };
 static const struct decide_version that_version = { "xen", OLD };
-static const struct decide_cell expected[] = {
-    { "pair", "boot" }, { "pair", "migrate" },
+static const struct ruling_cell expected[] = {
+    { "pair", "boot", 0 }, { "pair", "migrate", 0 },
 };
 static struct policy_lever waiver = {
     .id = 7, .kind = POLICY_WAIVE, .author = "ann", .reason = "old cable",
@@ -125,6 +125,38 @@ findings(void)
     is_ruling("20 T: pair=skip boot=skip\n"
               "10 B: pair=pass boot=pass migrate=pass\n",
               "hold: 2 missing", "nothing passed at all");
+}
+
+/* What the baseline did not run and a flight before it passed is asked for,
+ * by that flight's name, also of the file. */
+static void
+eroded(void)
+{
+    static const struct ruling_cell before[] = {
+        { "arm", "boot", 7 }, { "pair", "boot", 0 }, { "pair", "xtf", 8 },
+    };
+    struct ruling_input input = input_of(
+        "20 T: pair=pass boot=pass; arm=starved\n"
+        "10 B: pair=pass boot=pass; arm=starved\n");
+    struct fault why = FAULT_INIT;
+    struct ruling_file file;
+    struct buf out = BUF_INIT, words = BUF_INIT;
+    struct ruling ruling;
+
+    input.expected = before;
+    input.expected_count = ARRAY_LEN(before);
+    ruling = make(&input);
+    is_str(ruling.answer.text, "2 missing", "what was lost before is missing");
+    ok(ruling_write(&input, &ruling, NULL, &out, &why)
+           && ruling_check(buf_text(&out), out.len, &arena, &file, &why),
+       "it comes back from the file");
+    ruling_text(&file.input, &file.ruling, &words);
+    has_str(buf_text(&words),
+            "flight 7 passed 1 step of it; here it is starved", "a job");
+    has_str(buf_text(&words), "flight 8 passed it; here it was not run",
+            "a step");
+    buf_free(&words);
+    buf_free(&out);
 }
 
 static void
@@ -425,6 +457,7 @@ main(void)
     struct buf text;
 
     findings();
+    eroded();
     mismatches();
     text = file_of(NULL);
     reads_back(&text);

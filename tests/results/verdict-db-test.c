@@ -435,6 +435,69 @@ covered(void)
     arena_free(&arena);
 }
 
+/* A flight against the one before it: how many tests this one lost, how many
+ * were lost before, since when, and the reasons of its gaps. */
+static void
+is_eroded(int64_t flight, const char *want, const char *name)
+{
+    const struct decide_request request = { .baseline = flight - 1 };
+    struct arena arena = ARENA_INIT;
+    struct fault why = FAULT_INIT;
+    struct evidence evidence;
+    struct verdict verdict;
+    const struct coverage *coverage = &verdict.coverage;
+    struct buf got = BUF_INIT;
+
+    if (!verdict_read(db, flight, &request, &arena, &evidence, &verdict,
+                      &why))
+        tap_bail("%s", why.text);
+    buf_addf(&got, "%zu, %zu since %" PRId64, coverage->lost,
+             coverage->eroded, coverage->eroded_since);
+    for (size_t i = 0; i < coverage->gap_count; i++)
+        buf_addf(&got, "\n%s %s (%s)", coverage->gaps[i].job,
+                 coverage->gaps[i].what, coverage->gaps[i].why);
+    is_str(buf_text(&got), want, "%s", name);
+    buf_free(&got);
+    arena_free(&arena);
+}
+
+/* Each flight is the baseline of the next. */
+static void
+eroded(void)
+{
+    world_store("e",
+        "90 -: arm=pass boot=pass xtf=pass xtf/a=pass xtf/b=pass;"
+        " amd=pass boot=pass; old=pass t=pass\n"
+        "91 -: arm=starved; amd=pass boot=pass; old=pass t=pass\n"
+        "92 -: arm=starved; amd=pass boot=pass\n"
+        "93 -: arm=broken boot=broken; amd=pass boot=pass\n"
+        "94 -: arm=pass boot=pass xtf=pass xtf/a=pass xtf/b=pass;"
+        " amd=pass boot=pass\n"
+        "95 -: arm=pass boot=pass xtf=skip; amd=pass boot=pass\n"
+        "96 -: arm=pass boot=pass xtf=skip; amd=pass boot=pass\n"
+        "97 -: arm=pass boot=pass; amd=pass boot=pass\n"
+        "98 -: arm=pass boot=pass; amd=pass boot=pass\n");
+    is_eroded(91, "4, 0 since 0\narm  ()", "a starved job is a loss");
+    is_eroded(92, "1, 4 since 90\narm  (last covered in flight 90)\n"
+              "old  (flight 91 ran it; this one does not have it)",
+              "against a baseline that starved too, it still is; a job that "
+              "was dropped is named");
+    is_eroded(93, "0, 4 since 90\n"
+              "arm xtf, xtf/a, xtf/b (this flight does not have it; last "
+              "covered in flight 90)",
+              "also after three, however it is lost; what was dropped is not");
+    is_eroded(94, "0, 0 since 0", "until it is covered again");
+    is_eroded(95, "3, 0 since 0\narm xtf ()\n"
+              "arm xtf/a, xtf/b (flight 94 ran it; this one does not have it)",
+              "a step that skips itself is a loss");
+    is_eroded(96, "0, 1 since 90\narm xtf (last covered in flight 90)",
+              "also against a baseline that skipped it");
+    is_eroded(97, "0, 1 since 90\narm xtf (this flight does not have it; "
+              "last covered in flight 90)",
+              "when its job passes without it, it is named once");
+    is_eroded(98, "0, 0 since 0", "and is gone");
+}
+
 /* Job b finds its host booted by job a: its own boot is as good as that one,
  * and no better. */
 static void
@@ -520,6 +583,7 @@ main(void)
     other_branch();
     gate_and_play();
     covered();
+    eroded();
     reused();
     what_passed();
     db_close(db);

@@ -39,9 +39,10 @@ world_store_job(struct buf *sql, int64_t flight, const struct decide_job *job)
             buf_addf(sql, "insert into assay.step (flight, job, step,"
                      " program, testid, status, lane, exit_code, harness,"
                      " finished_at) values (%" PRId64 ", '%s', %zu, 'p',"
-                     " '%s', '%s', 'unknown', 0, 'h', now());\n", flight,
+                     " '%s', '%s', 'unknown', %d, 'h', now());\n", flight,
                      job->name, i + 1, step->testid,
-                     outcome_name(step->status));
+                     outcome_name(step->status),
+                     step->status == OUTCOME_SKIP ? 77 : 0);
     }
 }
 

@@ -348,10 +348,13 @@ part_lines(struct letter *letter)
         if (lines.excerpt.count == 0)
             continue;
         buf_addc(out, '\n');
-        plain_wrap(out, arena_printf(&letter->arena, "Cause %zu, %s, %s:",
-                                     i + 1, causes[i].trouble->job->name,
-                                     lines.file[0] == '\0' ? "the evidence"
-                                     : lines.file), ITEM_MAX, 0, 0);
+        plain_wrap(out, arena_printf(
+            &letter->arena, "Cause %zu, %s, %s%s:", i + 1,
+            causes[i].trouble->job->name,
+            lines.file[0] == '\0' ? "the evidence" : lines.file,
+            lines.file[0] == '\0' ? ""
+            : report_place_text(&lines.excerpt, &letter->arena)), ITEM_MAX,
+            0, 0);
         for (int j = 0; j < lines.excerpt.count; j++) {
             const struct excerpt_line *line = &lines.excerpt.lines[j];
 

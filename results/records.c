@@ -145,6 +145,11 @@ add_pointer(struct writer *writer, const struct evidence_pointer *pointer)
     field_int(writer, pointer->line);
     text(writer, pointer->text);
     end(writer);
+    if (pointer->byte <= 0)
+        return;
+    begin(writer, "byte");
+    field_int(writer, pointer->byte);
+    end(writer);
 }
 
 static void

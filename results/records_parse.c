@@ -28,6 +28,7 @@ struct reader {
     struct evidence_job *job, *jobs;
     struct evidence_step *step;
     struct evidence_pointer *pointer;   /* that "at" may set; NULL: none */
+    struct evidence_pointer *at;        /* that "byte" may; NULL: none */
     const char *field[FIELDS_MAX];
     const char *text;           /* "" when there is none */
 };
@@ -308,6 +309,7 @@ read_job(struct reader *reader, struct fault *why)
         .pointer = { .file = "", .text = "" },
     };
     reader->pointer = &job->pointer;
+    reader->at = NULL;
     if (reader->field[6] == NULL)
         reader->field[6] = evidence->harness;
     if (!take_name(reader, 0, &job->name, why)
@@ -343,9 +345,21 @@ read_at(struct reader *reader, struct fault *why)
     if (pointer == NULL)
         return bad(reader, why, "there is nothing that it belongs to");
     reader->pointer = NULL;
+    reader->at = pointer;
     pointer->text = reader->text;
     return take_text(reader, 0, &pointer->file, why)
         && take_int(reader, 1, 0, INT64_MAX, &pointer->line, why);
+}
+
+static bool
+read_byte(struct reader *reader, struct fault *why)
+{
+    struct evidence_pointer *at = reader->at;
+
+    if (at == NULL)
+        return bad(reader, why, "there is no place that it belongs to");
+    reader->at = NULL;
+    return take_int(reader, 0, 1, INT64_MAX, &at->byte, why);
 }
 
 static bool
@@ -419,6 +433,7 @@ read_step(struct reader *reader, struct fault *why)
         .pointer = { .file = "", .text = "" },
     };
     reader->pointer = &step->pointer;
+    reader->at = NULL;
     if (!take_int(reader, 0, 1, 1000000, &number, why)
         || !take_name(reader, 1, &step->testid, why)
         || !take_outcome(reader, 2, &step->status, why)
@@ -505,6 +520,7 @@ static const struct record {
     { "host", 6, false, read_host },
     { "job", 10, true, read_job },
     { "at", 2, true, read_at },
+    { "byte", 1, false, read_byte },
     { "waits", 0, true, read_waits },
     { "role", 3, false, read_role },
     { "need", 2, false, read_need },

@@ -3,6 +3,8 @@
 
 #include "results/report_parts.h"
 
+#include <inttypes.h>
+
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
@@ -121,6 +123,19 @@ report_lines_of(const struct verdict_trouble *trouble,
     }
     if (why.kind != FAULT_NONE)
         out->note = arena_strdup(arena, why.text);
+}
+
+const char *
+report_place_text(const struct excerpt *excerpt, struct arena *arena)
+{
+    const struct excerpt_line *mark = excerpt_mark(excerpt);
+
+    if (mark == NULL || mark->number == 0)
+        return "";
+    if (mark->byte < 0)
+        return arena_printf(arena, ":%" PRId64, mark->number);
+    return arena_printf(arena, ":%" PRId64 " (byte %" PRId64 ")",
+                        mark->number, mark->byte);
 }
 
 const char *

@@ -20,6 +20,11 @@ void report_lines_of(const struct verdict_trouble *trouble,
                      const struct report_options *options,
                      struct arena *arena, struct report_lines *out);
 
+/* Where in its file the line is that says it, for editors and pagers:
+ * ":12 (byte 345)"; "" when it is not known. */
+const char *report_place_text(const struct excerpt *excerpt,
+                              struct arena *arena);
+
 /* Path below ASSAY_HOME of a file in the artefact store. */
 const char *report_artefact_path(const char *sha256, struct arena *arena);
 

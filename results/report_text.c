@@ -137,17 +137,6 @@ part_verdict(struct text *text)
     put_fact(text, "harness", evidence->harness);
 }
 
-/* Of the line that says it, for editors and pagers. */
-static void
-put_place(struct text *text, const struct excerpt_line *mark)
-{
-    if (mark == NULL || mark->number == 0)
-        return;
-    buf_addf(text->out, ":%" PRId64, mark->number);
-    if (mark->byte >= 0)
-        buf_addf(text->out, " (byte %" PRId64 ")", mark->byte);
-}
-
 static void
 part_troubles(struct text *text)
 {
@@ -181,8 +170,8 @@ part_troubles(struct text *text)
         if (lines.file[0] != '\0') {
             buf_adds(out, "    ");
             put(text, lines.file);
-            put_place(text, excerpt_mark(&lines.excerpt));
-            buf_adds(out, ":\n");
+            buf_addf(out, "%s:\n", report_place_text(&lines.excerpt,
+                                                     &text->arena));
         }
         for (int j = 0; j < lines.excerpt.count; j++) {
             const struct excerpt_line *line = &lines.excerpt.lines[j];

@@ -43,7 +43,8 @@ static const struct evidence_step STEPS[] = {
       .metrics = METRICS, .metric_count = ARRAY_LEN(METRICS) },
     { .number = 5, .testid = HOSTILE, .program = "", .reason = HOSTILE,
       .progress = "", .status = OUTCOME_FAIL, .lane = LANE_PRODUCT,
-      .pointer = { .file = HOSTILE, .line = 3, .text = HOSTILE },
+      .pointer = { .file = HOSTILE, .line = 3, .byte = 4294967297,
+                   .text = HOSTILE },
       .exit_code = -1, .exit_signal = 9, .started_ms = 3000,
       .finished_ms = 4000, .elapsed_ms = 1000, .log_path = HOSTILE,
       .log_sha256 = "", .log_bytes = -1, .harness = "-", .boot = "",
@@ -159,6 +160,8 @@ records_come_back(const struct evidence *evidence)
     step = &copy.jobs[0].steps[1];
     is_str(step->reason, HOSTILE, "any byte of a reason");
     is_str(step->cases[1].note, HOSTILE, "... and of a case");
+    is_int(step->pointer.byte, 4294967297, "where it stands, to the byte");
+    is_int(copy.jobs[0].pointer.byte, 0, "... if that is known");
     is_str(step->harness, "-", "a harness that is called -");
     is_str(copy.jobs[0].steps[0].log_path, "flights/7/job-a/1.log",
            "the usual log");
@@ -216,6 +219,8 @@ what_is_refused(const struct evidence *evidence)
         { "tree linux v6.1", "case a pass", "no step" },
         { "tree linux v6.1", "step 1 a", "fields are missing" },
         { "tree linux v6.1", "at file 3", "nothing that it belongs to" },
+        { "tree linux v6.1", "byte 3", "no place that it belongs to" },
+        { "byte 4294967297", "byte 0", "a number is wrong" },
         { "xen-boot pass", "xen-boot passed", "outcome" },
         { "xen-boot pass none", "xen-boot pass nobody", "lane" },
         { "job job-b", "job job-a", "order" },

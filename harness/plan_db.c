@@ -48,7 +48,7 @@ static const struct query Q_WAITS = { "plan-waits",
     " case when f.supersede then (select max(g.flight) from assay.flight g"
     "  where g.branch = f.branch and g.intended = f.intended"
     "  and g.flight > f.flight and g.blessing <> 'constructing'"
-    "  and g.abort_reason is null) end, j.setup"
+    "  and g.abort_reason is null) end, j.setup, j.setup_uses"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.status in ('queued', 'preparing')"
     " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
@@ -60,7 +60,7 @@ static const struct query Q_WAITS = { "plan-waits",
     "   on d.flight = n.needs_flight and d.job = n.needs_job"
     "   where n.flight = j.flight and n.job = j.job"
     "   and d.status not in ('queued', 'preparing', 'running', 'pass'))"
-    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 17 };
+    " order by j.flight, j.job collate \"C\", r.position, r.role", 0, 18 };
 
 /* Hosts that jobs of an open flight have had which are to be diverse. */
 static const struct query Q_DIVERSE = { "plan-diverse",
@@ -88,17 +88,19 @@ static const struct query Q_HOLDS = { "plan-holds",
     " coalesce(f.priority, 0),"
     " coalesce(j.preemptable or f.intended like '%-bisect', false),"
     " 'flight ' || g.for_flight || ' job ' || g.for_job,"
-    " (extract(epoch from g.asked_at) * 1000)::bigint"
+    " (extract(epoch from g.asked_at) * 1000)::bigint, coalesce(p.wear, 1)"
     " from assay.allocation a join assay.task t on t.task = a.task"
     " left join assay.job j on j.flight = a.flight and j.job = a.job"
     " left join assay.flight f on f.flight = a.flight"
     " left join assay.give_way g on g.task = a.task"
-    " where a.ended_at is null order by a.host", 0, 12 };
+    " left join assay.prepared p on p.host = a.host and p.ended_at is null"
+    "  and p.allocation = a.allocation"
+    " where a.ended_at is null order by a.host", 0, 13 };
 
 static const struct query Q_PREPARED = { "plan-prepared",
-    "select r.host, r.flight, r.setup, r.job, r.took_ms"
+    "select r.host, r.flight, r.setup, r.job, r.took_ms, r.wear"
     " from assay.prepared_ready r where r.harness = $1::text"
-    " order by r.host", 1, 5 };
+    " order by r.host", 1, 6 };
 
 /* Jobs of open flights that gave way, to whom at last. */
 static const struct query Q_GAVE = { "plan-gave",
@@ -220,6 +222,7 @@ read_wait(struct arena *arena, const struct db_rows *rows, int row,
     wait->deadline_ms = db_int(rows, row, 14, 0);
     wait->superseded_by = db_int(rows, row, 15, 0);
     wait->setup = db_copy(arena, rows, row, 16);
+    wait->setup_uses = (int)db_int(rows, row, 17, 0);
 }
 
 static bool
@@ -474,6 +477,7 @@ load_holds(struct db *db, struct arena *arena, struct plan_facts *facts,
             .preemptable = db_bool(rows, i, 9),
             .gives_to = db_copy(arena, rows, i, 10),
             .asked_ms = db_int(rows, i, 11, 0),
+            .wear = (int)db_int(rows, i, 12, 1),
         };
     }
     db_rows_free(rows);
@@ -500,6 +504,7 @@ load_prepared(struct db *db, struct arena *arena, struct plan_facts *facts,
             .setup = db_copy(arena, rows, i, 2),
             .job = db_copy(arena, rows, i, 3),
             .took_ms = db_int(rows, i, 4, 0),
+            .wear = (int)db_int(rows, i, 5, 0),
         };
     }
     db_rows_free(rows);

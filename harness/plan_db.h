@@ -39,6 +39,7 @@ struct plan_wait {
     int role_count;
     const char *diverse;        /* NULL: any host will do */
     const char *setup;          /* it may find prepared; NULL: nothing */
+    int setup_uses;             /* jobs that use one of these */
     int64_t deadline_ms;        /* 0: none */
     int64_t superseded_by;      /* the flight that made it useless; 0 */
     int gave;                   /* so often it gave way, */
@@ -53,6 +54,7 @@ struct plan_hold {
     int64_t flight;             /* 0: not a job */
     const char *job, *recipe, *branch, *who;
     const char *setup;          /* that it may leave; NULL: nothing */
+    int wear;                   /* jobs that have used it then */
     int64_t begun_ms;
     int priority;               /* of its flight */
     bool preemptable;           /* it says so */
@@ -74,6 +76,7 @@ struct plan_prepared {
     int64_t flight;
     const char *setup, *job;    /* and who did it */
     int64_t took_ms;
+    int wear;                   /* jobs that have used it */
 };
 
 struct plan_window {

@@ -156,9 +156,13 @@ make_hosts(struct maker *m)
             .retired = facts->hosts[h].never,
         };
     }
-    for (int i = 0; i < facts->prepared_count; i++)
-        hosts[facts->prepared[i].host].setup = setup_of(
-            m, facts->prepared[i].flight, facts->prepared[i].setup);
+    for (int i = 0; i < facts->prepared_count; i++) {
+        const struct plan_prepared *prepared = &facts->prepared[i];
+
+        hosts[prepared->host].setup = setup_of(m, prepared->flight,
+                                               prepared->setup);
+        hosts[prepared->host].wear = prepared->wear;
+    }
     m->in->hosts = hosts;
     m->in->host_count = facts->host_count;
 }
@@ -240,6 +244,7 @@ make_holds(struct maker *m)
                                          hold->priority, hold->preemptable),
             .setup = hold->gives_to == NULL
                 ? setup_of(m, hold->flight, hold->setup) : 0,
+            .wear = hold->wear,
         };
     }
     m->in->holds = holds;
@@ -499,6 +504,7 @@ make_job(struct maker *m, int w, struct planner_job *job)
         .spread_ms = length != NULL ? length->sd_ms : UNKNOWN_MS / 2,
         .prepare_ms = length != NULL ? length->prepare_ms : 0,
         .setup = setup_of(m, wait->flight, wait->setup),
+        .setup_uses = wait->setup_uses,
         .reuse_bias_ms = memo->reuse_bias_ms,
         .queued_ms = wait->queued_ms,
         .not_before_ms = wait->needs_until_ms,

@@ -62,7 +62,8 @@ saved_ms(const struct plan_made *made, int j)
     return made->plan.slots[j].reuses ? made->in.jobs[j].prepare_ms : 0;
 }
 
-/* "; prepared by job a, saves 20s", or nothing. */
+/* "; prepared by job a, saves 20s, use 2 of 3", or that nothing is left of what
+ * was prepared, or nothing. */
 static void
 add_saved(const struct plan_facts *facts, const struct plan_made *made,
           int j, struct buf *out)
@@ -71,16 +72,22 @@ add_saved(const struct plan_facts *facts, const struct plan_made *made,
     const char *by = NULL;
     char text[32];
 
+    if (slot->worn)
+        buf_addf(out, "; what is there is worn out by %d jobs: prepared anew",
+                 made->in.jobs[j].setup_uses);
     if (!slot->reuses)
         return;
-    for (int i = 0; i < facts->prepared_count; i++)
+    if (slot->prepared_by > 0)
+        by = facts->waits[slot->prepared_by - 1].job;
+    for (int i = 0; i < facts->prepared_count && by == NULL; i++)
         if (facts->prepared[i].host == slot->hosts[0]
             && facts->prepared[i].flight == facts->waits[j].flight)
             by = facts->prepared[i].job;
     clock_human(saved_ms(made, j), text);
-    buf_addf(out, "%s%s%s, saves %s", out->len > 0 ? "; " : "",
+    buf_addf(out, "; %s%s, saves %s, use %d of %d",
              by != NULL ? "prepared by job " : "prepared by then",
-             by != NULL ? by : "", text);
+             by != NULL ? by : "", text, slot->use,
+             made->in.jobs[j].setup_uses);
 }
 
 static const char *
@@ -232,6 +239,8 @@ slot_json(const struct plan_facts *facts, const struct plan_made *made, int j)
         json_put_int(row, "start_sd_ms", slot->start_sd_ms);
         json_object_set_new(row, "reuses", json_boolean(slot->reuses));
         json_put_int(row, "saves_ms", saved_ms(made, j));
+        json_put_int(row, "use", slot->use);
+        json_object_set_new(row, "worn", json_boolean(slot->worn));
     } else {
         json_put_text(row, "reason", no_place(slot->verdict));
     }

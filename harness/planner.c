@@ -393,6 +393,9 @@ make_base(struct planner_work *work)
 
         planner_time_init(&work->base[h], in->now_ms,
                           host->retired ? 0 : host->count);
+        work->base_left[h] = (struct planner_left){
+            .setup = host->setup, .wear = host->wear, .from_ms = in->now_ms,
+        };
     }
     for (int q = 0; q < in->quota_count; q++)
         planner_time_init(&work->base_quotas[q], in->now_ms,
@@ -404,6 +407,9 @@ make_base(struct planner_work *work)
 
         planner_time_take(&work->base[hold->host], in->now_ms, until,
                           hold->count);
+        work->base_left[hold->host] = (struct planner_left){
+            .setup = hold->setup, .wear = hold->wear, .from_ms = until,
+        };
         for (int q = 0; q < PLANNER_QUOTAS_MAX; q++)
             if (hold->quota[q] != 0)
                 planner_time_take(&work->base_quotas[hold->quota[q] - 1],
@@ -436,7 +442,8 @@ work_init(struct planner_work *work, const struct planner_in *in,
     work->hosts = ROOM(in->host_count, struct planner_time);
     work->base_quotas = ROOM(in->quota_count, struct planner_time);
     work->quotas = ROOM(in->quota_count, struct planner_time);
-    work->setups = ROOM(in->host_count, int);
+    work->base_left = ROOM(in->host_count, struct planner_left);
+    work->left = ROOM(in->host_count, struct planner_left);
     work->sds = ROOM(in->host_count, double);
     work->ranked = ROOM(in->host_count, int);
     work->known = ROOM(in->job_count, struct planner_known);

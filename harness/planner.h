@@ -44,6 +44,7 @@ struct planner_host {
     int count;                  /* machines; 1 wherever it matters which */
     int class;                  /* equivalence class */
     int setup;                  /* what is installed on it; 0: unknown */
+    int wear;                   /* jobs that have used that */
     const char *out;            /* why it is not given ("bad"), or NULL */
     bool retired;               /* and will never be again */
 };
@@ -83,6 +84,8 @@ struct planner_job {
     int64_t spread_ms;          /* one standard deviation of run_ms */
     int64_t prepare_ms;         /* before it, unless the setup is there */
     int setup;                  /* what it leaves behind; 0: nothing known */
+    int setup_uses;             /* jobs that one preparation is good for; 0:
+                                 * any number */
     int64_t reuse_bias_ms;      /* of a host with that setup, if its lean is
                                  * higher */
     int64_t queued_ms;          /* it waits since */
@@ -109,6 +112,7 @@ struct planner_hold {
     int64_t lost_ms;            /* of work, should it be made to give way */
     int64_t spread_ms;          /* of that estimate */
     int setup;                  /* what he leaves behind */
+    int wear;                   /* jobs that have used it then */
     int quota[PLANNER_QUOTAS_MAX];
     int diverse;
     bool preemptable;
@@ -196,7 +200,11 @@ struct planner_slot {
     int64_t start_sd_ms, end_sd_ms;     /* standard deviations */
     const int *hosts;           /* a host a unit of its roles, in order */
     int host_count;
-    bool reuses;                /* finds its setup installed */
+    bool reuses;                /* finds its setup installed, */
+    int use;                    /* so many have used it, this one included, */
+    int prepared_by;            /* and this job, index + 1, has prepared it;
+                                 * 0: it is there, or a holder leaves it */
+    bool worn;                  /* would find it, but it is worn out */
     bool for_runner;            /* its hosts are free before a runner is */
     bool late;                  /* after its deadline */
     bool preempting;            /* holders in plan->stop give way to it */

@@ -35,20 +35,17 @@ planner_fit_reset(struct planner_work *work)
 
     for (int h = 0; h < in->host_count; h++) {
         planner_time_copy(&work->hosts[h], &work->base[h]);
-        work->setups[h] = in->hosts[h].setup;
+        work->left[h] = work->base_left[h];
         work->sds[h] = 0;
     }
     for (int q = 0; q < in->quota_count; q++)
         planner_time_copy(&work->quotas[q], &work->base_quotas[q]);
     planner_time_copy(&work->runners, &work->base_runners);
-    for (int i = 0; i < in->window_count; i++)
-        work->setups[in->windows[i].host] = 0;  /* who knows what they do */
     work->group_count = 0;
     for (int i = 0; i < in->hold_count; i++) {
         const struct planner_hold *hold = &in->holds[i];
 
         work->stopped[i] = 0;
-        work->setups[hold->host] = hold->setup;
         if ((double)hold->spread_ms > work->sds[hold->host])
             work->sds[hold->host] = (double)hold->spread_ms;
         if (hold->diverse > 0)
@@ -129,28 +126,46 @@ length_on(const struct planner_work *work, const struct planner_job *job,
     return (prepared ? 0 : job->prepare_ms) + (run > 0 ? run : 1);
 }
 
+static bool
+is_worn(const struct planner_left *left, const struct planner_job *job)
+{
+    return job->setup_uses > 0 && left->wear >= job->setup_uses;
+}
+
+/* Whether the job may go on from what is left on the host: nobody has come
+ * between, and the host need not wait for it longer than that saves. */
+static bool
+finds_setup(const struct planner_work *work, const struct planner_job *job,
+            int host, int64_t from_ms)
+{
+    const struct planner_left *left = &work->left[host];
+
+    return !work->keeping && job->setup != 0 && job->setup == left->setup
+        && !is_worn(left, job) && work->in->hosts[host].count == 1
+        && from_ms - left->from_ms <= job->prepare_ms;
+}
+
 /* One host, for a job of one. */
 static void
 try_host(struct planner_work *work, const struct planner_job *job, int host,
          int64_t from_ms, struct planner_spot *best)
 {
     const struct planner_time *time = &work->hosts[host];
-    int64_t bias = work->lean_bias[host], tail = planner_time_tail(time);
+    int64_t bias = work->lean_bias[host], left = work->left[host].from_ms;
     struct planner_spot spot = {
         .length_ms = length_on(work, job, host, false),
     };
 
-    spot.reuses = !work->keeping && job->setup != 0
-        && job->setup == work->setups[host]
-        && work->in->hosts[host].count == 1
-        && time->steps[time->count - 1].free > 0;
-    if (spot.reuses) {
-        spot.start_ms = tail > from_ms ? tail : from_ms;
+    if (finds_setup(work, job, host, from_ms)) {
+        spot.reuses = true;
+        spot.start_ms = left > from_ms ? left : from_ms;
         spot.length_ms = length_on(work, job, host, true);
         spot.cost_ms = later(spot.start_ms, spot.length_ms
                              + (job->reuse_bias_ms < bias
                                 ? job->reuse_bias_ms : bias));
-        if (spot.cost_ms < best->cost_ms) {
+        if (spot.cost_ms < best->cost_ms
+            && planner_time_least(time, left, spot.start_ms
+                                              + spot.length_ms) > 0) {
             *best = spot;
             work->unit_host[0] = host;
         }
@@ -494,6 +509,34 @@ book(struct planner_work *work, const struct planner_job *job,
                           sign);
 }
 
+/* Notes what the job finds on its host, which the host keeps for it until it
+ * begins, and what it leaves. Before it is booked. */
+static void
+leave(struct planner_work *work, int j, int host)
+{
+    const struct planner_job *job = &work->in->jobs[j];
+    struct planner_slot *slot = &work->slots[j];
+    struct planner_left *left = &work->left[host];
+    struct planner_time *time = &work->hosts[host];
+
+    if (job->setup == 0 || slot->start_ms < left->from_ms)
+        return;
+    if (slot->reuses) {
+        slot->use = ++left->wear;
+        slot->prepared_by = left->by;
+        left->counted_on = left->counted_on || left->by == 0;
+        planner_time_take(time, left->from_ms, slot->start_ms, 1);
+    } else {
+        slot->worn = !work->keeping && left->setup == job->setup
+            && is_worn(left, job)
+            && planner_time_least(time, left->from_ms, slot->start_ms) > 0;
+        left->setup = job->setup;
+        left->wear = 1;
+        left->by = j + 1;
+    }
+    left->from_ms = slot->end_ms;
+}
+
 static void
 fill_slot(struct planner_work *work, const struct planner_job *job, int j,
           const struct planner_spot *spot, int units)
@@ -518,13 +561,13 @@ fill_slot(struct planner_work *work, const struct planner_job *job, int j,
     slot->start_sd_ms = (int64_t)sd;
     sd = sqrt(sd * sd + (double)job->spread_ms * (double)job->spread_ms);
     slot->end_sd_ms = (int64_t)sd;
+    for (int u = 0; u < units; u++)
+        leave(work, j, hosts[u]);
     book(work, job, slot, 1);
     for (int u = 0; u < units; u++) {
         if (work->in->hosts[hosts[u]].count == 1
-            && planner_time_tail(&work->hosts[hosts[u]]) == slot->end_ms) {
-            work->setups[hosts[u]] = job->setup;
+            && planner_time_tail(&work->hosts[hosts[u]]) == slot->end_ms)
             work->sds[hosts[u]] = sd;
-        }
         if (job->diverse > 0)
             planner_set_add(planner_group(work, job->diverse), hosts[u]);
     }

@@ -11,6 +11,20 @@
 
 #include "harness/mem.h"
 
+/* Who is made to stop leaves nothing; unless somebody comes behind him that is
+ * what is left there. */
+static void
+lift_left(struct planner_work *work, int host, int64_t from_ms, int sign)
+{
+    const struct planner_left *base = &work->base_left[host];
+    struct planner_left *left = &work->left[host];
+
+    if (sign < 0 && left->from_ms == base->from_ms)
+        *left = (struct planner_left){ .from_ms = from_ms };
+    else if (sign > 0 && left->from_ms == from_ms)
+        *left = *base;
+}
+
 /* Frees from 'from_ms' on (-1), or takes again (1), what a holder has. */
 static void
 lift(struct planner_work *work, int64_t holder, int64_t from_ms, int sign)
@@ -24,6 +38,7 @@ lift(struct planner_work *work, int64_t holder, int64_t from_ms, int sign)
             continue;
         planner_time_take(&work->hosts[hold->host], from_ms, hold->until_ms,
                           sign * hold->count);
+        lift_left(work, hold->host, from_ms, sign);
         for (int q = 0; q < PLANNER_QUOTAS_MAX; q++)
             if (hold->quota[q] != 0)
                 planner_time_take(&work->quotas[hold->quota[q] - 1],
@@ -56,7 +71,8 @@ is_listed(const struct planner_work *work, int count, int64_t holder)
     return false;
 }
 
-/* Those who would still be there at 'from_ms', most work first. */
+/* Those who would still be there at 'from_ms', most work first; but none whose
+ * place a booking counts on as he leaves it. */
 static int
 list_holders(struct planner_work *work, int64_t from_ms)
 {
@@ -69,6 +85,7 @@ list_holders(struct planner_work *work, int64_t from_ms)
 
         if (!in->holds[i].preemptable || work->stopped[i] != 0
             || in->holds[i].until_ms <= from_ms
+            || work->left[in->holds[i].host].counted_on
             || is_listed(work, count, holder))
             continue;
         for (at = count++; at > 0 && lost_by(in, work->holders[at - 1])

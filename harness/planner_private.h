@@ -17,6 +17,15 @@ struct planner_group {
     uint64_t *bits;
 };
 
+/* What is left on a host from 'from_ms' on, until something else is booked. */
+struct planner_left {
+    int setup, wear;            /* 0: nothing known; jobs that have used it */
+    int by;                     /* the job that prepared it, + 1; 0: none */
+    int64_t from_ms;
+    bool counted_on;            /* a booking goes on from what a holder, or
+                                 * whoever was before, leaves */
+};
+
 /* A place that was found; its hosts are in work->unit_host. */
 struct planner_spot {
     int64_t start_ms, length_ms;
@@ -45,8 +54,8 @@ struct planner_work {
     struct planner_time *base, *hosts;  /* before any booking, and now */
     struct planner_time *base_quotas, *quotas;
     struct planner_time base_runners, runners;
-    int *setups;                /* what will be on a host at its tail */
-    double *sds;                /* spread of its tail */
+    struct planner_left *base_left, *left;
+    double *sds;                /* spread of a host's tail */
     int *ranked;                /* hosts, the least wanted first */
     struct planner_group *groups;
     int group_count;
@@ -58,7 +67,8 @@ struct planner_work {
     int **slot_hosts;           /* room for the hosts of each slot */
     int *stopped;               /* for which job a hold gives way, + 1 */
     int64_t *holders;           /* scratch of planner_preempt() */
-    bool keeping;               /* bookings come and go: setups are unsure */
+    bool keeping;               /* bookings come and go: nobody counts on what
+                                 * is left */
     /* Scratch of one search, per host: */
     int *cand, cand_count;      /* those that some role may take */
     int64_t *found;             /* when it could */

@@ -56,7 +56,9 @@ look_at(struct way *way, int host, struct planner_why_host *line)
 {
     const struct planner_in *in = way->in;
     const struct planner_job *job = &in->jobs[way->j];
-    int64_t end = in->now_ms + job->prepare_ms + job->run_ms;
+    const struct planner_slot *mine = &way->plan->slots[way->j];
+    int64_t end = in->now_ms + job->run_ms
+        + (mine->reuses && mine->hosts[0] == host ? 0 : job->prepare_ms);
     uint64_t *bits = way->bits[host];
 
     for (int i = 0; i < in->hold_count; i++)

@@ -207,6 +207,33 @@ equal "$(steps two)" 'boot=reused:one.1 work=pass'
 ok 'one that it does not look at does not'
 
 # Planned ----------------------------------------------------------------------------
+# worn: of each job of $f, which use of what was prepared it is to be.
+worn()
+{
+    assay plan --json | jq -r "[.jobs[] | select(.flight == $f)
+        | if .worn then \"worn\" else .use end] | join(\" \")"
+}
+make 'a1 a2 a3 a4 a5 a6'
+sql "update assay.flight set blessing = 'running' where flight = $f"
+equal "$(worn)" '0 2 3 worn 2 3'
+ok 'the plan knows that three is the limit'
+assay plan | grep "$f.a5 " | grep -q 'prepared by job a4, saves .*, use 2 of 3'
+ok 'and who of those that wait will have prepared it'
+run a1 a2
+equal "$(worn)" '3 worn 2 3'
+ok 'and how many have used it by now'
+assay plan why "$f" a4 | head -n 1 | grep -q 'worn out by 3 jobs: prepared anew'
+ok 'a job is told why it starts fresh'
+begin a3
+equal "$(worn)" 'worn 2 3'
+ok 'so it is with one at work'
+rm "$ASSAY_HOME/hold-a3"
+wait "$runner"
+run a4
+equal "$(worn) $(steps a4)" '2 3 boot=pass work=pass'
+ok 'and what was predicted is what happens'
+abort
+
 {
     printf 'flight: sim\nintended: play\nreuse: true\njobs:\n'
     for name in one two; do

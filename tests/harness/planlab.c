@@ -103,6 +103,7 @@ add_job_extras(uint64_t *rnd, struct arena *arena, struct planner_in *in)
         }
         if (planlab_below(rnd, 3) == 0) {
             job->setup = 1 + planlab_below(rnd, 3);
+            job->setup_uses = planlab_below(rnd, 4);
             job->prepare_ms = 10 * MINUTE;
         }
         if (planlab_below(rnd, 4) == 0)
@@ -132,6 +133,7 @@ add_extras(uint64_t *rnd, struct arena *arena, struct planner_in *in)
     add_job_extras(rnd, arena, in);
     for (int h = 0; h < in->host_count; h++) {
         hosts[h].setup = planlab_below(rnd, 4);
+        hosts[h].wear = planlab_below(rnd, 4);
         if (planlab_below(rnd, 10) == 0)
             hosts[h].out = "bad";
         else if (planlab_below(rnd, 20) == 0)
@@ -143,6 +145,8 @@ add_extras(uint64_t *rnd, struct arena *arena, struct planner_in *in)
                 .preemptable = planlab_below(rnd, 3) == 0,
                 .quota = { planlab_below(rnd, 2) },
                 .diverse = planlab_below(rnd, 3),
+                .setup = planlab_below(rnd, 4),
+                .wear = 1 + planlab_below(rnd, 3),
             };
     }
     for (int i = 0; i < 2; i++) {
@@ -207,7 +211,9 @@ planlab_osstest(uint64_t seed, struct arena *arena,
     for (int h = 0; h < HOSTS; h++) {
         bool x86 = h < X86, arm32 = !x86 && h < X86 + ARM32;
 
-        hosts[h] = (struct planner_host){ "host", 1, h / 2, 0, NULL, false };
+        hosts[h] = (struct planner_host){
+            .name = "host", .count = 1, .class = h / 2,
+        };
         planner_set_add(sets[x86 ? 0 : arm32 ? 4 : 6].bits, h);
         if (x86)
             planner_set_add(sets[h < 14 ? 1 : 2].bits, h);
@@ -397,6 +403,79 @@ check_quota(const struct planner_in *in, int j,
     return used > most ? "is over its quota" : NULL;
 }
 
+/* What is on a host at 'at_ms' by this plan, as its last user left it, and how
+ * many have used that; 0: nobody knows. */
+static int
+left_at(const struct planner_in *in, const struct planner_plan *plan, int host,
+        int64_t at_ms, int *wear_out)
+{
+    int64_t since = in->now_ms;
+    int setup = in->hosts[host].setup, last = -1;
+
+    *wear_out = in->hosts[host].wear;
+    for (int i = 0; i < in->hold_count; i++)
+        if (in->holds[i].host == host) {
+            bool stops = stopped(plan, in->holds[i].job);
+
+            since = stops ? in->now_ms : in->holds[i].until_ms;
+            setup = stops ? 0 : in->holds[i].setup;
+            *wear_out = in->holds[i].wear;
+        }
+    for (int j = 0; j < in->job_count; j++) {
+        const struct planner_slot *slot = &plan->slots[j];
+
+        for (int u = 0; u < slot->host_count; u++)
+            if (slot->hosts[u] == host && slot->end_ms <= at_ms
+                && slot->end_ms > since) {
+                since = slot->end_ms;
+                last = j;
+            }
+    }
+    if (last >= 0) {
+        setup = in->jobs[last].setup;
+        *wear_out = 1;
+        if (plan->slots[last].reuses
+            && left_at(in, plan, host, plan->slots[last].start_ms,
+                       wear_out) != 0)
+            ++*wear_out;
+    }
+    for (int i = 0; i < in->window_count; i++)
+        if (in->windows[i].host == host && in->windows[i].from_ms < at_ms
+            && in->windows[i].until_ms > since)
+            setup = 0;
+    return setup;
+}
+
+/* Of a job of one host: whether it is as long as it has to be, and prepares
+ * its host unless that is done. */
+static const char *
+check_setup(const struct planner_in *in, int j,
+            const struct planner_plan *plan)
+{
+    const struct planner_job *job = &in->jobs[j];
+    const struct planner_slot *slot = &plan->slots[j];
+    int64_t length = job->run_ms;
+    int wear;
+
+    if (slot->host_count != 1)
+        return slot->reuses ? "finds several hosts prepared" : NULL;
+    for (int i = 0; i < job->lean_count; i++)
+        if (job->leans[i].host == slot->hosts[0] && job->leans[i].run_ms > 0)
+            length = job->leans[i].run_ms;
+    if (!slot->reuses)
+        length += job->prepare_ms;
+    if (slot->end_ms - slot->start_ms != length)
+        return "is not as long as it should be";
+    if (!slot->reuses)
+        return NULL;
+    if (job->setup == 0 || left_at(in, plan, slot->hosts[0], slot->start_ms,
+                                   &wear) != job->setup)
+        return "goes on from what is not there";
+    if (job->setup_uses > 0 && wear >= job->setup_uses)
+        return "goes on from what is worn out";
+    return slot->use == wear + 1 ? NULL : "counts uses wrongly";
+}
+
 const char *
 planlab_check(const struct planner_in *in, const struct planner_plan *plan,
               struct arena *arena)
@@ -415,6 +494,8 @@ planlab_check(const struct planner_in *in, const struct planner_plan *plan,
             wrong = "has hosts but no place";
         if (wrong == NULL && has_place(slot))
             wrong = check_quota(in, j, plan);
+        if (wrong == NULL && has_place(slot))
+            wrong = check_setup(in, j, plan);
         for (int k = 0; k < j && wrong == NULL; k++)
             if (has_place(slot) && has_place(&plan->slots[k]))
                 wrong = check_two(in, j, k, plan);

@@ -317,6 +317,111 @@ reuse_and_leans(void)
     is_int(plan.slots[2].hosts[0], 1, "but not for ever");
 }
 
+/* Five jobs of 100, 50 to prepare, one after the other on one host. 'want' has
+ * a letter or figure a job: fresh, worn, or which use it is. */
+static const struct wear_case {
+    const char *name, *want;
+    int uses;                   /* that one preparation is good for */
+    int setup, wear;            /* there; the jobs want 7 */
+    int held, held_wear;        /* by one who leaves that at 1100; 0: nobody */
+    int64_t from_ms, until_ms;  /* a window */
+    int64_t end_ms;
+} wear_cases[] = {
+    { "a new host", "f23w2", .uses = 3, .end_ms = 1600 },
+    { "used once", "23w23", .uses = 3, .setup = 7, .wear = 1,
+      .end_ms = 1550 },
+    { "worn out", "w23w2", .uses = 3, .setup = 7, .wear = 3,
+      .end_ms = 1600 },
+    { "it does not wear", "56789", .setup = 7, .wear = 4, .end_ms = 1500 },
+    { "good for one", "fwwww", .uses = 1, .end_ms = 1750 },
+    { "of another kind", "f23w2", .uses = 3, .setup = 8, .wear = 1,
+      .end_ms = 1600 },
+    { "left by a holder", "3w23w", .uses = 3, .setup = 8, .held = 7,
+      .held_wear = 2, .end_ms = 1700 },
+    { "left by him worn out", "w23w2", .uses = 3, .held = 7, .held_wear = 3,
+      .end_ms = 1700 },
+    { "lent before", "f23w2", .uses = 3, .setup = 7, .wear = 1,
+      .from_ms = 900, .until_ms = 1100, .end_ms = 1700 },
+    { "lent meanwhile", "23f23", .uses = 3, .setup = 7, .wear = 1,
+      .from_ms = 1250, .until_ms = 1300, .end_ms = 1650 },
+};
+
+static void
+wear(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wear_cases); i++) {
+        const struct wear_case *c = &wear_cases[i];
+        const struct planner_host host = { .name = "a", .count = 1,
+                                           .setup = c->setup,
+                                           .wear = c->wear };
+        const struct planner_hold hold = { .count = 1, .until_ms = 1100,
+                                           .setup = c->held,
+                                           .wear = c->held_wear };
+        const struct planner_window window = { 0, c->from_ms, c->until_ms,
+                                               "lent" };
+        struct planner_in in = {
+            .hosts = &host, .host_count = 1,
+            .holds = &hold, .hold_count = c->held != 0,
+            .windows = &window, .window_count = c->until_ms != 0,
+        };
+        struct planner_job jobs[5];
+        struct planner_plan plan;
+        char got[6] = "";
+
+        for (int j = 0; j < 5; j++)
+            jobs[j] = (struct planner_job)JOB(&any, 100, .prepare_ms = 50,
+                                              .setup = 7,
+                                              .setup_uses = c->uses);
+        plan = PLAN(&in, jobs);
+        for (int j = 0; j < 5; j++)
+            got[j] = plan.slots[j].worn ? 'w' : !plan.slots[j].reuses ? 'f'
+                : (char)('0' + plan.slots[j].use);
+        is_str(got, c->want, "%s", c->name);
+        is_int(plan.end_ms, c->end_ms, "when all are done");
+    }
+}
+
+/* Who goes on from what another leaves relies on it. */
+static void
+counts_on(void)
+{
+    static const struct planner_host host[] = {
+        { .name = "a", .count = 1, .setup = 7, .wear = 1 },
+    };
+    static const struct planner_hold hold[] = {
+        { .count = 1, .job = 77, .until_ms = 5000, .setup = 7, .wear = 1,
+          .preemptable = true },
+    };
+    struct planner_in in = { .hosts = host, .host_count = 1 };
+    struct planner_job gap[] = {
+        JOB(&any, 100, .prepare_ms = 50, .setup = 7, .priority = -1,
+            .not_before_ms = 1050),
+        JOB(&any, 20),
+    };
+    struct planner_job yields[] = {
+        JOB(&any, 100, .preempts = true),
+        JOB(&any, 100, .prepare_ms = 50, .setup = 7, .priority = 1),
+    };
+    struct planner_plan plan = PLAN(&in, gap);
+
+    ok(plan.slots[0].reuses && plan.slots[1].start_ms == 1150,
+       "a host is kept for it no longer than that saves");
+    is_int(plan.slots[0].prepared_by, 0, "nobody in this plan has prepared it");
+    gap[0].not_before_ms = 1051;
+    plan = PLAN(&in, gap);
+    ok(!plan.slots[0].reuses && plan.slots[1].start_ms == NOW,
+       "else others go before, and it is prepared anew");
+    in.holds = hold;
+    in.hold_count = 1;
+    plan = PLAN(&in, yields);
+    ok(plan.stop_count == 1 && !plan.slots[1].reuses,
+       "who gives way leaves nothing");
+    yields[1].priority = -1;
+    plan = PLAN(&in, yields);
+    ok(plan.stop_count == 0 && plan.slots[1].reuses,
+       "and does not where a job before counts on it");
+}
+
 static void
 quotas_and_groups(void)
 {
@@ -574,7 +679,7 @@ could_start(const struct planner_in *in, const struct planner_plan *plan,
 static void
 random_cases(void)
 {
-    int broken = 0, idle = 0, placed = 0;
+    int broken = 0, idle = 0, placed = 0, reused = 0, worn = 0;
 
     for (uint64_t seed = 1; seed <= 10000 && broken == 0 && idle == 0;
          seed++) {
@@ -598,6 +703,10 @@ random_cases(void)
             diag("seed %d: %s", (int)seed, wrong);
             broken++;
         }
+        for (int j = 0; j < in.job_count; j++) {
+            reused += plan.slots[j].reuses;
+            worn += plan.slots[j].worn;
+        }
         for (int i = 0; i < in.job_count && !spec.extras; i++) {
             const struct planner_slot *slot = &plan.slots[plan.order[i]];
 
@@ -618,6 +727,8 @@ random_cases(void)
     }
     is_int(broken, 0, "10,000 random plans break no rule: nobody half "
            "served, nobody twice");
+    ok(reused > 500 && worn > 100, "%d go on from what another left, %d find "
+       "it worn out", reused, worn);
     ok(idle == 0 && placed > 1000, "no job waits while a host would do");
 }
 
@@ -784,6 +895,8 @@ main(void)
     checks();
     backfill();
     reuse_and_leans();
+    wear();
+    counts_on();
     quotas_and_groups();
     preemption();
     runners();

@@ -128,6 +128,7 @@ culprit_dot(const struct culprit *culprit, size_t most, struct buf *out)
 
     shown_mark(graph, search, answer, most, shown);
     buf_adds(out, "digraph bisect {\n  rankdir=BT;\n"
+             "  bgcolor=transparent;\n  edge [color=\"#888888\"];\n"
              "  node [shape=box, style=filled, fontname=monospace, "
              "fontsize=10];\n");
     for (i = 0; i < graph->count; i++) {

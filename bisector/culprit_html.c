@@ -10,7 +10,7 @@
 #include "bisector/graph.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
-#include "results/html.h"
+#include "harness/html.h"
 
 #define SHOWN_MOST 80           /* commits in the picture */
 #define LISTED_MOST 40          /* suspects */
@@ -108,7 +108,7 @@ commit_add(const struct culprit *culprit, struct buf *out)
         buf_reset(&text);
         culprit_git(culprit->graph, node, facts[i].pretty, &text);
         fact_begin(out, facts[i].name);
-        buf_add_html(out, buf_text(&text));
+        html_text(out, buf_text(&text));
         buf_adds(out, "</dd>\n");
     }
     culprit_sides(culprit, &bad, &good);
@@ -222,7 +222,7 @@ suspects_section(const struct culprit *culprit, struct buf *out)
                  answer->suspects[i].chance);
         buf_reset(&subject);
         culprit_git(culprit->graph, node, "--pretty=%s", &subject);
-        buf_add_html(out, buf_text(&subject));
+        html_text(out, buf_text(&subject));
         buf_adds(out, "</tr>\n");
     }
     buf_adds(out, "</tbody></table></div>\n");

@@ -19,6 +19,7 @@
 #include "harness/json.h"
 #include "harness/plan_db.h"
 #include "harness/plan_make.h"
+#include "harness/plan_page.h"
 #include "harness/plan_text.h"
 #include "harness/planner_why.h"
 #include "harness/table.h"
@@ -55,7 +56,7 @@ run_plan(struct cmd_call *call, struct fault *why)
         ok = json_print(root, stdout, why);
         json_decref(root);
     } else if (cmd_flag(call, "html")) {
-        plan_text_html(&facts, &made, &html);
+        plan_page_html(&facts, &made, &html);
         ok = fwrite(html.data, 1, html.len, stdout) == html.len
             || fault_errno(why, FAULT_SYSTEM, "write");
     } else {

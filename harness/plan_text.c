@@ -135,7 +135,7 @@ next_stop(const struct plan_made *made, int j, int from)
 
 static void
 add_held(const struct plan_facts *facts, const struct plan_made *made,
-         struct table *table)
+         plan_text_row_fn *row, void *owner)
 {
     struct buf remark = BUF_INIT;
     char from[24], until[24];
@@ -152,22 +152,18 @@ add_held(const struct plan_facts *facts, const struct plan_made *made,
         cells[5] = buf_text(&remark);
         plan_text_time(facts->holds[i].begun_ms, facts->now_ms, from);
         plan_text_time(hold->until_ms, facts->now_ms, until);
-        table_add(table, cells);
+        row(owner, cells);
     }
     buf_free(&remark);
 }
 
-bool
-plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
-                struct fault *why)
+void
+plan_text_rows(const struct plan_facts *facts, const struct plan_made *made,
+               plan_text_row_fn *row, void *owner)
 {
-    static const char *const names[] = { "WHO", "STATE", "HOSTS", "START",
-                                         "END", "~REMARK", NULL };
-    struct table *table = table_new(names);
     struct buf hosts = BUF_INIT, who = BUF_INIT, remark = BUF_INIT;
-    bool ok;
 
-    add_held(facts, made, table);
+    add_held(facts, made, row, owner);
     for (int i = 0; i < facts->window_count; i++) {
         const struct plan_window *window = &facts->windows[i];
         char from[24], until[24];
@@ -177,7 +173,7 @@ plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
 
         plan_text_time(window->from_ms, facts->now_ms, from);
         plan_text_time(window->until_ms, facts->now_ms, until);
-        table_add(table, cells);
+        row(owner, cells);
     }
     for (int i = 0; i < made->in.job_count; i++) {
         int j = made->plan.order[i];
@@ -211,13 +207,31 @@ plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
         cells[0] = buf_text(&who);
         cells[2] = buf_text(&hosts);
         cells[5] = buf_text(&remark);
-        table_add(table, cells);
+        row(owner, cells);
     }
-    ok = table_print(table, stdout, why);
-    table_free(table);
     buf_free(&hosts);
     buf_free(&who);
     buf_free(&remark);
+}
+
+static void
+table_row(void *owner, const char *const *cells)
+{
+    table_add(owner, cells);
+}
+
+bool
+plan_text_table(const struct plan_facts *facts, const struct plan_made *made,
+                struct fault *why)
+{
+    static const char *const names[] = { "WHO", "STATE", "HOSTS", "START",
+                                         "END", "~REMARK", NULL };
+    struct table *table = table_new(names);
+    bool ok;
+
+    plan_text_rows(facts, made, table_row, table);
+    ok = table_print(table, stdout, why);
+    table_free(table);
     return ok;
 }
 
@@ -298,159 +312,6 @@ plan_text_json(const struct plan_facts *facts, const struct plan_made *made)
     json_object_set_new(root, "windows", windows);
     buf_free(&way);
     return root;
-}
-
-/* The chart: one row a host, SVG rectangles over a common axis. ------------ */
-
-#define CHART_WIDTH 1000
-#define ROW_HEIGHT 22
-#define NAME_WIDTH 160
-
-struct chart {
-    struct buf *out;
-    int64_t from_ms, until_ms, now_ms;
-};
-
-static double
-place_of(const struct chart *chart, int64_t at_ms)
-{
-    double part = (double)(at_ms - chart->from_ms)
-        / (double)(chart->until_ms - chart->from_ms);
-
-    part = part < 0 ? 0 : part > 1 ? 1 : part;
-    return NAME_WIDTH + part * CHART_WIDTH;
-}
-
-static void
-bar(struct chart *chart, int row, const char *kind, int64_t from_ms,
-    int64_t until_ms, const char *text)
-{
-    double x = place_of(chart, from_ms), end = place_of(chart, until_ms);
-    char from[24], until[24];
-
-    plan_text_time(from_ms, chart->now_ms, from);
-    plan_text_time(until_ms, chart->now_ms, until);
-    buf_addf(chart->out, "<g class=\"%s\"><title>", kind);
-    buf_add_html(chart->out, text);
-    buf_addf(chart->out, ", %s to %s</title><rect x=\"%.1f\" y=\"%d\" "
-             "width=\"%.1f\" height=\"%d\" rx=\"2\"/>", from, until, x,
-             row * ROW_HEIGHT + 2, end - x > 1 ? end - x : 1, ROW_HEIGHT - 4);
-    if (end - x > 50) {
-        size_t room = (size_t)((end - x) / 7);
-
-        buf_addf(chart->out, "<text x=\"%.1f\" y=\"%d\">", x + 3,
-                 row * ROW_HEIGHT + 16);
-        if (strlen(text) <= room) {
-            buf_add_html(chart->out, text);
-        } else {
-            struct buf cut = BUF_INIT;
-
-            buf_add(&cut, text, room);
-            buf_add_html(chart->out, buf_text(&cut));
-            buf_free(&cut);
-        }
-        buf_adds(chart->out, "</text>");
-    }
-    buf_adds(chart->out, "</g>\n");
-}
-
-static void
-chart_jobs(struct chart *chart, const struct plan_facts *facts,
-           const struct plan_made *made)
-{
-    struct buf text = BUF_INIT;
-
-    for (int i = 0; i < made->in.hold_count; i++)
-        bar(chart, made->in.holds[i].host + 1, "held",
-            facts->holds[i].begun_ms, made->in.holds[i].until_ms,
-            made->in.holds[i].who);
-    for (int i = 0; i < facts->window_count; i++) {
-        const struct plan_window *window = &facts->windows[i];
-
-        buf_reset(&text);
-        buf_addf(&text, "%s of %s: %s", window->kind, window->who,
-                 window->why);
-        bar(chart, window->host + 1, "closed", window->from_ms,
-            window->until_ms, buf_text(&text));
-    }
-    for (int j = 0; j < made->in.job_count; j++) {
-        const struct planner_slot *slot = &made->plan.slots[j];
-        const struct plan_wait *wait = &facts->waits[j];
-
-        buf_reset(&text);
-        buf_addf(&text, "%" PRId64 ".%s", wait->flight, wait->job);
-        add_saved(facts, made, j, &text);
-        for (int u = 0; u < slot->host_count; u++)
-            bar(chart, slot->hosts[u] + 1, "job", slot->start_ms,
-                slot->end_ms, buf_text(&text));
-    }
-    buf_free(&text);
-}
-
-static void
-chart_axis(struct chart *chart, int rows)
-{
-    int64_t step = 15 * 60000, at;
-    char text[24];
-
-    while ((chart->until_ms - chart->from_ms) / step > 12)
-        step *= 2;
-    for (at = (chart->from_ms / step + 1) * step; at < chart->until_ms;
-         at += step) {
-        plan_text_time(at, chart->now_ms, text);
-        buf_addf(chart->out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"18\" "
-                 "y2=\"%d\"/><text x=\"%.1f\" y=\"14\">%s</text>\n",
-                 place_of(chart, at), place_of(chart, at), rows * ROW_HEIGHT,
-                 place_of(chart, at) + 2, text);
-    }
-    buf_addf(chart->out, "<line class=\"now\" x1=\"%.1f\" x2=\"%.1f\" "
-             "y1=\"0\" y2=\"%d\"/>\n", place_of(chart, chart->now_ms),
-             place_of(chart, chart->now_ms), rows * ROW_HEIGHT);
-}
-
-void
-plan_text_html(const struct plan_facts *facts, const struct plan_made *made,
-               struct buf *out)
-{
-    struct chart chart = { out, facts->now_ms - 1800000,
-                           made->plan.end_ms + 600000, facts->now_ms };
-    int rows = facts->host_count + 1;
-    char now[24];
-
-    for (int i = 0; i < made->in.hold_count; i++)
-        if (made->in.holds[i].until_ms > chart.until_ms)
-            chart.until_ms = made->in.holds[i].until_ms;
-    plan_text_time(facts->now_ms, 0, now);
-    buf_addf(out, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-             "<title>Assay: the plan</title><style>"
-             "body{font:14px sans-serif}svg text{font:11px sans-serif}"
-             ".job rect{fill:#9ecae9}.held rect{fill:#f2b76b}"
-             ".closed rect{fill:#bbb}line{stroke:#ddd}"
-             ".now{stroke:#c00}.out{fill:#999}</style>"
-             "<h1>The plan, %s UTC</h1><p>Orange: in use. Blue: booked. "
-             "Grey: leased or blocked.</p>"
-             "<svg width=\"%d\" height=\"%d\">\n", now,
-             NAME_WIDTH + CHART_WIDTH + 10, rows * ROW_HEIGHT + 4);
-    chart_axis(&chart, rows);
-    for (int h = 0; h < facts->host_count; h++) {
-        buf_addf(out, "<text x=\"2\" y=\"%d\"%s>", (h + 1) * ROW_HEIGHT + 16,
-                 facts->hosts[h].obstacle != NULL ? " class=\"out\"" : "");
-        buf_add_html(out, facts->hosts[h].name);
-        buf_adds(out, "</text>\n");
-    }
-    chart_jobs(&chart, facts, made);
-    buf_adds(out, "</svg><ul>\n");
-    for (int j = 0; j < made->in.job_count; j++) {
-        const struct planner_slot *slot = &made->plan.slots[j];
-        const struct plan_wait *wait = &facts->waits[j];
-
-        if (has_place(slot))
-            continue;
-        buf_addf(out, "<li>%" PRId64 ".", wait->flight);
-        buf_add_html(out, wait->job);
-        buf_addf(out, ": %s</li>\n", no_place(slot->verdict));
-    }
-    buf_adds(out, "</ul></html>\n");
 }
 
 /* Why ---------------------------------------------------------------------- */

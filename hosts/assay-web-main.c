@@ -18,6 +18,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/html.h"
 #include "harness/log.h"
 #include "harness/service.h"
 #include "hosts/http_server.h"
@@ -25,7 +26,6 @@
 #include "hosts/web_listen.h"
 #include "hosts/web_route.h"
 #include "hosts/web_session.h"
-#include "results/html.h"
 #include "results/pages.h"
 
 #define LISTENERS_MAX 16

@@ -10,8 +10,8 @@
 #include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "harness/plain.h"
 #include "results/logfile.h"
-#include "results/plain.h"
 
 #define EXCERPT_BEFORE 2
 #define EXCERPT_LINE_MAX 300

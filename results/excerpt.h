@@ -18,7 +18,7 @@ struct pattern_code;
 struct excerpt_line {
     int64_t number;             /* 1-based; 0 when it is not known */
     int64_t byte;               /* where it begins in the file, or the data */
-    const char *text;           /* plain (results/plain.h) */
+    const char *text;           /* plain (harness/plain.h) */
     bool marked;                /* the line that says it */
 };
 

@@ -12,12 +12,12 @@
 #include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "harness/plain.h"
 #include "results/console_slice.h"
 #include "results/evidence_db.h"
 #include "results/excerpt.h"
 #include "results/failure_db.h"
 #include "results/logfile.h"
-#include "results/plain.h"
 #include "results/signature.h"
 
 #define CONSOLE_BYTES (1u << 20)

@@ -14,7 +14,7 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/mem.h"
-#include "results/plain.h"
+#include "harness/plain.h"
 
 #define LOGFILE_LINE_MAX 500
 /* Bytes read at each end: enough for as many lines as are ever shown. */

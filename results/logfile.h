@@ -18,7 +18,7 @@ struct fault;
 MUST_CHECK bool logfile_open(const char *root, const char *path, int *fd_out,
                              int64_t *bytes_out, struct fault *why);
 
-/* The first and the last lines of a log, as plain text (results/plain.h) with
+/* The first and the last lines of a log, as plain text (harness/plain.h) with
  * newlines. When all fits, all is in 'head' and left_out is 0. */
 struct logfile_view {
     const char *head, *tail;    /* "" when empty; owned by the arena */

@@ -11,12 +11,12 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/plain.h"
 #include "results/age.h"
 #include "results/cause.h"
 #include "results/changes.h"
 #include "results/decide.h"
 #include "results/evidence.h"
-#include "results/plain.h"
 #include "results/report.h"
 #include "results/report_causes.h"
 #include "results/report_changes.h"

@@ -11,7 +11,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/json.h"
-#include "results/plain.h"
+#include "harness/plain.h"
 
 #define ITEM_MAX 300
 

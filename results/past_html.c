@@ -7,7 +7,7 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
-#include "results/html.h"
+#include "harness/html.h"
 #include "results/measure.h"
 
 #define SERIES_SHOWN 40
@@ -204,14 +204,13 @@ plot_y(double value, double min, double max)
 }
 
 static void
-plot(struct page *page, const struct past_series *series)
+draw(struct page *page, const struct past_series *series, double min,
+     double max)
 {
     const struct past *past = page->past;
     struct buf *out = page->out;
     char low[32], high[32], number[32];
-    double min, max;
 
-    plot_range(past, series, &min, &max);
     measure_format(min, low);
     measure_format(max, high);
     buf_addf(out, "<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\">"
@@ -238,7 +237,31 @@ plot(struct page *page, const struct past_series *series)
         html_text(out, series->unit);
         buf_adds(out, "</title></circle>");
     }
-    buf_addf(out, "</svg><td class=\"soft keep\">%s to %s ", low, high);
+    buf_adds(out, "</svg>");
+}
+
+/* One value is no picture. */
+static void
+plot(struct page *page, const struct past_series *series)
+{
+    struct buf *out = page->out;
+    char low[32], high[32];
+    size_t known = 0;
+    double min, max;
+
+    for (size_t i = 0; i < page->past->run_count; i++)
+        known += series->known[i];
+    plot_range(page->past, series, &min, &max);
+    measure_format(min, low);
+    measure_format(max, high);
+    if (known > 1)
+        draw(page, series, min, max);
+    else
+        buf_adds(out, "<span class=\"soft\">one value so far</span>");
+    if (strcmp(low, high) == 0)
+        buf_addf(out, "<td class=\"soft keep\">%s ", low);
+    else
+        buf_addf(out, "<td class=\"soft keep\">%s to %s ", low, high);
     html_text(out, series->unit);
 }
 
@@ -253,7 +276,7 @@ part_series(struct page *page)
     buf_adds(out, "<h2 id=\"measurements\">Measurements</h2>\n"
              "<div class=\"wide\"><table class=\"list\"><thead><tr><th>what"
              "<th class=\"right\">last<th>medians, the newest on the right"
-             "<th>range<th></tr></thead>\n<tbody>\n");
+             "<th>range<th>which is better</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < past->series_count && i < SERIES_SHOWN; i++) {
         const struct past_series *series = &past->series[i];
         char last[32] = "-";
@@ -270,7 +293,7 @@ part_series(struct page *page)
         html_text(out, series->unit);
         buf_adds(out, "<td>");
         plot(page, series);
-        buf_addf(out, "<td class=\"soft keep\">%s is better</tr>\n",
+        buf_addf(out, "<td class=\"soft keep\">%s</tr>\n",
                  series->higher_is_better ? "more" : "less");
     }
     buf_adds(out, "</tbody></table></div>\n");
@@ -291,7 +314,7 @@ part_runs(struct page *page)
         return;
     buf_addf(out, "<h2 id=\"runs\">Runs</h2>\n<div class=\"wide\">"
              "<table class=\"list\"><thead><tr><th class=\"right\">flight"
-             "<th><th>%s<th>branch<th>tested<th>started"
+             "<th>result<th>%s<th>branch<th>tested<th>started"
              "<th class=\"right\">took<th>why</tr></thead>\n<tbody>\n",
              past->is_host ? "job" : "hosts");
     for (size_t i = 0; i < past->run_count; i++) {
@@ -338,7 +361,9 @@ part_marks(struct page *page)
     if (past->mark_count == 0)
         return;
     buf_adds(out, "<h2 id=\"marks\">It did not do its part</h2>\n"
-             "<div class=\"wide\"><table class=\"list\"><tbody>\n");
+             "<div class=\"wide\"><table class=\"list\"><thead><tr>"
+             "<th class=\"right\">flight<th>when<th>job<th>why</tr></thead>"
+             "\n<tbody>\n");
     for (size_t i = 0; i < past->mark_count; i++) {
         const struct past_mark *mark = &past->marks[i];
 
@@ -371,7 +396,8 @@ part_health(struct page *page)
     if (past->health_count == 0)
         return;
     buf_adds(out, "<h2 id=\"health\">May it be used?</h2>\n"
-             "<div class=\"wide\"><table class=\"list\"><tbody>\n");
+             "<div class=\"wide\"><table class=\"list\"><thead><tr>"
+             "<th>when<th>state<th>by whom<th>why</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < past->health_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_time(out, past->health[i].at_ms);
@@ -393,7 +419,9 @@ part_served(struct page *page)
     if (past->served_count == 0)
         return;
     buf_adds(out, "<h2 id=\"served\">Given to boot</h2>\n"
-             "<div class=\"wide\"><table class=\"list\"><tbody>\n");
+             "<div class=\"wide\"><table class=\"list\"><thead><tr>"
+             "<th>when<th>file<th>by<th>to firmware that calls itself"
+             "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < past->served_count; i++) {
         buf_adds(out, "<tr><td class=\"keep\">");
         html_time(out, past->served[i].at_ms);
@@ -436,7 +464,10 @@ part_boots(struct page *page)
         buf_adds(out, "\">");
         close_flight(page);
     }
-    buf_adds(out, "</div>\n");
+    buf_adds(out, "</div>\n<p class=\"legend\"><span>the newest is on the "
+             "right</span><span><b class=\"pass bar\"></b>up</span>"
+             "<span><b class=\"fail bar\"></b>failed</span>"
+             "<span><b class=\"skip bar\"></b>neither</span></p>\n");
 }
 
 void

@@ -6,8 +6,8 @@
 #include <math.h>
 
 #include "harness/buf.h"
+#include "harness/html.h"
 #include "harness/mem.h"
-#include "results/html.h"
 #include "results/measure.h"
 #include "results/stats.h"
 

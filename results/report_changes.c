@@ -7,10 +7,10 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/html.h"
 #include "harness/json.h"
+#include "harness/plain.h"
 #include "results/changes.h"
-#include "results/html.h"
-#include "results/plain.h"
 #include "results/report_words.h"
 
 #define CHANGES_SHOWN 200
@@ -158,8 +158,8 @@ report_changes_html(const struct changes *changes, struct buf *out)
                  "packages, hosts, firmware, runvars and harness.</p>\n");
         return;
     }
-    buf_adds(out, "<div class=\"wide\"><table class=\"list\"><thead><tr><th>"
-             "<th>what<th>before<th>now</tr></thead>\n<tbody>\n");
+    buf_adds(out, "<div class=\"wide\"><table class=\"list\"><thead><tr>"
+             "<th>kind<th>what<th>before<th>now</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < changes->count && i < CHANGES_SHOWN; i++)
         html_row(&changes->list[i], out);
     buf_adds(out, "</tbody></table></div>\n");

@@ -6,12 +6,12 @@
 #include <inttypes.h>
 
 #include "harness/buf.h"
+#include "harness/html.h"
 #include "harness/json.h"
 #include "harness/mem.h"
+#include "harness/plain.h"
 #include "results/decide_json.h"
-#include "results/html.h"
 #include "results/perf.h"
-#include "results/plain.h"
 #include "results/plot.h"
 #include "results/series.h"
 #include "results/verdict.h"
@@ -192,7 +192,10 @@ html_failure(const struct verdict *verdict, size_t number, struct buf *out)
 
     buf_adds(out, "<tr><td class=\"keep\">");
     html_text(out, failure->job);
-    html_cell(out, NULL, decide_testid_text(failure->testid));
+    buf_adds(out, "<td>");
+    if (failure->testid[0] == '\0')
+        buf_adds(out, "<i>the job</i>");
+    html_text(out, failure->testid);
     buf_adds(out, "<td>");
     html_chip(out, failure->status);
     html_cell(out, "keep", failure->summary);
@@ -221,7 +224,7 @@ html_category(const struct verdict *verdict, enum decide_category category,
     if (count == 0)
         return;
     buf_addf(out, "<h3>%s</h3>\n<div class=\"wide\"><table class=\"list\">"
-             "<thead><tr><th>job<th>test<th><th>compared<th>fault<th>why"
+             "<thead><tr><th>job<th>test<th>result<th>compared<th>fault<th>why"
              "</tr></thead>\n<tbody>\n", HEADINGS[category]);
     for (size_t i = 0; i < decision->failure_count; i++) {
         if (decision->failures[i].category != category
@@ -259,14 +262,19 @@ html_perfs(const struct verdict *verdict, struct buf *out)
         html_text(out, series->job);
         buf_adds(out, ": ");
         html_text(out, perf->text);
-        buf_adds(out, "</p>\n");
+        buf_adds(out, "</p>\n<div class=\"wide\">");
         plot_svg(&(struct plot){ .values = values, .count = series->count,
                                  .changes = (const size_t[]){
                                      series->count - 1 },
                                  .change_count = 1, .title = perf->testid,
                                  .unit = series->unit }, out);
+        buf_adds(out, "</div>\n");
         free(values);
     }
+    if (shown > 0)
+        buf_adds(out, "<p class=\"soft\">A dot is the median of a flight, "
+                 "the newest is on the right; a line is the level before, "
+                 "and now.</p>\n");
 }
 
 void

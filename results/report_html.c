@@ -9,11 +9,11 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
+#include "harness/html.h"
 #include "harness/json.h"
 #include "results/age.h"
 #include "results/decide.h"
 #include "results/evidence.h"
-#include "results/html.h"
 #include "results/measure.h"
 #include "results/report_changes.h"
 #include "results/report_decision.h"
@@ -173,7 +173,7 @@ part_gaps(struct page *page)
         return;
     }
     buf_adds(out, "<div class=\"wide\"><table class=\"list\"><thead><tr>"
-             "<th>job<th>tests<th><th>why</tr></thead>\n<tbody>\n");
+             "<th>job<th>tests<th>result<th>why</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < verdict->coverage.gap_count && i < GAPS_SHOWN; i++) {
         const struct coverage_gap *gap = &verdict->coverage.gaps[i];
 
@@ -250,9 +250,9 @@ grid_of_recipe(struct page *page, const char *recipe)
 
     testids = report_testids(evidence, recipe, &page->arena, &count);
     buf_adds(out, "<div class=\"wide\"><table class=\"grid\"><thead><tr>"
-             "<th class=\"name\">");
+             "<th class=\"name\">recipe ");
     html_text(out, recipe);
-    buf_adds(out, "<th>");
+    buf_adds(out, "<th><span>the whole job</span>");
     for (size_t i = 0; i < count; i++) {
         buf_adds(out, "<th><span>");
         html_text(out, testids[i]);
@@ -356,7 +356,7 @@ measure_row(const struct measure *measure, struct buf *out)
                  measure->spread * 100);
     buf_adds(out, "<td>");
     measure_dots(measure, out);
-    buf_addf(out, "<td class=\"soft keep\">%s is better</tr>\n",
+    buf_addf(out, "<td class=\"soft keep\">%s</tr>\n",
              measure->higher_is_better ? "more" : "less");
 }
 
@@ -374,7 +374,8 @@ part_measures(struct page *page)
              "<div class=\"wide\"><table class=\"list\"><thead><tr><th>job"
              "<th>step<th>what<th class=\"right\">median"
              "<th class=\"right\">repeats<th class=\"right\">range"
-             "<th class=\"right\">spread<th><th></tr></thead>\n<tbody>\n");
+             "<th class=\"right\">spread<th>each value<th>which is better"
+             "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < count && i < MEASURES_SHOWN; i++)
         measure_row(&measures[i], out);
     buf_adds(out, "</tbody></table></div>\n<p class=\"soft\">Spread: the "

@@ -12,8 +12,8 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "harness/html.h"
 #include "results/evidence.h"
-#include "results/html.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 

@@ -16,10 +16,10 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/json.h"
+#include "harness/plain.h"
 #include "results/cause.h"
 #include "results/evidence.h"
 #include "results/measure.h"
-#include "results/plain.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 

@@ -7,8 +7,8 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/plain.h"
 #include "results/evidence.h"
-#include "results/plain.h"
 #include "results/report_parts.h"
 #include "results/verdict.h"
 

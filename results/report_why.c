@@ -7,9 +7,9 @@
 
 #include "harness/arena.h"
 #include "harness/buf.h"
+#include "harness/html.h"
 #include "results/cause.h"
 #include "results/evidence.h"
-#include "results/html.h"
 #include "results/report.h"
 #include "results/report_causes.h"
 #include "results/report_jobs.h"

@@ -14,13 +14,13 @@
 #include "harness/fault.h"
 #include "harness/fs.h"
 #include "harness/home.h"
+#include "harness/html.h"
 #include "harness/json.h"
 #include "harness/pattern_scan.h"
 #include "harness/turn_db.h"
 #include "results/decide_db.h"
 #include "results/decide_opts.h"
 #include "results/evidence.h"
-#include "results/html.h"
 #include "results/mail.h"
 #include "results/past.h"
 #include "results/report.h"
@@ -325,17 +325,22 @@ typedef bool past_fn(struct db *db, struct cmd_call *call, int limit,
 static void
 past_make(const char *format, const struct past *past, struct buf *out)
 {
+    struct buf title = BUF_INIT;
+
     if (strcmp(format, "json") == 0) {
         (void)add_json(past_json(past), out);
     } else if (strcmp(format, "html") == 0) {
-        html_begin(out, past->name);
-        buf_adds(out, "<main>\n");
+        buf_addf(&title, "%s %s", past->is_host ? "host" : "job", past->name);
+        html_begin(out, buf_text(&title));
+        buf_addf(out, "<p class=\"top\"><span>Assay, %s history</span></p>\n"
+                 "<main>\n", past->is_host ? "host" : "job");
         past_html(past, REPORT_LINKS_NONE, out);
         buf_adds(out, "</main>\n");
         html_end(out);
     } else {
         past_text(past, out);
     }
+    buf_free(&title);
 }
 
 static bool

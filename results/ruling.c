@@ -11,7 +11,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/fault.h"
-#include "results/plain.h"
+#include "harness/plain.h"
 
 #define TEXT_MAX 2000           /* bytes of an outside text, for people */
 

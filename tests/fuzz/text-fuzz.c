@@ -7,12 +7,12 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fault.h"
+#include "harness/html.h"
 #include "harness/mem.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "harness/plain.h"
 #include "results/excerpt.h"
-#include "results/html.h"
-#include "results/plain.h"
 
 /* One line of valid UTF-8 that no terminal obeys. */
 static void

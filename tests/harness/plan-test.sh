@@ -40,6 +40,20 @@ has 'JSON' "$(assay plan --json)" '"verdict": "later"'
 page=$(assay plan --html)
 has 'a chart' "$page" '<svg'
 has 'with the jobs' "$page" '1.pair'
+has 'and the table' "$page" 'no hosts would ever do'
+has 'a page as all others' "$page" "default-src 'none'"
+# shellcheck disable=SC2016 # SQL
+sql 'insert into assay.host_window (host, kind, from_at, until_at, who,
+    why) values ($$x1$$, $$lease$$, now(), now() + interval $$1 hour$$,
+    $$<b>eve$$, $$<script>alert(1)</script>$$ || chr(27) || $$[31m$$ ||
+    chr(8238) || $$ " & co$$)'
+page=$(assay plan --html)
+has 'what strangers wrote is text' "$page" '&lt;script&gt;alert(1)'
+has 'who they say they are, too' "$page" '&lt;b&gt;eve'
+! printf %s "$page" | grep -q -e '<script' -e '<b>eve' \
+    -e "$(printf '\033')" -e "$(printf '\342\200\256')"
+ok 'nothing of it is a tag, moves a cursor, or turns the writing round'
+sql 'delete from assay.host_window'
 
 why=$(assay plan why 1 pair)
 has 'why: when' "$why" 'job 1.pair: starts about'

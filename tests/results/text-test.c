@@ -9,14 +9,14 @@
 #include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/fs.h"
+#include "harness/html.h"
 #include "harness/pattern.h"
 #include "harness/pattern_scan.h"
+#include "harness/plain.h"
 #include "results/console_slice.h"
 #include "results/excerpt.h"
-#include "results/html.h"
 #include "results/logfile.h"
 #include "results/measure.h"
-#include "results/plain.h"
 #include "tests/tap.h"
 
 static struct arena arena = ARENA_INIT;

@@ -1,7 +1,7 @@
-/* results/plain.c - outside bytes as harmless text. */
+/* harness/plain.c - outside bytes as harmless text. */
 #include <config.h>
 
-#include "results/plain.h"
+#include "harness/plain.h"
 
 #include "harness/buf.h"
 
@@ -34,11 +34,10 @@ sequence_span(const unsigned char *p, size_t bytes)
     return p[1] >= 0x30 && p[1] <= 0x7e ? 2 : 0;
 }
 
-/* Characters that are text and yet lie about it: they change the order in
- * which what follows is shown, or are not shown at all. */
-static bool
-is_deceptive(const unsigned char *p, size_t span)
+bool
+plain_is_deceptive(const void *data, size_t span)
 {
+    const unsigned char *p = data;
     unsigned code;
 
     if (span != 3 || (p[0] != 0xe2 && p[0] != 0xef))
@@ -70,7 +69,7 @@ plain_add(struct buf *out, const void *data, size_t bytes, size_t max)
             return;
         }
         n = utf8_span(p + i, bytes - i);
-        if (n == 3 && is_deceptive(p + i, n))
+        if (n == 3 && plain_is_deceptive(p + i, n))
             buf_addf(out, "\\u%04x", (p[i] & 0x0fu) << 12
                      | (p[i + 1] & 0x3fu) << 6 | (p[i + 2] & 0x3fu));
         else if (p[i] == '\t')

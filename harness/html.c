@@ -1,14 +1,14 @@
-/* results/html.c - the pieces that pages and the report are made of. */
+/* harness/html.c - the pieces that pages and the report are made of. */
 #include <config.h>
 
-#include "results/html.h"
+#include "harness/html.h"
 
 #include <assert.h>
 
 #include "harness/buf.h"
 #include "harness/clock.h"
-#include "results/plain.h"
-#include "results/style.h"
+#include "harness/plain.h"
+#include "harness/style.h"
 
 #define HTML_TEXT_MAX 2000
 

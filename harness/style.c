@@ -1,8 +1,8 @@
-/* results/style.c - the one style sheet. Colours have a word or a sign beside
+/* harness/style.c - the one style sheet. Colours have a word or a sign beside
  * them wherever they mean something; no script is needed to read anything. */
 #include <config.h>
 
-#include "results/style.h"
+#include "harness/style.h"
 
 #include "harness/buf.h"
 
@@ -80,6 +80,15 @@ static const char BASE[] =
 ".plot polyline{fill:none;stroke:var(--link);stroke-width:1.4}\n"
 ".plot circle{fill:var(--link)}.plot .fail{fill:var(--fail)}"
 ".plot .broken{fill:var(--broken)}\n"
+".gantt{display:block;width:100%;min-width:56rem}\n"
+".gantt text{font-size:11.5px;fill:var(--fg)}"
+".gantt .tick,.gantt .out{fill:var(--soft)}"
+".gantt line{stroke:var(--line)}.gantt line.now{stroke:var(--fail-bar)}"
+".gantt text.now{fill:var(--fail)}"
+".gantt rect{fill:var(--b);stroke:var(--r)}\n"
+".held{--b:var(--broken-bg);--r:var(--broken-bar)}"
+".booked{--b:var(--wait-bg);--r:var(--wait-bar)}"
+".closed{--b:var(--skip-bg);--r:var(--skip-bar)}\n"
 ".blame{margin:.6rem 0 .8rem;max-width:46rem}\n"
 ".split{display:flex;height:.7rem;margin:.5rem 0 .3rem;border-radius:3px;"
 "overflow:hidden}\n"
@@ -207,6 +216,7 @@ static const char JOBS[] =
 "@media(max-width:46rem){body{padding:1.2rem 1rem 3rem}"
 ".wide{margin:0 -1rem;padding:0 1rem}h1{font-size:1.6rem}"
 ".wide table.list{min-width:38rem}"
+".wide table.list td:not(.right){min-width:6.5rem}"
 ".wide table.list td:last-child{min-width:14rem}"
 ".verdict{padding:1rem 1.1rem}"
 "dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:.5rem}"

@@ -1,10 +1,11 @@
-/* results/plain.h - outside bytes (consoles, guests, logs) as harmless text.
+/* harness/plain.h - outside bytes (consoles, guests, logs) as harmless text.
  *
  * What comes out is valid UTF-8 on one line: no control characters, no
  * terminal sequences, nothing that turns the direction of writing. */
-#ifndef RESULTS_PLAIN_H
-#define RESULTS_PLAIN_H
+#ifndef HARNESS_PLAIN_H
+#define HARNESS_PLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "harness/attr.h"
 
@@ -14,6 +15,9 @@ struct buf;
  * dropped whole, a tab becomes a space, all else that is not text becomes
  * \xNN or \uNNNN. Past 'max' bytes of output it is cut with "...". */
 void plain_add(struct buf *out, const void *data, size_t bytes, size_t max);
+/* A character ('span' bytes) that is text and yet lies about it: it changes
+ * the order in which what follows is shown, or is not shown at all. */
+bool plain_is_deceptive(const void *data, size_t span);
 /* A line of a text report, and its newline: words of 'text' (cut past 'max'
  * bytes), broken at blanks before column 78, all lines but the first indented;
  * 'column' says what stands in that one already. */

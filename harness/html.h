@@ -1,9 +1,9 @@
-/* results/html.h - the pieces that pages and the report are made of.
+/* harness/html.h - the pieces that pages and the report are made of.
  *
  * Nothing here is trusted: every text goes through html_text() or html_pre(),
  * and each page forbids scripts and anything from elsewhere. */
-#ifndef RESULTS_HTML_H
-#define RESULTS_HTML_H
+#ifndef HARNESS_HTML_H
+#define HARNESS_HTML_H
 
 #include <stdint.h>
 #include "harness/outcome.h"
@@ -23,7 +23,7 @@ void html_end(struct buf *out);
 void html_text(struct buf *out, const char *text);
 /* The same in a new cell of a table; 'class' may be NULL. */
 void html_cell(struct buf *out, const char *class, const char *text);
-/* Lines that results/plain.h made. */
+/* Lines that harness/plain.h made. */
 void html_pre(struct buf *out, const char *plain);
 /* A path as part of a quoted URL: all but [A-Za-z0-9._~/+-] as %XX. */
 void html_path(struct buf *out, const char *path);

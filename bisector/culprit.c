@@ -14,9 +14,11 @@
 #include "harness/fault.h"
 #include "harness/json.h"
 #include "harness/mem.h"
+#include "harness/plain.h"
 #include "harness/proc.h"
 
 #define LIST_MOST 40            /* suspects that a text names */
+#define LINE_MOST 2000          /* bytes of a line of git's */
 
 static const int exits[] = {
     [SEARCH_VERDICT_NONE] = CULPRIT_EXIT_MORE,
@@ -54,7 +56,7 @@ culprit_git(const struct graph *graph, uint32_t node, const char *option,
         for (start = 0; start < raw.len; start += len + 1) {
             len = strcspn(raw.data + start, "\n");
             if (len > 0 || !stat) {
-                buf_add_escaped(out, raw.data + start, len);
+                plain_add(out, raw.data + start, len, LINE_MOST);
                 buf_addc(out, '\n');
             }
         }

@@ -3,12 +3,14 @@
 
 #include "harness/message_mime.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include <gmime/gmime.h>
 
 #include "harness/buf.h"
 #include "harness/message.h"
+#include "harness/plain.h"
 
 #define HEADER_MAX 900          /* bytes of a header's value: one line */
 #define PARTS_MAX 100
@@ -25,7 +27,8 @@ clean(const char *text, struct buf *out)
 
         span = utf8_span(text + i, bytes - i);
         if (c < 0x20 || c == 0x7f || (c == 0xc2 && span == 2
-                                      && (unsigned char)text[i + 1] < 0xa0))
+                                      && (unsigned char)text[i + 1] < 0xa0)
+            || plain_is_deceptive(text + i, span))
             buf_addc(out, ' ');
         else if (span == 0)
             buf_adds(out, "\xef\xbf\xbd");
@@ -86,6 +89,22 @@ set_date(GMimeMessage *message, int64_t date_ms)
     g_date_time_unref(date);
 }
 
+/* Whatever a line of it came from, it does nothing to a terminal. */
+static void
+add_plain(const char *body, struct buf *out)
+{
+    for (const char *p = body; *p != '\0';) {
+        size_t bytes = strcspn(p, "\n");
+
+        plain_add(out, p, bytes, SIZE_MAX);
+        p += bytes;
+        if (*p == '\n') {
+            buf_addc(out, '\n');
+            p++;
+        }
+    }
+}
+
 static void
 set_body(GMimeMessage *message, const char *body)
 {
@@ -114,7 +133,7 @@ set_body(GMimeMessage *message, const char *body)
 void
 message_mime_build(const struct message *message, struct buf *out)
 {
-    struct buf line = BUF_INIT;
+    struct buf line = BUF_INIT, body = BUF_INIT;
     GMimeMessage *mime;
     char *text;
 
@@ -123,18 +142,20 @@ message_mime_build(const struct message *message, struct buf *out)
     add_person(mime, GMIME_ADDRESS_TYPE_FROM, &message->from);
     for (size_t i = 0; i < message->to_count; i++)
         add_person(mime, GMIME_ADDRESS_TYPE_TO, &message->to[i]);
+    add_plain(message->body, &body);
     clean(message->subject, &line);
     g_mime_message_set_subject(mime, buf_text(&line), "utf-8");
     clean(message->id, &line);
     g_mime_message_set_message_id(mime, buf_text(&line));
     set_date(mime, message->date_ms);
     add_headers(mime, message->headers);
-    set_body(mime, message->body);
+    set_body(mime, buf_text(&body));
     text = g_mime_object_to_string(GMIME_OBJECT(mime), NULL);
     buf_adds(out, text);
     g_free(text);
     g_object_unref(mime);
     buf_free(&line);
+    buf_free(&body);
 }
 
 struct search {

@@ -13,6 +13,9 @@ GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@example.org
 export TMPDIR GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM
 export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
 
+# What a stranger may write into a subject.
+hostile=$(printf '<b>\033[31mred')
+
 # A history by fast-import: stdin "NUMBER FROM [MERGED]" makes commit NUMBER
 # whose file "n" says so.
 history()
@@ -25,7 +28,7 @@ history()
         echo "mark :$number"
         echo "author a <a@example.org> $((1000000 + i * 60)) +0000"
         echo "committer c <c@example.org> $((1000000 + i * 60)) +0000"
-        text="commit $number"
+        text="commit $number $hostile"
         printf 'data %d\n%s\n' ${#text} "$text"
         if [ "$from" != - ]; then echo "from :$from"; fi
         if [ -n "$merged" ]; then echo "merge :$merged"; fi

@@ -7,7 +7,7 @@
 run run --tree "$tree" -- sh -c 'test $(cat n) -lt 37'
 is 'a clean culprit: exit status' $status 0
 says 'and its name' "culprit: $(commit "$line" 37)"
-says 'and its subject' 'subject: commit 37'
+says 'and its subject, harmless' 'subject: commit 37 <b>red'
 is 'no worktree stays' "$(git -C "$line" worktree list | wc -l)" 1
 is 'nor its directory' \
     "$(find "$dir" -maxdepth 1 -name 'assay-bisect-*' | wc -l)" 0
@@ -160,7 +160,10 @@ page 'which names it' "<h1>culprit: $(commit "$line" 37)"
 page 'with its author, harmless' 'a &lt;a@example.org&gt;'
 page 'and what it changed' '1 file changed'
 page 'and all tests' '<b class="chip pass">good'
-is 'without a script' "$(grep -c '<script' "$dir/page.html")" 0
+page 'and subject' 'commit 37 &lt;b&gt;red'
+is 'without a script, or what a terminal obeys' \
+    "$(grep -c -e '<script' -e '<b>red' -e "$(printf '\033')" \
+        "$dir/page.html")" 0
 if command -v dot >/dev/null; then
     page 'with a picture' '<svg '
     run graph --svg "$log"

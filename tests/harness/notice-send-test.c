@@ -116,7 +116,8 @@ add(struct notice notice)
 
     notice.about = "branch xen";
     notice.cause = arena_printf(&arena, "cause %d", ++causes);
-    notice.body = "The body.\n";
+    if (notice.body == NULL)
+        notice.body = "The body.\n";
     if (notice.subject == NULL)
         notice.subject = "a subject";
     if (!notice_add(db, &notice, NULL, &why))
@@ -159,26 +160,36 @@ test_hostile(void)
     };
     struct buf text = BUF_INIT;
     struct fault why = FAULT_INIT;
+    const char *at, *body;
     const char *const argv[] = { "/bin/sh", "-c", arena_printf(
         &arena, "cat %s/*.ann@example.org.*", dir), NULL };
     int64_t n;
 
     behave(TAKE);
     n = add((struct notice){ .kind = "culprit", .confidence = 0.99,
-                             .subject = "a\r\nBcc: s@example.org\n\nbody \xff",
+                             .subject = "a\r\nBcc: s@example.org\n\nbody \xff"
+                                        "\xe2\x80\xae",
+                             .body = "The body.\n\x1b[31mred\x07 \xe2\x80\xae"
+                                     "evil\n\nBcc: t@example.org",
                              .people = people, .headers = headers });
     is_int(send_now(false).sent, 1, "one of its people is told");
     is_int(mails(n, "failed"), 2, "those without an address are listed");
     is_int(taken(n, "ann@example.org"), 1, "once");
     if (!proc_run(argv, NULL, 0, 5000, &text, &why))
         tap_bail("%s", why.text);
-    ok(strstr(buf_text(&text), "\nBcc:") == NULL
+    at = strstr(buf_text(&text), "\nBcc:");
+    body = strstr(buf_text(&text), "\n\n");
+    ok(at != NULL && body != NULL && at > body
        && strncmp(buf_text(&text), "Bcc:", 4) != 0,
        "nothing of a stranger became a header");
     has_str(buf_text(&text), "\nX-Assay-Flight: 7 Bcc: h@example.org\n",
             "it stays in its line");
     has_str(buf_text(&text), "From: Lab <lab@example.org>\nTo: ", "from whom");
-    has_str(buf_text(&text), "\n\nThe body.\n", "and what");
+    has_str(buf_text(&text), "\n\nThe body.\nred\\x07 \\u202eevil\n\nBcc: t@",
+            "and what, as harmless text");
+    ok(strchr(buf_text(&text), 0x1b) == NULL
+       && strstr(buf_text(&text), "\xe2\x80\xae") == NULL,
+       "which does nothing to a terminal");
     buf_free(&text);
 }
 

@@ -1,10 +1,10 @@
 /* harness/allocate_db.c - gives hosts to a task: all or nothing, first come.
  *
  * Choose from a snapshot, lock the chosen hosts in the order of their names,
- * look again, take. Whoever comes at the same time waits for that lock, a few
- * milliseconds, and then sees the truth; so nobody is refused because of
- * another who gets nothing either, as SKIP LOCKED would do to two that want a
- * pair each. The unique index allocation_one_owner has the last word. */
+ * take. Whoever comes at the same time waits for that lock, a few
+ * milliseconds, and then hears from the unique index allocation_one_owner and
+ * looks again; so nobody is refused because of another who gets nothing
+ * either, as SKIP LOCKED would do to two that want a pair each. */
 #include <config.h>
 
 #include "harness/task_db.h"
@@ -25,57 +25,73 @@
 
 /* Hosts with few flags first: those with many are kept for jobs that need
  * them. A held host may be free after a reap. */
-static const struct query Q_HOSTS = { "list the hosts",
-    "with flags as ("
-    " select host, count(*) as n, string_agg(flag, chr(31)) as list"
-    " from assay.host_flag group by host)"
-    " select h.host, h.arch, h.class,"
-    "  case when h.state = 'suspect' and exists (select"
-    "    from assay.host_check c where c.host = h.host"
-    "    and c.flight = $1::bigint and c.ended_at is null)"
-    "   then 'good' else h.state end, coalesce(f.list, ''),"
-    "  coalesce((select string_agg(p.name || '=' || p.value, chr(31))"
-    "   from assay.host_property p where p.host = h.host), ''),"
-    "  case when t.task is not null then"
-    "   'held by ' || t.kind || ' ' || t.refkey || ', task ' || t.task"
-    "   || ', since ' || to_char(a.begun_at, 'HH24:MI:SS') || ' UTC' end,"
-    "  t.task is not null and not exists (select from assay.task_lock l"
-    "   where l.task = t.task),"
-    "  (select w.kind || ' of ' || w.who || ' until '"
-    "    || to_char(w.until_at, 'MM-DD HH24:MI') || ' UTC'"
-    "   from assay.host_window w where w.host = h.host"
-    "   and w.ended_at is null and w.from_at <= clock_timestamp()"
-    "   and w.until_at > clock_timestamp() order by w.until_at desc limit 1)"
-    " from assay.host h"
-    " left join flags f on f.host = h.host"
-    " left join assay.allocation a"
-    "  on a.host = h.host and a.ended_at is null"
+#define HOSTS \
+    "select h.host, h.arch, h.class," \
+    "  case when h.state = 'suspect' and exists (select" \
+    "    from assay.host_check c where c.host = h.host" \
+    "    and c.flight = coalesce($1::bigint, 0) and c.ended_at is null)" \
+    "   then 'good' else h.state end, coalesce(f.list, '')," \
+    "  coalesce((select string_agg(p.name || '=' || p.value, chr(31))" \
+    "   from assay.host_property p where p.host = h.host), '')," \
+    "  case when t.task is not null then" \
+    "   'held by ' || t.kind || ' ' || t.refkey || ', task ' || t.task" \
+    "   || ', since ' || to_char(a.begun_at, 'HH24:MI:SS') || ' UTC' end," \
+    "  (select w.kind || ' of ' || w.who || ' until '" \
+    "    || to_char(w.until_at, 'MM-DD HH24:MI') || ' UTC'" \
+    "   from assay.host_window w where w.host = h.host" \
+    "   and w.ended_at is null and w.from_at <= clock_timestamp()" \
+    "   and w.until_at > clock_timestamp() order by w.until_at desc limit 1)" \
+    " from assay.host h" \
+    " cross join lateral (select count(*) as n," \
+    "   string_agg(g.flag, chr(31)) as list" \
+    "  from assay.host_flag g where g.host = h.host) f" \
+    " left join assay.allocation a" \
+    "  on a.host = h.host and a.ended_at is null" \
     " left join assay.task t on t.task = a.task"
-    " order by coalesce(f.n, 0), h.host", 1, 9 };
-/* Nobody waits for ever behind a stuck session. */
-static const struct query Q_MINE = { "check the task's lock",
-    "select exists (select from assay.task_lock l"
-    "  where l.task = $1::bigint and l.backend = pg_backend_pid())"
-    " and exists (select from assay.task t where t.task = $1::bigint"
-    "             and t.ended_at is null)"
-    " and set_config('lock_timeout', '5000', true) is not null", 1, 1 };
-static const struct query Q_LOCK = { "lock the chosen hosts",
-    "select host from assay.host h"
-    " where host = any ($1::text[]) and (state = 'good'"
-    "  or (state = 'suspect' and exists (select from assay.host_check c"
-    "   where c.host = h.host and c.flight = $2::bigint"
-    "   and c.ended_at is null)))"
-    " order by host for no key update", 2, 1 };
-static const struct query Q_BUSY = { "look at the chosen hosts again",
-    "select count(*) from assay.allocation"
-    " where host = any ($1::text[]) and ended_at is null", 1, 1 };
-static const struct query Q_TAKE = { "allocate a host",
-    "with role as ("
-    " update assay.job_role set host = $1::text"
-    " where flight = $3::bigint and job = $4::text and role = $5::text)"
+/* So the server's planner does not count them, nor see that there is no job:
+ * one plan serves for all, and a session need not make another each time. */
+#define NAMES "(select $2::text[])::text[]"
+#define HOSTS_ORDER " order by f.n, h.host"
+static const struct query Q_HOSTS = { "list the hosts", HOSTS HOSTS_ORDER,
+    1, 8 };
+static const struct query Q_NAMED = { "look up hosts",
+    HOSTS " where h.host = any (" NAMES ")" HOSTS_ORDER, 2, 8 };
+static const struct query Q_LOCKLESS = { "see whose owners lost their sessions",
+    "select a.host from assay.allocation a where a.ended_at is null"
+    " and not exists (select from assay.task_lock l where l.task = a.task)",
+    0, 1 };
+
+/* All of it or nothing, as one statement. The task's row and lock say that it
+ * is ours still; nobody waits for ever behind a stuck session. A host that
+ * somebody took since we looked is told by the index. */
+static const struct query Q_TAKE = { "allocate hosts",
+    "with mine as materialized ("
+    " select pg_try_advisory_xact_lock(" TASK_LOCK_TEXT ", t.task::int)"
+    "  and set_config('lock_timeout', '5000', true) is not null as ok"
+    " from assay.task t where t.task = $1::bigint"
+    "  and t.backend = pg_backend_pid() and t.ended_at is null"
+    " for no key update of t),"
+    " want as materialized ("
+    " select * from unnest(" NAMES ", (select $3::text[])) w(host, role)),"
+    " locked as materialized ("
+    " select h.host from assay.host h"
+    " where (select ok from mine) and h.host = any (" NAMES ")"
+    "  and (h.state = 'good' or (h.state = 'suspect' and exists ("
+    "   select from assay.host_check c where c.host = h.host"
+    "   and c.flight = coalesce($4::bigint, 0) and c.ended_at is null)))"
+    " order by h.host for no key update of h),"
+    " every as materialized ("
+    " select count(*) = cardinality($2::text[]) as ok from locked),"
+    " role as ("
+    " update assay.job_role r set host = w.host from want w"
+    " where (select ok from every) and r.flight = coalesce($4::bigint, 0)"
+    "  and r.job = coalesce($5::text, '') and r.role = w.role),"
+    " taken as ("
     " insert into assay.allocation (host, task, flight, job, role)"
-    " values ($1::text, $2::bigint, $3::bigint, $4::text, $5::text)",
-    5, 0 };
+    " select w.host, $1::bigint, $4::bigint, $5::text, w.role from want w"
+    " where (select ok from every) returning 1)"
+    " select coalesce((select ok from mine), false),"
+    "  (select count(*) from taken)", 5, 2 };
 
 struct choice {
     int64_t task, flight;
@@ -87,7 +103,6 @@ struct choice {
     int host_count;
     bool held;                  /* a host has an owner: a dead one? */
     int *chosen;                /* per role, an index into hosts */
-    bool raced;                 /* somebody was faster */
 };
 
 static const char *const *
@@ -110,22 +125,48 @@ split_flags(struct arena *arena, const char *text)
     return flags;
 }
 
+/* Adds to an array, as text: quoted, or a host called null would be none. An
+ * assay.name has nothing to be escaped. */
+static void
+add_name(struct buf *list, const char *name)
+{
+    buf_addf(list, "%c\"%s\"", list->len == 0 ? '{' : ',', name);
+}
+
+/* The hosts that are wanted by name; false: any may do. */
+static bool
+named_hosts(const struct choice *choice, struct buf *list)
+{
+    for (int i = 0; i < choice->role_count; i++) {
+        if (choice->roles[i].host == NULL)
+            return false;
+        add_name(list, choice->roles[i].host);
+    }
+    buf_addc(list, '}');
+    return true;
+}
+
 static bool
 read_hosts(struct db *db, struct choice *choice, struct fault *why)
 {
     struct arena *arena = &choice->arena;
     struct match_host *host;
     struct db_rows *rows = NULL;
-    const char *state, *owner, *params[1];
+    struct buf names = BUF_INIT;
+    const char *state, *owner, *params[2];
     char flight[DB_INT_BYTES];
-    bool lockless;
+    bool named, ok;
     int i;
 
     arena_free(arena);
     choice->held = false;
-    db_int_text(flight, choice->flight);
-    params[0] = choice->job != NULL ? flight : NULL;
-    if (!db_run(db, &Q_HOSTS, params, &rows, why))
+    params[0] = choice->job != NULL ? db_int_text(flight, choice->flight)
+                                    : NULL;
+    named = named_hosts(choice, &names);
+    params[1] = buf_text(&names);
+    ok = db_run(db, named ? &Q_NAMED : &Q_HOSTS, params, &rows, why);
+    buf_free(&names);
+    if (!ok)
         return false;
     choice->host_count = db_rows_count(rows);
     choice->hosts = arena_alloc(arena, ((size_t)choice->host_count + 1)
@@ -139,15 +180,13 @@ read_hosts(struct db *db, struct choice *choice, struct fault *why)
         host->flags = split_flags(arena, db_text(rows, i, 4));
         host->properties = split_flags(arena, db_text(rows, i, 5));
         owner = db_text(rows, i, 6);
-        lockless = db_bool(rows, i, 7);
         host->never = strcmp(state, "retired") == 0;
         if (strcmp(state, "good") != 0)
             host->obstacle = arena_printf(arena, "its state is %s", state);
         else if (owner != NULL)
-            host->obstacle = arena_printf(arena, "%s%s", owner, lockless
-                ? " (its owner lost its session)" : "");
-        else if (choice->job != NULL && db_text(rows, i, 8) != NULL)
-            host->obstacle = arena_strdup(arena, db_text(rows, i, 8));
+            host->obstacle = arena_strdup(arena, owner);
+        else if (choice->job != NULL)
+            host->obstacle = db_copy(arena, rows, i, 7);
         choice->held |= owner != NULL;
     }
     db_rows_free(rows);
@@ -162,13 +201,37 @@ add_for(const struct choice *choice, struct buf *text)
                  choice->job);
 }
 
+static bool
+note_lockless(struct db *db, struct choice *choice, struct fault *why)
+{
+    struct db_rows *rows = NULL;
+
+    if (!db_run(db, &Q_LOCKLESS, NULL, &rows, why))
+        return false;
+    for (int i = 0; i < db_rows_count(rows); i++)
+        for (int h = 0; h < choice->host_count; h++) {
+            struct match_host *host = &choice->hosts[h];
+
+            if (strcmp(host->name, db_text(rows, i, 0)) == 0
+                && host->obstacle != NULL)
+                host->obstacle = arena_printf(&choice->arena,
+                    "%s (its owner lost its session)", host->obstacle);
+        }
+    db_rows_free(rows);
+    return true;
+}
+
 /* Always false: why there is no choice. */
 static bool
-explain(const struct choice *choice, struct fault *why)
+explain(struct db *db, struct choice *choice, struct fault *why)
 {
     struct buf text = BUF_INIT, detail = BUF_INIT;
-    bool ever = host_match(choice->hosts, choice->host_count, choice->roles,
-                           choice->role_count, true, choice->chosen);
+    bool ever;
+
+    if (choice->held && !note_lockless(db, choice, why))
+        return false;
+    ever = host_match(choice->hosts, choice->host_count, choice->roles,
+                      choice->role_count, true, choice->chosen);
 
     buf_adds(&text, ever ? "no hosts are free" : "there are no such hosts");
     add_for(choice, &text);
@@ -182,65 +245,42 @@ explain(const struct choice *choice, struct fault *why)
     return false;
 }
 
-/* Everything is checked before anything is written. */
+/* *again_out: somebody was faster. */
 static bool
-check_tx(struct db *db, struct choice *choice, const char *task,
-         const char *flight, struct fault *why)
+take(struct db *db, const struct choice *choice, bool *again_out,
+     struct fault *why)
 {
-    struct buf names = BUF_INIT;
-    struct db_rows *mine = NULL, *locked = NULL, *busy = NULL;
-    const char *const params[] = { task };
-    const char *list[2];
+    struct buf hosts = BUF_INIT, roles = BUF_INIT;
+    struct db_rows *rows = NULL;
+    char task[DB_INT_BYTES], flight[DB_INT_BYTES];
+    const char *params[5] = { db_int_text(task, choice->task) };
     bool ok;
     int i;
 
-    /* An assay.name needs no quotes in an array. */
-    for (i = 0; i < choice->role_count; i++)
-        buf_addf(&names, "%c%s", i == 0 ? '{' : ',',
-                 choice->hosts[choice->chosen[i]].name);
-    buf_addc(&names, '}');
-    list[0] = buf_text(&names);
-    list[1] = flight;
-    ok = db_run(db, &Q_MINE, params, &mine, why);
-    if (ok && !db_bool(mine, 0, 0))
+    for (i = 0; i < choice->role_count; i++) {
+        add_name(&hosts, choice->hosts[choice->chosen[i]].name);
+        add_name(&roles, choice->roles[i].role);
+    }
+    buf_addc(&hosts, '}');
+    buf_addc(&roles, '}');
+    params[1] = buf_text(&hosts);
+    params[2] = buf_text(&roles);
+    params[3] = choice->job != NULL ? db_int_text(flight, choice->flight)
+                                    : NULL;
+    params[4] = choice->job;
+    ok = db_run(db, &Q_TAKE, params, &rows, why);
+    *again_out = !ok && strcmp(db_last_sqlstate(db), "23505") == 0;
+    if (ok && !db_bool(rows, 0, 0)) {
         ok = fault_set(why, FAULT_LOST,
                        "task %s is not held by this session", task);
-    ok = ok && db_run(db, &Q_LOCK, list, &locked, why)
-        && db_run(db, &Q_BUSY, list, &busy, why);
-    if (ok)
-        choice->raced = db_rows_count(locked) != choice->role_count
-            || db_int(busy, 0, 0, 1) != 0;
-    db_rows_free(mine);
-    db_rows_free(locked);
-    db_rows_free(busy);
-    buf_free(&names);
-    return ok;
-}
-
-static bool
-claim_tx(struct db *db, void *arg, struct fault *why)
-{
-    struct choice *choice = arg;
-    char task[DB_INT_BYTES], flight[DB_INT_BYTES];
-    const char *params[5];
-    int i;
-
-    db_int_text(task, choice->task);
-    db_int_text(flight, choice->flight);
-    choice->raced = false;
-    if (!check_tx(db, choice, task, choice->job != NULL ? flight : NULL,
-                  why))
-        return false;
-    for (i = 0; !choice->raced && i < choice->role_count; i++) {
-        params[0] = choice->hosts[choice->chosen[i]].name;
-        params[1] = task;
-        params[2] = choice->job != NULL ? flight : NULL;
-        params[3] = choice->job;
-        params[4] = choice->roles[i].role;
-        if (!db_run(db, &Q_TAKE, params, NULL, why))
-            return false;
+    } else if (ok && db_int(rows, 0, 1, 0) == 0) {
+        ok = false;
+        *again_out = true;      /* one is no longer good */
     }
-    return true;
+    db_rows_free(rows);
+    buf_free(&hosts);
+    buf_free(&roles);
+    return ok;
 }
 
 /* One look and one try. *again_out: the picture has changed. */
@@ -253,13 +293,8 @@ try_once(struct db *db, struct choice *choice, bool *again_out,
         return false;
     if (!host_match(choice->hosts, choice->host_count, choice->roles,
                     choice->role_count, false, choice->chosen))
-        return explain(choice, why);
-    if (!db_transact(db, claim_tx, choice, why)) {
-        *again_out = strcmp(db_last_sqlstate(db), "23505") == 0;
-        return false;
-    }
-    *again_out = choice->raced;
-    return !choice->raced;
+        return explain(db, choice, why);
+    return take(db, choice, again_out, why);
 }
 
 bool

@@ -1,6 +1,7 @@
 /* harness/db.c - PostgreSQL through libpq: connections, queries, retries.
  *
- * Not here: where the database is (db_open.c), its making (db_cluster.c). */
+ * Not here: where the database is (db_open.c), its making (db_cluster.c), what
+ * an answer says (db_rows.c). */
 #include <config.h>
 
 #include "harness/db.h"
@@ -15,9 +16,9 @@
 
 #include <libpq-fe.h>
 
-#include "harness/arena.h"
 #include "harness/buf.h"
 #include "harness/clock.h"
+#include "harness/db_rows.h"
 #include "harness/fault.h"
 #include "harness/log.h"
 #include "harness/mem.h"
@@ -30,17 +31,24 @@
 #define RETRY_MIN_MS 5
 #define RETRY_MAX_MS 400
 #define SERVER_VERSION_MIN 130000
+/* A query that one session runs so often is worth a prepared statement. */
+#define PREPARE_AT 3
+
+struct statement {
+    const struct query *query;
+    int uses;                   /* up to PREPARE_AT */
+    int number;                 /* of its name; 0: not prepared */
+};
 
 struct db {
     PGconn *conn;               /* NULL: lost */
+    struct statement *statements;
+    size_t statement_count, statement_room;
+    int statement_number;       /* the last that was given */
     PGnotify *pending;          /* read, not yet handed out */
     int64_t limit_ms;
     char sqlstate[6];
     bool retry;                 /* this transaction met 40001 or 40P01 */
-};
-
-struct db_rows {
-    PGresult *result;
 };
 
 /* Of these, old servers lack some: only what there is gets set. A client
@@ -84,6 +92,9 @@ db_lose(struct db *db)
     db->pending = NULL;
     PQfinish(db->conn);
     db->conn = NULL;
+    free(db->statements);
+    db->statements = NULL;
+    db->statement_count = db->statement_room = 0;
 }
 
 /* The first line is the fact; what follows is detail. */
@@ -307,35 +318,105 @@ refused(struct db *db, const char *doing, const PGresult *result,
 }
 
 static bool
+answer(struct db *db, const char *doing, PGresult **result_out,
+       struct fault *why)
+{
+    PGresult *result = NULL;
+
+    if (!collect(db, doing, &result, why))
+        return false;
+    if (is_failure(PQresultStatus(result))) {
+        (void)refused(db, doing, result, why);
+        PQclear(result);
+        return false;
+    }
+    *result_out = result;
+    return true;
+}
+
+#define STATEMENT_BYTES 24
+
+/* The name of the statement that 'query' has in this session, made when it is
+ * worth one; "" if it is not yet, or never because there is nothing to plan. */
+static bool
+statement_of(struct db *db, const struct query *query,
+             char name[static STATEMENT_BYTES], struct fault *why)
+{
+    PGresult *result = NULL;
+    struct statement *s;
+    size_t i = 0;
+
+    name[0] = '\0';
+    if (query->nparams == 0 && query->ncols == 0)
+        return true;            /* such as begin and commit */
+    while (i < db->statement_count && db->statements[i].query != query)
+        i++;
+    if (i == db->statement_count) {
+        db->statements = xgrow(db->statements, &db->statement_room, i,
+                               sizeof *db->statements);
+        db->statements[i] = (struct statement){ .query = query };
+        db->statement_count++;
+    }
+    s = &db->statements[i];
+    s->uses += s->uses < PREPARE_AT;
+    if (s->uses < PREPARE_AT)
+        return true;
+    snprintf(name, STATEMENT_BYTES, "assay_%d",
+             s->number > 0 ? s->number : db->statement_number + 1);
+    if (s->number > 0)
+        return true;
+    if (PQsendPrepare(db->conn, name, query->text, 0, NULL) == 0)
+        return lost(db, query->name, why);
+    if (!answer(db, query->name, &result, why))
+        return false;
+    PQclear(result);
+    s->number = ++db->statement_number;
+    return true;
+}
+
+/* A migration beside us changed what a statement gives, or a pooler has not
+ * got it: from here on all are made anew. */
+static bool
+forgets_statements(struct db *db)
+{
+    if (!state_is(db->sqlstate, "0A000") && !state_is(db->sqlstate, "26000"))
+        return false;
+    db->statement_count = 0;
+    return true;
+}
+
+static bool
 run_once(struct db *db, const struct query *query,
          const char *const params[], PGresult **result_out,
          struct fault *why)
 {
+    char name[STATEMENT_BYTES];
     PGresult *result = NULL;
-    int ncols;
-    bool ok;
+    int ncols, sent;
 
     must(query->nparams <= DB_PARAMS_MAX);
     db->sqlstate[0] = '\0';
     if (db->conn == NULL)
         return lost(db, query->name, why);
-    if (PQsendQueryParams(db->conn, query->text, query->nparams, NULL,
-                          params, NULL, NULL, 0) == 0)
+    if (!statement_of(db, query, name, why))
+        return false;
+    sent = name[0] != '\0'
+        ? PQsendQueryPrepared(db->conn, name, query->nparams, params, NULL,
+                              NULL, 0)
+        : PQsendQueryParams(db->conn, query->text, query->nparams, NULL,
+                            params, NULL, NULL, 0);
+    if (sent == 0)
         return lost(db, query->name, why);
-    if (!collect(db, query->name, &result, why))
+    if (!answer(db, query->name, &result, why)) {
+        if (name[0] != '\0' && db->conn != NULL && forgets_statements(db))
+            db->retry = true;
         return false;
-    ok = !is_failure(PQresultStatus(result))
-        || refused(db, query->name, result, why);
-    if (ok) {
-        ncols = PQresultStatus(result) == PGRES_TUPLES_OK
-            ? PQnfields(result) : 0;
-        ok = ncols == query->ncols
-            || fault_set(why, FAULT_DATA, "%s: %d columns instead of %d",
-                         query->name, ncols, query->ncols);
     }
-    if (!ok) {
+    ncols = PQresultStatus(result) == PGRES_TUPLES_OK ? PQnfields(result) : 0;
+    if (ncols != query->ncols) {
         PQclear(result);
-        return false;
+        return fault_set(why, FAULT_DATA, "%s: %d columns instead of %d",
+                         query->name, ncols, query->ncols);
     }
     *result_out = result;
     return true;
@@ -547,8 +628,7 @@ db_run(struct db *db, const struct query *query, const char *const params[],
         PQclear(result);
         return true;
     }
-    *rows_out = xmalloc(sizeof(**rows_out));
-    (*rows_out)->result = result;
+    *rows_out = db_rows_new(result);
     return true;
 }
 
@@ -557,107 +637,14 @@ db_script(struct db *db, const char *name, const char *text,
           struct fault *why)
 {
     PGresult *result = NULL;
-    bool ok;
 
     db->sqlstate[0] = '\0';
     if (db->conn == NULL || PQsendQuery(db->conn, text) == 0)
         return lost(db, name, why);
-    if (!collect(db, name, &result, why))
+    if (!answer(db, name, &result, why))
         return false;
-    ok = !is_failure(PQresultStatus(result))
-        || refused(db, name, result, why);
     PQclear(result);
-    return ok;
-}
-
-/* Rows -------------------------------------------------------------------- */
-
-int
-db_rows_count(const struct db_rows *rows)
-{
-    return PQntuples(rows->result);
-}
-
-int64_t
-db_rows_affected(const struct db_rows *rows)
-{
-    int64_t count = 0;
-
-    if (!parse_int64(PQcmdTuples(rows->result), 0, INT64_MAX, &count))
-        return 0;               /* "" : not a command that touches rows */
-    return count;
-}
-
-const char *
-db_text(const struct db_rows *rows, int row, int col)
-{
-    must(row < PQntuples(rows->result) && col < PQnfields(rows->result));
-    if (PQgetisnull(rows->result, row, col))
-        return NULL;
-    return PQgetvalue(rows->result, row, col);
-}
-
-const char *
-db_copy(struct arena *arena, const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? NULL : arena_strdup(arena, text);
-}
-
-const char *
-db_copy_text(struct arena *arena, const struct db_rows *rows, int row,
-             int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text == NULL ? "" : arena_strdup(arena, text);
-}
-
-const char *
-db_int_text(char out[static DB_INT_BYTES], int64_t value)
-{
-    snprintf(out, DB_INT_BYTES, "%" PRId64, value);
-    return out;
-}
-
-int64_t
-db_int(const struct db_rows *rows, int row, int col, int64_t missing)
-{
-    const char *text = db_text(rows, row, col);
-    int64_t value = missing;
-
-    if (text != NULL)
-        must(parse_int64(text, INT64_MIN, INT64_MAX, &value));
-    return value;
-}
-
-double
-db_double(const struct db_rows *rows, int row, int col, double missing)
-{
-    const char *text = db_text(rows, row, col);
-    double value = missing;
-
-    if (text == NULL || !parse_double(text, &value))
-        return missing;         /* null, or NaN and the infinities */
-    return value;
-}
-
-bool
-db_bool(const struct db_rows *rows, int row, int col)
-{
-    const char *text = db_text(rows, row, col);
-
-    return text != NULL && text[0] == 't';
-}
-
-void
-db_rows_free(struct db_rows *rows)
-{
-    if (rows == NULL)
-        return;
-    PQclear(rows->result);
-    free(rows);
+    return true;
 }
 
 /* Transactions ------------------------------------------------------------ */

@@ -34,9 +34,8 @@
 #define BURY_LIMIT_MS 500       /* for a dead client's session to end */
 #define BURY_POLL_MS 5
 
-/* The lock's class, and the longest time between looks, as text for queries. */
-#define LOCK "16723"
-#define LOOK_MS "10000"
+#define LOCK TASK_LOCK_TEXT
+#define LOOK_MS "10000"         /* the longest time between looks */
 static_assert(TASK_LOCK_CLASS == 16723 && TASK_LOOK_MS == 10000,
               "the queries must say the same");
 
@@ -83,10 +82,21 @@ static const struct query Q_END_DEAD = { "end a dead task",
     " end_reason = $3::text"
     " where task = $1::bigint and backend = $2::int and ended_at is null",
     3, 0 };
+/* Who takes a host holds its row; so does who gives it back, or one's end could
+ * come after the other's beginning. */
+#define RELEASE \
+    " hosts as materialized (" \
+    " select h.host from assay.host h, assay.allocation a, found f" \
+    " where a.task = f.task and a.ended_at is null and h.host = a.host" \
+    " order by h.host for no key update of h)," \
+    " released as (" \
+    " update assay.allocation a set ended_at = clock_timestamp()," \
+    "  end_reason = $2::text from found f" \
+    " where a.task = f.task and a.ended_at is null" \
+    "  and a.host in (select host from hosts) returning 1)"
 static const struct query Q_RELEASE = { "release a task's hosts",
-    "update assay.allocation set ended_at = clock_timestamp(),"
-    " end_reason = $2::text"
-    " where task = $1::bigint and ended_at is null", 2, 0 };
+    "with found as (select $1::bigint as task)," RELEASE
+    " select count(*) from released", 2, 1 };
 /* Jobs at work whose task has ended, and their steps. */
 static const struct query Q_BREAK_JOBS = { "break jobs without a runner",
     "with orphan as ("
@@ -133,19 +143,27 @@ static const struct query Q_ADOPT = { "resume a task",
     " and node_key = $2::text and pid = $3::int and pid_start = $4::bigint",
     4, 0 };
 static const struct query Q_GET = { "look up a task",
-    "select t.ended_at is not null, coalesce(t.end_reason, ''),"
+    "select ended_at is not null, end_reason from assay.task"
+    " where task = $1::bigint", 1, 2 };
+/* What a session that is not ours holds is left alone. When all is written, in
+ * this order, the lock becomes the transaction's: it goes with the commit. */
+static const struct query Q_END = { "end a task",
+    "with seen as materialized ("
+    " select t.task, t.ended_at is not null as over,"
     "  t.backend <> pg_backend_pid() and exists ("
     "   select from assay.task_lock l"
-    "   where l.task = t.task and l.backend = t.backend)"
-    " from assay.task t where t.task = $1::bigint for update of t", 1, 3 };
-static const struct query Q_END = { "end a task",
-    "update assay.task set ended_at = clock_timestamp(),"
-    " end_reason = $2::text where task = $1::bigint and ended_at is null",
-    2, 0 };
+    "   where l.task = t.task and l.backend = t.backend) as others"
+    " from assay.task t where t.task = $1::bigint for update of t),"
+    " found as (select task from seen where not over and not others),"
+    RELEASE ","
+    " ended as ("
+    " update assay.task t set ended_at = clock_timestamp(),"
+    "  end_reason = $2::text from found f where t.task = f.task returning 1)"
+    " select others and not over, (select count(*) from ended),"
+    "  pg_try_advisory_xact_lock(" LOCK ", task::int),"
+    "  pg_advisory_unlock(" LOCK ", task::int) from seen", 2, 4 };
 static const struct query Q_UNLOCK = { "give up a task's lock",
-    "select pg_advisory_unlock(" LOCK ", $1::int)"
-    " where exists (select from assay.task_lock l"
-    "  where l.task = $1::bigint and l.backend = pg_backend_pid())", 1, 1 };
+    "select pg_advisory_unlock(" LOCK ", $1::int)", 1, 1 };
 static const struct query Q_LIVE = { "see if a task lives",
     "select exists (select from assay.task_lock l"
     "  where l.task = $1::bigint)", 1, 1 };
@@ -350,57 +368,32 @@ task_resume(struct db *db, int64_t task, struct fault *why)
         fault_set(why, FAULT_LOST, "there is no task %s", number);
     else if (ok && db_bool(rows, 0, 0))
         fault_set(why, FAULT_LOST, "task %s has ended: %s", number,
-                  db_text(rows, 0, 1));
+                  db_text(rows, 0, 1) != NULL ? db_text(rows, 0, 1) : "?");
     else if (ok)
         fault_set(why, FAULT_LOST, "task %s is another process's", number);
     db_rows_free(rows);
     return false;
 }
 
-struct ending {
-    char number[24];
-    const char *reason;
-};
-
-static bool
-end_tx(struct db *db, void *arg, struct fault *why)
-{
-    const struct ending *ending = arg;
-    const char *const params[] = { ending->number, ending->reason };
-    struct db_rows *rows = NULL;
-    bool ok, ended = false;
-
-    if (!db_run(db, &Q_GET, params, &rows, why))
-        return false;
-    ok = db_rows_count(rows) == 1
-        || fault_set(why, FAULT_NOT_FOUND, "there is no task %s",
-                     ending->number);
-    if (ok) {
-        ended = db_bool(rows, 0, 0);
-        ok = ended || !db_bool(rows, 0, 2)
-            || fault_set(why, FAULT_CONFLICT,
-                         "task %s is held by another session",
-                         ending->number);
-    }
-    db_rows_free(rows);
-    if (!ok || ended)
-        return ok;
-    return db_run(db, &Q_RELEASE, params, NULL, why)
-        && db_run(db, &Q_END, params, NULL, why);
-}
-
 bool
 task_end(struct db *db, int64_t task, const char *reason, struct fault *why)
 {
-    struct ending ending = { .reason = reason };
+    struct db_rows *rows = NULL;
+    char number[24];
+    const char *const params[] = { number, reason };
+    bool ok;
 
     must(!db_in_transaction(db));
-    task_text(task, ending.number);
-    if (!db_transact(db, end_tx, &ending, why))
+    task_text(task, number);
+    if (!db_run(db, &Q_END, params, &rows, why))
         return false;
-    /* If this fails, the session is lost, and the lock with it. */
-    (void)!unlock(db, ending.number, NULL);
-    return true;
+    ok = db_rows_count(rows) == 1
+        || fault_set(why, FAULT_NOT_FOUND, "there is no task %s", number);
+    if (ok && db_bool(rows, 0, 0))
+        ok = fault_set(why, FAULT_CONFLICT,
+                       "task %s is held by another session", number);
+    db_rows_free(rows);
+    return ok;
 }
 
 bool
@@ -470,7 +463,7 @@ death_tx(struct db *db, void *arg, struct fault *why)
     death->done = true;
     ok = db_run(db, &Q_RELEASE, release, &rows, why);
     if (ok)
-        death->hosts = (int)db_rows_affected(rows);
+        death->hosts = (int)db_int(rows, 0, 0, 0);
     db_rows_free(rows);
     return ok && break_jobs(db, &death->jobs, why);
 }

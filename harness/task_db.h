@@ -34,6 +34,7 @@ struct db;
 struct fault;
 
 #define TASK_LOCK_CLASS 0x4153  /* 'AS' */
+#define TASK_LOCK_TEXT "16723"  /* the same, for queries */
 #define TASK_RESUME_MS 60000
 #define TASK_GRACE_MS 120000
 #define TASK_LOOK_MS 10000

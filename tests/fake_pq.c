@@ -180,6 +180,20 @@ PQsetNoticeReceiver(PGconn *conn UNUSED, PQnoticeReceiver receiver UNUSED,
     return NULL;
 }
 
+char *
+PQhost(const PGconn *conn UNUSED)
+{
+    static char elsewhere[] = "";
+
+    return elsewhere;
+}
+
+int
+PQbackendPID(const PGconn *conn UNUSED)
+{
+    wrong("nobody is to know the server's process");
+}
+
 PGTransactionStatusType
 PQtransactionStatus(const PGconn *conn)
 {
@@ -218,6 +232,21 @@ sent(const char *text, const char *param)
               param != NULL ? param : "(null)");
     (void)take(FAKE_SEND);
     return 1;
+}
+
+int
+PQsendPrepare(PGconn *conn UNUSED, const char *name, const char *text,
+              int count UNUSED, const Oid *types UNUSED)
+{
+    return sent(text, name);
+}
+
+int
+PQsendQueryPrepared(PGconn *conn UNUSED, const char *name, int count,
+                    const char *const *values, const int *lengths UNUSED,
+                    const int *formats UNUSED, int result_format UNUSED)
+{
+    return sent(name, count > 0 ? values[0] : NULL);
 }
 
 int

@@ -16,7 +16,8 @@ enum fake_call {
     FAKE_NONE = 0,
     FAKE_CONNECT,               /* PQconnectStartParams: text = its dbname */
     FAKE_POLL,                  /* PQconnectPoll answers 'value' */
-    FAKE_SEND,                  /* the SQL begins with 'text'; 'param' of $1 */
+    FAKE_SEND,                  /* the SQL or the prepared statement begins with
+                                 * 'text'; 'param' of $1, or what is prepared */
     FAKE_SEND_FAILS,
     FAKE_FLUSH,                 /* PQflush answers 'value' (else always 0) */
     FAKE_CONSUME,               /* PQconsumeInput answers 'value' */

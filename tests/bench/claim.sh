@@ -67,8 +67,8 @@ update public.bare set busy = true where n = (select n from public.bare
     where not busy for update skip locked limit 1) returning n \gset
 update public.bare set busy = false where n = :n;
 END
-rival() { # CLIENTS SCRIPT
-    "$bindir/pgbench" -n -h "$ASSAY_HOME/pg" -U assay -c "$1" -t "$claims" \
+rival() { # CLIENTS SCRIPT [MODE]
+    "$bindir/pgbench" -n -M "${3:-simple}" -h "$ASSAY_HOME/pg" -U assay -c "$1" -t "$claims" \
         -f "$ASSAY_HOME/$2.sql" assay 2>"$ASSAY_HOME/pgbench.err" |
         sed -n 's/^tps = \([0-9]*\).*/\1/p'
 }
@@ -94,6 +94,9 @@ for processes in 1 2 8; do
         "x$limit"
 done
 
+[ ! -x "$bindir/pgbench" ] ||
+    row 'pgbench with prepared statements, 8 clients' \
+    "$(rival 8 rows prepared)" /s
 [ ! -x "$bindir/pgbench" ] ||
     row 'pgbench that writes no row of it, 8 clients' \
     "$(rival 8 bare)" /s

@@ -10,6 +10,7 @@
 #include "harness/buf.h"
 #include "harness/clock.h"
 #include "harness/db.h"
+#include "harness/db_value.h"
 #include "harness/fs.h"
 #include "tests/tap.h"
 
@@ -64,6 +65,60 @@ test_session(void)
              "text cut in the middle of a character");
     is_str(db_text(rows, 0, 0), "half a caf\\xc3", "is stored readable");
     db_rows_free(rows);
+    db_close(db);
+}
+
+static bool
+ask_twice(struct db *db, void *arg, struct fault *why)
+{
+    const struct query *query = arg;
+    struct db_rows *rows = NULL;
+    bool ok;
+
+    ok = db_run(db, query, NULL, NULL, why)
+        && db_run(db, query, NULL, &rows, why);
+    if (ok)
+        is_str(db_text(rows, 0, 0), "2", "what there is now");
+    db_rows_free(rows);
+    return ok;
+}
+
+/* What one session asks often is prepared; what is prepared may be gone, or
+ * mean something else. */
+static void
+test_prepared(void)
+{
+    static const struct query q_often = { "often",
+        "select v from pg_temp.often", 0, 1 };
+    static const struct query q_count = { "count",
+        "select count(*) from pg_prepared_statements", 0, 1 };
+    struct fault why = FAULT_INIT;
+    struct db *db = pgfix_open("assay");
+    int64_t count = 0;
+    int i;
+
+    if (!db_script(db, "often", "create temp table often as select 1 as v",
+                   &why))
+        tap_bail("%s", why.text);
+    for (i = 0; i < 5; i++)
+        if (!db_run(db, &q_often, NULL, NULL, &why))
+            tap_bail("%s", why.text);
+    ok(db_value_int(db, &q_count, NULL, 0, &count, &why) && count == 1,
+       "what is asked five times has a statement of its own");
+    if (!db_script(db, "gone", "deallocate all", &why))
+        tap_bail("%s", why.text);
+    ok_fault(db_run(db, &q_often, NULL, NULL, &why), &why,
+             "a statement that is gone");
+    for (i = 0; i < 3; i++)
+        if (!db_run(db, &q_often, NULL, NULL, &why))
+            tap_bail("%s", why.text);
+    ok(db_value_int(db, &q_count, NULL, 0, &count, &why) && count == 1,
+       "is made again, when it is asked for again");
+    if (!db_script(db, "changed", "alter table pg_temp.often alter v type text"
+                   " using '2'", &why))
+        tap_bail("%s", why.text);
+    ok_fault(db_transact(db, ask_twice, (void *)(uintptr_t)&q_often, &why),
+             &why, "one whose answer has another type, in a transaction");
     db_close(db);
 }
 
@@ -303,6 +358,7 @@ main(void)
 
     pgfix_start(&fix);
     test_session();
+    test_prepared();
     test_limit();
     test_loss();
     test_notifications();

@@ -22,6 +22,7 @@
 #include "harness/fault.h"
 #include "harness/log.h"
 #include "harness/mem.h"
+#include "harness/nice.h"
 
 #define CONNECT_LIMIT_MS 15000
 /* What the server has, beyond the limit of a statement, to say that it ended
@@ -507,7 +508,10 @@ db_connect(const char *conninfo, const char *program, struct db **db_out,
     db->limit_ms = DB_LIMIT_MS;
     db->conn = PQconnectStartParams(names, values, 1);
     must(db->conn != NULL);     /* only for want of memory */
-    ok = connect_poll(db, why) && prepare_session(db, why);
+    ok = connect_poll(db, why);
+    if (ok && db_is_private() && PQhost(db->conn)[0] == '/')
+        nice_follow(PQbackendPID(db->conn));    /* it is on this machine */
+    ok = ok && prepare_session(db, why);
     if (!ok) {
         db_close(db);
         return false;

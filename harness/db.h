@@ -36,9 +36,13 @@ struct query {
  * When 'program' is "assay" or "assayd", the cluster is made and started if
  * needed and the schema migrated; any other must find both there (FAULT_LOST,
  * FAULT_CONFLICT): it may live in the lab's namespace, or be one of many.
- * FAULT_CONFLICT also when the schema is newer than this program knows. */
+ * FAULT_CONFLICT also when the schema is newer than this program knows. The
+ * private cluster's process that serves us is as nice as we are. */
 MUST_CHECK bool db_open(const char *program, struct db **db_out,
                         struct fault *why);
+/* What db_open() does before it connects: the private cluster is made and
+ * started, if 'program' may do that. */
+MUST_CHECK bool db_start(const char *program, struct fault *why);
 /* As db_open(), but never starts, migrates or checks anything. */
 MUST_CHECK bool db_connect(const char *conninfo, const char *program,
                            struct db **db_out, struct fault *why);

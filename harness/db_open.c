@@ -91,6 +91,13 @@ may_prepare(const char *program)
     return strcmp(program, "assay") == 0 || strcmp(program, "assayd") == 0;
 }
 
+bool
+db_start(const char *program, struct fault *why)
+{
+    return !db_is_private() || !may_prepare(program)
+        || db_cluster_ensure(why);
+}
+
 /* A server that is just dying, or recovering from the death of one of its
  * own, refuses for a moment; then it is started again, or serves. */
 static bool

@@ -3,56 +3,24 @@
 
 #include "harness/turn_db.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "harness/db.h"
 #include "harness/fault.h"
+#include "harness/nice.h"
 #include "harness/signals.h"
 
 #define LOCK "16722"            /* 'AR' */
 #define STEP_MS 25
 #define STEP_MAX_MS 100
-#define NICE 10                 /* a tenth of what others get, if they want */
 
 static const struct query Q_TRY = { "turn-try",
     "select pg_try_advisory_lock(" LOCK ", $1::int)", 1, 1 };
 
 static const struct query Q_ALONE = { "turn-alone",
-    "select pg_backend_pid(),"
-    " set_config('max_parallel_workers_per_gather', '0', false),"
-    " set_config('jit', 'off', false)", 0, 3 };
-
-/* A courtesy: where it is refused, all goes on as it is. */
-static void
-give_way(pid_t pid)
-{
-    int now;
-
-    errno = 0;
-    now = getpriority(PRIO_PROCESS, (id_t)pid);
-    if (errno == 0)
-        (void)setpriority(PRIO_PROCESS, (id_t)pid, now + NICE);
-}
-
-/* Not before there is a session: who starts the private cluster must not hand
- * that on to it. */
-static bool
-work_alone(struct db *db, struct fault *why)
-{
-    struct db_rows *rows = NULL;
-
-    if (!db_run(db, &Q_ALONE, NULL, &rows, why))
-        return false;
-    give_way(0);
-    if (db_is_private())
-        give_way((pid_t)db_int(rows, 0, 0, 0));
-    db_rows_free(rows);
-    return true;
-}
+    "select set_config('max_parallel_workers_per_gather', '0', false),"
+    " set_config('jit', 'off', false)", 0, 2 };
 
 int
 turn_count(void)
@@ -87,8 +55,6 @@ turn_db_wait(struct db *db, int turns, int limit_ms, bool *got_out,
 {
     int step = STEP_MS;
 
-    if (!work_alone(db, why))
-        return false;
     for (int waited = 0; ;) {
         if (!try_all(db, turns, got_out, why))
             return false;
@@ -99,4 +65,24 @@ turn_db_wait(struct db *db, int turns, int limit_ms, bool *got_out,
         if (step < STEP_MAX_MS)
             step += STEP_MS;
     }
+}
+
+/* Whoever starts the private cluster must not hand on to it how nice he is:
+ * it runs before. */
+bool
+turn_db_open(const char *program, struct db **db_out, struct fault *why)
+{
+    bool got;
+
+    if (!db_start(program, why))
+        return false;
+    nice_begin();
+    if (!db_open(program, db_out, why))
+        return false;
+    if (db_run(*db_out, &Q_ALONE, NULL, NULL, why)
+        && turn_db_wait(*db_out, turn_count(), TURN_LIMIT_MS, &got, why))
+        return true;
+    db_close(*db_out);
+    *db_out = NULL;
+    return false;
 }

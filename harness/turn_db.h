@@ -16,9 +16,13 @@ int turn_count(void);
 /* Waits, at most 'limit_ms', until fewer than 'turns' sessions have a turn,
  * and takes one, which ends with the session. On the limit *got_out is false:
  * whoever reads then reads without a turn, for that is a courtesy and no
- * right. From now on this process goes after others, and so does its server
- * process in the private cluster; the session has no parallel workers. */
+ * right. */
 MUST_CHECK bool turn_db_wait(struct db *db, int turns, int limit_ms,
                              bool *got_out, struct fault *why);
+/* db_open() for who reads a lot: from now on this process goes after others,
+ * and so does its server process in the private cluster; the session has no
+ * parallel workers, and waits for a turn, at most TURN_LIMIT_MS. */
+MUST_CHECK bool turn_db_open(const char *program, struct db **db_out,
+                             struct fault *why);
 
 #endif

@@ -253,14 +253,13 @@ run_report(struct cmd_call *call, struct fault *why)
     struct buf out = BUF_INIT;
     struct db *db = NULL;
     int64_t flight;
-    bool got_turn = false, ok;
+    bool ok;
 
     ok = cmd_number(call, 0, "a flight", &flight, why)
         && format_find(call, &format, why)
         && request_take(call, &request, why)
         && decide_opts_take(call, &arena, &asked, why)
-        && db_open("assay", &db, why)
-        && turn_db_wait(db, turn_count(), TURN_LIMIT_MS, &got_turn, why)
+        && turn_db_open("assay", &db, why)
         && make_report(db, flight, format, &asked, &request, file, &out, why)
         && put_out(file, &out, why);
     db_close(db);

@@ -43,19 +43,26 @@ int
 main(void)
 {
     struct pgfix fix;
-    struct db *one, *two, *three;
+    struct fault why = FAULT_INIT;
+    struct db *one, *two, *three = NULL;
     int before, own = getpriority(PRIO_PROCESS, 0);
 
     pgfix_start(&fix);
     one = pgfix_open("assay");
     two = pgfix_open("assay");
     before = nice_of(two);
-    three = pgfix_open("assay");
     ok(turn_count() >= 1, "there is a turn at least");
-    ok(has_turn(one, 2, 0), "the first has a turn");
-    ok(has_turn(two, 2, 0), "so has the second");
-    ok(nice_of(two) > before, "the server process of whoever has one is nice");
+    ok_fault(turn_db_open("assay", &three, &why), &why,
+             "who reads a lot gets a session and a turn");
+    ok(!has_turn(one, turn_count(), 0) || turn_count() > 1,
+       "which nobody else has");
+    ok(nice_of(three) > before, "whose server process is nice");
     ok(getpriority(PRIO_PROCESS, 0) > own, "and so is the program");
+    is_int(nice_of(two), before, "others' are as they were");
+    db_close(three);
+    ok(has_turn(one, 2, 5000), "the first has a turn");
+    ok(has_turn(two, 2, 5000), "so has the second");
+    three = pgfix_open("assay");
     ok(!has_turn(three, 2, 60), "the third has none, and knows it in time");
     db_close(one);
     ok(has_turn(three, 2, 5000), "but when the first is gone");

@@ -222,10 +222,10 @@ is_covered(enum outcome status)
         || status == OUTCOME_REUSED;
 }
 
-/* All cells of the flight: true when covered. */
+/* All cells of the flight: true when covered. Counts them. */
 static json_t *
 cells_of(const struct evidence *evidence, struct arena *arena,
-         size_t *covered_out)
+         struct coverage *out)
 {
     json_t *cells = json_object();
 
@@ -240,13 +240,14 @@ cells_of(const struct evidence *evidence, struct arena *arena,
 
             if (evidence_is_chore(step))
                 continue;
-            *covered_out += is_covered(step->status);
+            out->cells += 1 + step->case_count;
+            out->covered += is_covered(step->status);
             must(json_object_set_new(cells, key, json_boolean(
                 is_covered(step->status))) == 0);
             for (size_t k = 0; k < step->case_count; k++) {
                 bool covered = is_covered(step->cases[k].status);
 
-                *covered_out += covered;
+                out->covered += covered;
                 must(json_object_set_new(
                     cells, arena_printf(arena, "%s/%s", key,
                                         step->cases[k].id),
@@ -326,7 +327,7 @@ coverage_of(const struct evidence *evidence, const enum outcome *statuses,
     json_t *cells;
 
     *out = (struct coverage){ .baseline = 0 };
-    cells = cells_of(evidence, arena, &out->covered);
+    cells = cells_of(evidence, arena, out);
     for (size_t i = 0; i < evidence->job_count; i++)
         gaps_of_job(evidence, &evidence->jobs[i], statuses[i], &list);
     if (baseline != NULL)

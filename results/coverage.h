@@ -41,7 +41,8 @@ struct coverage {
                                          * flight does not have it is last */
     size_t gap_count;
     int64_t baseline;           /* flight compared with, 0: none */
-    size_t covered;             /* cells, here */
+    size_t cells;               /* here, but for those that are no test */
+    size_t covered;             /* of these */
     size_t baseline_covered;    /* cells, there */
     size_t lost, gained;        /* against those */
     size_t eroded;              /* lost before: covered neither here nor by

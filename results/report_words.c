@@ -122,15 +122,12 @@ words_coverage(const struct report *report, struct arena *arena)
     const struct verdict *verdict = report->verdict;
     const struct coverage *coverage = &verdict->coverage;
     size_t told = verdict->jobs[OUTCOME_PASS] + verdict->jobs[OUTCOME_FAIL];
-    size_t all = 0;
     struct buf text = BUF_INIT;
     const char *copy, *between = " Of the others, ";
 
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        all += verdict->steps[i] + verdict->cases[i];
     buf_addf(&text, "%zu of %zu jobs and %zu of %zu tests said something of "
              "the product.", told, report->evidence->job_count,
-             coverage->covered, all);
+             coverage->covered, coverage->cells);
     if (coverage->baseline != 0 && coverage->lost > 0)
         buf_addf(&text, " NOT COVERED, though the baseline (flight %" PRId64
                  ") did: %zu test%s.", coverage->baseline, coverage->lost,

@@ -552,6 +552,7 @@ reused(void)
     is_int((int64_t)verdict.coverage.baseline_covered, 3,
            "a reused step is covered, to switch off is no test");
     is_int((int64_t)verdict.coverage.lost, 0, "neither is lost here");
+    is_int((int64_t)verdict.coverage.cells, 4, "nor does it count here");
     is_int((int64_t)verdict.coverage.gap_count, 0, "nor a gap");
     is_str(verdict.summary, "All 2 jobs passed. 1 step was not run, another "
            "job's stands for it.", "and it is said");

@@ -37,23 +37,6 @@ planner_set_has(const uint64_t *bits, int host)
     return (bits[host / 64] >> (host % 64) & 1) != 0;
 }
 
-int64_t
-planner_overdue(int64_t begun_ms, int64_t planned_ms, int64_t now_ms)
-{
-    int64_t sofar = now_ms - begun_ms;
-    double until;
-
-    if (planned_ms < 1000)
-        planned_ms = 1000;
-    if (begun_ms + planned_ms > now_ms)
-        return begun_ms + planned_ms;
-    until = (double)sofar * (double)sofar / (double)planned_ms + 1000;
-    if (until > 1e15)
-        until = 1e15;
-    return begun_ms + (int64_t)until > now_ms ? begun_ms + (int64_t)until
-                                              : now_ms + 1000;
-}
-
 const char *
 planner_verdict_name(enum planner_verdict verdict)
 {
@@ -100,6 +83,7 @@ fair_factor(const struct planner_in *in, int account)
 
 /* qsort() has no argument for the comparison's context. */
 struct sort_key {
+    int rank;                   /* before promises: see rank_of() */
     bool promoted;
     int64_t due_ms;
     int priority;
@@ -122,6 +106,8 @@ compare_keys(const void *left, const void *right)
     const struct sort_key *a = left, *b = right;
     int order;
 
+    if (a->rank != b->rank)
+        return a->rank - b->rank;
     if (a->promoted != b->promoted)
         return a->promoted ? -1 : 1;
     if (a->promoted && a->due_ms != b->due_ms)
@@ -151,6 +137,17 @@ youth(const struct planner_in *in, const struct planner_job *job)
     return 1 / (1 + AGING * waited / (double)in->policy.patience_ms);
 }
 
+/* A promise is one among equals: it keeps hosts neither from who is about to
+ * take them, nor from a job for which even those go that are at work, if none
+ * of the others is more important. */
+static int
+rank_of(const struct planner_work *work, const struct planner_job *job)
+{
+    if (job->priority == PLANNER_PRIORITY_FIRST)
+        return 0;
+    return job->preempts && job->priority <= work->meek_priority ? 1 : 2;
+}
+
 static void
 sort_jobs(struct planner_work *work, struct sort_key *keys)
 {
@@ -162,8 +159,8 @@ sort_jobs(struct planner_work *work, struct sort_key *keys)
         const struct planner_known *known = &work->known[j];
 
         keys[j] = (struct sort_key){
-            .promoted = known->promoted, .due_ms = known->due_ms,
-            .priority = job->priority,
+            .rank = rank_of(work, job), .promoted = known->promoted,
+            .due_ms = known->due_ms, .priority = job->priority,
             .first = fcfs ? (double)job->queued_ms
                 : known->flight_work * youth(in, job) / known->favour,
             .second = fcfs ? 0 : job->flight,
@@ -268,6 +265,7 @@ know_jobs(struct planner_work *work)
     int *sizes = arena_alloc(work->arena, ((size_t)in->set_count + 1)
                                           * sizeof *sizes);
 
+    work->meek_priority = INT32_MAX;
     for (int s = 0; s < in->set_count; s++)
         sizes[s] = set_size(in, s);
     for (int j = 0; j < in->job_count; j++) {
@@ -280,6 +278,9 @@ know_jobs(struct planner_work *work)
             if (sizes[job->roles[r].set] < known->choice)
                 known->choice = sizes[job->roles[r].set];
         }
+        if (!job->preempts && job->priority != PLANNER_PRIORITY_FIRST
+            && job->priority < work->meek_priority)
+            work->meek_priority = job->priority;
         known->length = (double)(job->expect_ms > 0 ? job->expect_ms
                                                     : job->run_ms)
             + (double)job->prepare_ms;
@@ -592,6 +593,22 @@ forward(struct planner_work *work, int j)
         planner_fit_place(work, j);     /* what it needs ends later now */
 }
 
+/* Books it as it was. It is moved forward later, unless it is being started. */
+static void
+fit_kept(struct planner_work *work, int j)
+{
+    const struct planner_job *job = &work->in->jobs[j];
+    int64_t at = work->in->now_ms;
+
+    if (job->booked_ms <= 0 || job->booked_hosts == NULL)
+        return;
+    at = job->booked_ms > at ? job->booked_ms : at;
+    if (!planner_fit_again(work, j, at, job->booked_hosts))
+        work->slots[j].verdict = PLANNER_NONE;
+    else
+        work->placed[j] = rank_of(work, job) == 0;
+}
+
 /* The bookings of the last plan, moved forward where that is possible: no
  * promise breaks unless the world has changed. A gap that takes a wide job is
  * rare, and the first narrow one would spoil it. */
@@ -610,19 +627,16 @@ keep(struct planner_work *work, struct sort_key *keys)
     qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
     planner_fit_reset(work);
     work->keeping = true;
+    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
     for (int j = 0; j < in->job_count; j++)
         work->slots[j] = (struct planner_slot){ 0 };
     for (int i = 0; i < in->job_count; i++) {
-        const struct planner_job *job = &in->jobs[keys[i].j];
-        int64_t at = job->booked_ms > in->now_ms ? job->booked_ms
-                                                 : in->now_ms;
-
         work->order[i] = keys[i].j;
-        if (job->booked_ms > 0 && job->booked_hosts != NULL
-            && !planner_fit_again(work, keys[i].j, at, job->booked_hosts))
-            work->slots[keys[i].j].verdict = PLANNER_NONE;
+        if (keys[i].rank == 1)
+            place(work, keys[i].j);
+        else if (!work->placed[keys[i].j])
+            fit_kept(work, keys[i].j);
     }
-    memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
     for (int i = 0; i < in->job_count; i++)
         if (work->known[work->order[i]].wide
             && in->jobs[work->order[i]].booked_ms > 0)

@@ -22,7 +22,8 @@
  * less the part of the fitting hosts that it needs.
  * Jobs whose promise a plan would break go first in the next attempt; when
  * attempts run out, the bookings of the last plan are kept and only moved
- * forward.
+ * forward. No promise holds against a job to which others give way, unless
+ * one of higher priority waits to which they do not.
  *
  * All times are in ms on one clock of the caller's choice, all lists are
  * borrowed, indices count from 0. */
@@ -36,6 +37,7 @@
 struct arena;
 
 #define PLANNER_NO_TIME INT64_MAX
+#define PLANNER_PRIORITY_FIRST INT32_MIN        /* before any promise */
 #define PLANNER_QUOTAS_MAX 2    /* that one job can be under */
 
 /* A machine, or a number of machines that nobody tells apart. */

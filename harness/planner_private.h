@@ -60,6 +60,7 @@ struct planner_work {
     struct planner_group *groups;
     int group_count;
     struct planner_known *known;
+    int meek_priority;          /* the best of who makes nobody give way */
     int *order;
     int *by_flight;             /* jobs, those of a flight together */
     struct planner_slot *slots;

@@ -161,3 +161,20 @@ planner_time_tail(const struct planner_time *time)
 {
     return time->steps[time->count - 1].from_ms;
 }
+
+int64_t
+planner_overdue(int64_t begun_ms, int64_t planned_ms, int64_t now_ms)
+{
+    int64_t sofar = now_ms - begun_ms;
+    double until;
+
+    if (planned_ms < 1000)
+        planned_ms = 1000;
+    if (begun_ms + planned_ms > now_ms)
+        return begun_ms + planned_ms;
+    until = (double)sofar * (double)sofar / (double)planned_ms + 1000;
+    if (until > 1e15)
+        until = 1e15;
+    return begun_ms + (int64_t)until > now_ms ? begun_ms + (int64_t)until
+                                              : now_ms + 1000;
+}

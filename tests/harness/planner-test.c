@@ -516,6 +516,38 @@ who_gives_way(void)
        "and when nobody is left, all wait");
 }
 
+/* A pair has a promise for the moment at which the holder ends; a job to which
+ * he gives way needs the host longer. */
+static void
+promise_against_way(void)
+{
+    static const struct planner_hold holds[] = {
+        { .host = 3, .count = 1, .job = 77, .until_ms = 5000,
+          .preemptable = true },
+    };
+    static const int booked[] = { 3, 2 }, started[] = { 2 };
+    struct planner_in in = { .holds = holds, .hold_count = 1,
+                             .policy = { .patience_ms = 7200,
+                                         .yield_ms = 60 } };
+    struct planner_job jobs[] = {
+        PAIR(mixed, 4000, .queued_ms = NOW, .booked_ms = 5000,
+             .booked_hosts = booked),
+        JOB(&d, 4000, .preempts = true, .priority = -5),
+        JOB(&any, 100, .priority = PLANNER_PRIORITY_FIRST,
+            .booked_ms = NOW, .booked_hosts = started),
+    };
+    struct planner_plan plan = PLAN(&in, jobs);
+
+    ok(plan.slots[1].start_ms == NOW + 60 && plan.stop_count == 1,
+       "who others give way to does not wait for a promise");
+    is_int(plan.slots[0].start_ms, NOW + 4060, "the promised one comes next");
+    is_int(plan.slots[2].start_ms, NOW, "what is being started starts");
+    jobs[1].preempts = false;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[0].start_ms, 5000, "against any other it holds");
+    is_int(plan.slots[1].start_ms, 9000, "however important");
+}
+
 /* Runners are as scarce as hosts. */
 static void
 runners(void)
@@ -901,6 +933,7 @@ main(void)
     preemption();
     runners();
     who_gives_way();
+    promise_against_way();
     needs();
     promises();
     why();

@@ -91,10 +91,11 @@ sql "insert into assay.job (flight, job, recipe, arch, status, started_at,
     finished_at) select 1, j, '$sim/gated.yaml', 'amd64', 'pass',
     now() - interval '2 hours', now() - case j when 'one'
     then interval '110 minutes' else interval '1 hour' end
-    from unnest('{one,two}'::text[]) j"
+    from unnest('{one,two,soak1,soak2,firm1,firm2,whole}'::text[]) j"
 sql "insert into assay.allocation (host, task, flight, job, role, begun_at,
     ended_at) select 'a', 1, 1, j, 'host', now(), now()
-    from unnest('{short,short2,one,two}'::text[]) j"
+    from unnest('{short,short2,one,two,soak1,soak2,firm1,firm2,whole}'::text[]
+    ) j"
 sql "update assay.flight set outcome = 'pass', finished_at = now()
     where flight = 1"
 start_assayd
@@ -382,15 +383,91 @@ ok 'its next attempt runs when the release is over'
 is 'and counts on' \
     "$(sql "select string_agg(step || ' ' || testid, ',' order by step)
     from assay.step where flight = $soak")" '4 one,5 gate'
-
-# Its runner is killed while it gives way.
-rm "$ASSAY_HOME"/gate-*
 touch "$ASSAY_HOME/gate-soak"
 await 30 ended "$soak"
 is 'it passes in the end' \
     "$(outcome_of "$soak") $(sql "select lane is null from assay.job
     where flight = $soak")" 'pass/play t'
 rm "$ASSAY_HOME"/gate-*
+
+# Pairs: all or nothing.
+# has_now FLIGHT JOB: the hosts that it has.
+has_now()
+{
+    sql "select coalesce(string_agg(host, ' ' order by host), '')
+        from assay.allocation where flight = $1 and job = '$2'
+        and ended_at is null"
+}
+{ soak soak1 gated a; } | flight soak1
+{ soak soak2 gated b; } | flight soak2
+{ job firm1 gated b; job firm2 gated c; } | flight firm
+{ pair rpair; } | release rpair
+soak1=$(run soak1)
+firm=$(run firm)
+await 20 runs "$soak1" soak1
+await 20 runs "$firm" firm1
+await 20 runs "$firm" firm2
+ok 'a preemptable job and two others have all hosts'
+rpair=$(run rpair)
+await 20 waits_for "$rpair" rpair 'hosts: amd64 and amd64'
+await 10 same_plan
+in_force | grep -q "^$rpair.rpair later"
+ok 'a pair waits to which others give way'
+is 'nobody is told to stop in vain: the pair needs two hosts' \
+    "$(sql "select count(*) from assay.give_way where for_flight = $rpair")" 0
+is 'and it has none' "$(has_now "$rpair" rpair)" ''
+touch "$ASSAY_HOME/gate-firm1"
+await 20 step_runs "$rpair" rpair gate
+is 'one host is free: with the one that it makes free it has both' \
+    "$(has_now "$rpair" rpair) $(ways "$soak1" soak1)" 'a b 1'
+touch "$ASSAY_HOME/gate-rpair"
+await 30 ended "$rpair"
+await 20 runs "$soak1" soak1
+soak2=$(run soak2)
+await 20 runs "$soak2" soak2
+ok 'the job runs again, and another one is at work'
+rm "$ASSAY_HOME/gate-rpair"
+rpair=$(run rpair)
+await 20 step_runs "$rpair" rpair gate
+is 'two jobs give way to one pair' \
+    "$(has_now "$rpair" rpair) $(ways "$soak1" soak1) $(ways "$soak2" soak2)" \
+    'a b 2 1'
+is 'which had nothing before both had gone' \
+    "$(sql "select (select count(*) from assay.give_way
+    where for_flight = $rpair) || ' ' || (min(x.begun_at) >= (
+    select max(gave_at) from assay.give_way where for_flight = $rpair))
+    from assay.allocation x where x.flight = $rpair")" '2 true'
+touch "$ASSAY_HOME/gate-rpair" "$ASSAY_HOME/gate-soak1" "$ASSAY_HOME/gate-soak2"
+for f in "$rpair" "$soak1" "$soak2"; do
+    await 30 ended "$f"
+    is 'it passes in the end' "$(outcome_of "$f")" pass/play
+done
+rm "$ASSAY_HOME"/gate-*
+{ pair whole; echo '    preemptable: true'; } | flight whole
+whole=$(run whole)
+await 20 step_runs "$whole" whole gate
+is 'a preemptable pair has two hosts' "$(has_now "$whole" whole)" 'a b'
+{ job single gated a; } | release single
+single=$(run single)
+await 20 runs "$single" single
+is 'it gives way as a whole: what the other does not need is free too' \
+    "$(has_now "$single" single)/$(has_now "$whole" whole)/$(
+    ways "$whole" whole)" a//1
+await 20 waits_for "$whole" whole \
+    "hosts: amd64 and amd64; gave way to flight $single job single"
+is 'it waits, and has not ended' "$(status_of "$whole" whole)" queued
+touch "$ASSAY_HOME/gate-single"
+await 30 ended "$single"
+await 20 step_runs "$whole" whole gate
+is 'and has both again, together' "$(has_now "$whole" whole)" 'a b'
+touch "$ASSAY_HOME/gate-whole" "$ASSAY_HOME/gate-firm2"
+await 30 ended "$whole"
+await 30 ended "$firm"
+is 'all pass' "$(outcome_of "$whole") $(outcome_of "$firm")" \
+    'pass/play pass/play'
+rm "$ASSAY_HOME"/gate-*
+
+# Its runner is killed while it gives way.
 { soak deaf stubborn a; } | flight deaf
 deaf=$(run deaf)
 await 20 runs "$deaf" deaf

@@ -4,7 +4,8 @@
 # PostgreSQL restarted, runners killed, the clock of all of them set ahead and
 # back by an hour (tests/harness/clockstep.c), hosts that go bad, lose a flag or
 # are removed while they are planned or in use. What happened is judged by
-# history-check, which knows the rules and nothing else.
+# history-check, which knows the rules and nothing else. Meanwhile two jobs, which
+# would never end, have to give way to those of a release.
 set -u
 # shellcheck source=tests/flights/sim.sh
 . "$ASSAY_TOP_SRCDIR/tests/flights/sim.sh"
@@ -15,7 +16,8 @@ second_assayd()
 {
     env ASSAY_DB="host=$ASSAY_HOME/pg dbname=assay user=$(sql 'select user')" \
         ASSAY_HOME="$other" ASSAY_LOG=info \
-        assayd --no-console --no-web --grace 10s >>"$other/log" 2>&1 &
+        assayd --no-console --no-web --grace 10s \
+        --job-program "$clock/runner" >>"$other/log" 2>&1 &
     second=$!
 }
 
@@ -79,17 +81,20 @@ note_events()
             execute function test.note()"
 }
 
-# The events as history-check reads them: a host's number is that of its name,
-# what a task took in one transaction is one line.
+# The events as history-check reads them, who and what is in them numbered from
+# 1: what a task took in one transaction is one line.
 history()
 {
     sql "with host as (select host, row_number() over (order by host) as h
             from assay.host),
         job as (select *, row_number() over (order by flight, job) as j
             from assay.job),
-        noted as (select e.id, e.at, e.what, coalesce(e.task, 0) as task,
+        task as (select task, row_number() over (order by task) as t
+            from (select distinct task from test.event) e),
+        noted as (select e.id, e.at, e.what, coalesce(task.t, 0) as task,
                 e.word, host.h, job.j
             from test.event e left join host using (host)
+            left join task using (task)
             left join job on job.flight = e.flight and job.job = e.job),
         event as (
             select 0 as id, 0 as n, 0.0 as at, 'history 1' as line
@@ -137,15 +142,47 @@ ahead=$(($(sql "select extract(epoch from clock_timestamp())::bigint") -
 ok 'the server goes by the clock that is set here'
 set_clock 0
 
+# A step that does not stop holds out for as long as what follows takes.
+printf '#!/bin/sh\nexec assay-job --grace 4s "$@"\n' >"$clock/runner"
+chmod 755 "$clock/runner"
+
 # Two controllers at once: one leads.
 : >"$ASSAY_HOME/assayd.log"
 second_assayd
 pgfix_at_end "kill $second 2>/dev/null"
-start_assayd --max-jobs 64
+start_assayd --max-jobs 64 --job-program "$clock/runner"
 ok 'two controllers are started at once'
 await 20 grep -qs 'leads the queue' "$ASSAY_HOME/assayd.log" "$other/log"
 is 'one of them leads' "$(cat "$ASSAY_HOME/assayd.log" "$other/log" |
     grep -c 'leads the queue')" 1
+
+# gave JOB: so often it gave way; told JOB: it is to.
+gave()
+{
+    sql "select count(*) from assay.give_way where flight = $soak
+        and job = '$1' and gave_at is not null"
+}
+
+told()
+{
+    [ "$(sql "select count(*) from assay.give_way where flight = $soak
+        and job = '$1'")" = 1 ]
+}
+
+# What ends only when the test says so: one of the two does not stop at once.
+printf 'pool: lab\ngain: 0s\n' >"$ASSAY_HOME/policy.yaml"
+assay plan policy "$ASSAY_HOME/policy.yaml" >/dev/null
+{
+    job deaf stubborn d
+    echo '    preemptable: true'
+    job soak gated e
+    echo '    preemptable: true'
+} | flight soak
+soak=$(assay flight run --detach "$ASSAY_HOME/soak.yaml" 2>/dev/null |
+    tail -n 1)
+await 20 step_runs "$soak" deaf gate
+await 20 step_runs "$soak" soak gate
+ok 'two preemptable jobs are at work that do not end'
 
 # A flight of singles and pairs, on flags that hosts lose.
 {
@@ -172,14 +209,12 @@ await 20 some_run
 ok 'jobs are at work'
 {
     printf 'flight: rc\nintended: play\npriority: -5\njobs:\n'
-    for k in 1 2; do
-        echo "  - job: rc$k"
-        echo "    recipe: $sim/brief.yaml"
-        echo '    hosts: {host: {arch: amd64, flags: [good]}}'
-    done
+    job rc1 brief d
+    job rc2 brief e
 } >"$ASSAY_HOME/rc.yaml"
 rc=$(assay flight run --detach "$ASSAY_HOME/rc.yaml" 2>/dev/null | tail -n 1)
-ok 'and others give way to some'
+await 20 told deaf
+ok 'a release comes: they are told to give way'
 assay host quarantine a --why kicked
 sql "delete from assay.host_flag where host = 'b'"
 assay host quarantine c --as retired --why sold
@@ -187,7 +222,7 @@ ok 'one host goes bad, one loses its flag, one is removed: planned or in use'
 kill -KILL "$(assayd_pid)"
 await 30 grep -q 'leads the queue' "$other/log"
 ok 'the leader is killed: the other one leads'
-start_assayd --max-jobs 64
+start_assayd --max-jobs 64 --job-program "$clock/runner"
 set_clock 3600
 sleep 1
 assay plan >"$ASSAY_HOME/plan" 2>&1
@@ -208,11 +243,23 @@ second_assayd
 pgfix_at_end "kill $second 2>/dev/null"
 set_clock -3600
 ok 'and back by another hour'
+await 60 ended "$rc"
+is 'the release has passed' "$(outcome_of "$rc")" pass/play
+is 'those gave way to it, each once' "$(gave deaf) $(gave soak)" '1 1'
+for home in "$ASSAY_HOME" "$other"; do    # of whoever started them
+    touch "$home/gate-deaf" "$home/gate-soak"
+done
 assay host release a --why mended >/dev/null
+await 100 ended "$soak"
+is 'they come to their end, as if nothing had been' \
+    "$(outcome_of "$soak")" pass/play
+is 'in another attempt' \
+    "$(sql "select string_agg(job || ' ' || step || ' ' || testid || ' '
+    || status, ', ' order by job, step) from assay.step
+    where flight = $soak")" \
+    'deaf 2 gate pass, soak 4 one pass, soak 5 gate pass, soak 6 two pass'
 await 150 ended "$f"
 ok 'the flight ends'
-await 60 ended "$rc"
-ok 'and the one to which others give way'
 set_clock 0
 await 20 all_free
 ok 'no host is held by nobody'
@@ -230,6 +277,13 @@ said=$("$check" <"$ASSAY_HOME/history")
 is 'what happened breaks no rule' "$said" '1 histories, no rule broken'
 grep -v ' free ' "$ASSAY_HOME/history" | "$check" >/dev/null
 is 'and the checker would have noticed' $? 1
+is 'it saw two jobs give way' "$(grep -c ' yield ' "$ASSAY_HOME/history")" 2
+# Who gave way may say no more of the job.
+wrong=$(sed -n 's/.* yield \([0-9]*\) \([0-9]*\)$/s, end [0-9]* \2 , end \1 \2 ,/p' \
+    "$ASSAY_HOME/history" | head -n 1)
+said=$(sed "$wrong" "$ASSAY_HOME/history" | "$check")
+has 'and would have noticed one who goes on' "$said" \
+    'who gave a job up ends it'
 
 kill "$second"
 wait "$second" 2>/dev/null

@@ -722,6 +722,37 @@ shows_a_flight(void)
     is_int(page("/log/1/pair/2").status, 500, "no log is a link");
 }
 
+/* Names of branches, flags, what a flight is worth: of whoever makes them. */
+static void
+lists_are_harmless(void)
+{
+    static const char *const pages[] = { "/flights", "/hosts", "/host/odd",
+                                         "/job/smoke-amd64" };
+
+    pgfix_script(
+        "insert into assay.flight (branch, intended, harness) values"
+        "  ('<script>b' || chr(27) || '[31m' || chr(8238), '<i>real', 'h');"
+        "insert into assay.host (host, arch, firmware, class, config, source)"
+        "  values ('odd', 'amd64', 'bios', 'c', '{}', 's');"
+        "insert into assay.host_flag values ('odd', '<script>flag\">');"
+        "insert into assay.host_health (host, was, state, who, why,"
+        "  last_of_class) values ('odd', 'good', 'good', '<script>me',"
+        "  'so' || chr(27) || '[2J<script>' || chr(8238), false)");
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        const char *body;
+
+        is_int(page("%s", pages[i]).status, 200, "%s", pages[i]);
+        body = page("%s", pages[i]).body;
+        ok(strstr(body, "<script") == NULL && strstr(body, "<i>real") == NULL
+           && strchr(body, 0x1b) == NULL
+           && strstr(body, "\xe2\x80\xae") == NULL,
+           "... what strangers wrote does nothing there");
+    }
+    has_str(page("/flights").body, "&lt;script&gt;b", "it is shown, as text");
+    has_str(page("/hosts").body, "&lt;script&gt;flag", "... of hosts, too");
+    has_str(page("/host/odd").body, "&lt;script&gt;me", "... of each");
+}
+
 static void
 outlives_the_database(void)
 {
@@ -791,6 +822,7 @@ main(void)
     pages_and_machines_are_apart();
     hostile_requests();
     shows_a_flight();
+    lists_are_harmless();
     outlives_the_database();
     stops_when_told();
     db_close(db);

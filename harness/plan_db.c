@@ -404,11 +404,37 @@ load_bookings(struct db *db, struct arena *arena, struct plan_facts *facts,
 static int64_t
 hold_end(const struct plan_facts *facts, const struct plan_hold *hold)
 {
-    const struct plan_length *length = hold->job == NULL ? NULL
+    const struct plan_length *length = hold->exact != NULL ? hold->exact
+        : hold->job == NULL ? NULL
         : plan_length_find(facts->past, 'j', hold->job, "");
 
     return planner_overdue(hold->begun_ms, length != NULL ? length->mean_ms
                            : 5000000, facts->now_ms);
+}
+
+void
+plan_wait_need(struct plan_facts *facts, int w, int64_t flight,
+               const char *job, int needs, struct arena *arena)
+{
+    struct plan_wait *wait = &facts->waits[w];
+    int need = plan_wait_index(facts, flight, job);
+
+    if (need >= 0 && need != w) {
+        if (wait->needs == NULL)
+            wait->needs = ROOM(needs, int);
+        wait->needs[wait->need_count++] = need;
+        return;
+    }
+    for (int k = 0; k < facts->hold_count; k++) {
+        const struct plan_hold *hold = &facts->holds[k];
+        int64_t end = hold_end(facts, hold);
+
+        if (hold->flight == flight && hold->job != NULL
+            && strcmp(hold->job, job) == 0 && end > wait->needs_until_ms)
+            wait->needs_until_ms = end;
+    }
+    if (wait->needs_until_ms == 0)
+        wait->needs_until_ms = facts->now_ms + 60000;
 }
 
 static bool
@@ -420,32 +446,12 @@ load_needs(struct db *db, struct arena *arena, struct plan_facts *facts,
     if (!db_run(db, &Q_NEEDS, NULL, &rows, why))
         return false;
     for (int i = 0; i < db_rows_count(rows); i++) {
-        int64_t flight = db_int(rows, i, 2, 0);
-        int j = plan_wait_index(facts, db_int(rows, i, 0, 0),
+        int w = plan_wait_index(facts, db_int(rows, i, 0, 0),
                                 db_text(rows, i, 1));
-        int need = plan_wait_index(facts, flight, db_text(rows, i, 3));
-        struct plan_wait *wait;
 
-        if (j < 0)
-            continue;
-        wait = &facts->waits[j];
-        if (need >= 0 && need != j) {
-            if (wait->needs == NULL)
-                wait->needs = ROOM(db_rows_count(rows), int);
-            wait->needs[wait->need_count++] = need;
-            continue;
-        }
-        for (int k = 0; k < facts->hold_count; k++) {
-            const struct plan_hold *hold = &facts->holds[k];
-            int64_t end = hold_end(facts, hold);
-
-            if (hold->flight == flight && hold->job != NULL
-                && strcmp(hold->job, db_text(rows, i, 3)) == 0
-                && end > wait->needs_until_ms)
-                wait->needs_until_ms = end;
-        }
-        if (wait->needs_until_ms == 0)
-            wait->needs_until_ms = facts->now_ms + 60000;
+        if (w >= 0)
+            plan_wait_need(facts, w, db_int(rows, i, 2, 0),
+                           db_text(rows, i, 3), db_rows_count(rows), arena);
     }
     db_rows_free(rows);
     return true;

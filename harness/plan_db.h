@@ -11,7 +11,8 @@ struct arena;
 struct db;
 struct fault;
 struct match_host;
-struct plan_past;               /* harness/plan_past_db.h */
+struct plan_length;             /* harness/plan_past_db.h */
+struct plan_past;
 struct task_role;
 
 /* What the last plan said of an open job: see booking_db.h. */
@@ -40,6 +41,10 @@ struct plan_wait {
     const char *diverse;        /* NULL: any host will do */
     const char *setup;          /* it may find prepared; NULL: nothing */
     int setup_uses;             /* jobs that use one of these */
+    const struct plan_length *exact;    /* known beforehand, as in a replay;
+                                         * NULL: the past says */
+    const int *fitted;          /* a host a role that fits it whatever became
+                                 * of the host since; NULL: none */
     int64_t deadline_ms;        /* 0: none */
     int64_t superseded_by;      /* the flight that made it useless; 0 */
     int gave;                   /* so often it gave way, */
@@ -55,6 +60,7 @@ struct plan_hold {
     const char *job, *recipe, *branch, *who;
     const char *setup;          /* that it may leave; NULL: nothing */
     int wear;                   /* jobs that have used it then */
+    const struct plan_length *exact;    /* as a wait's */
     int64_t begun_ms;
     int priority;               /* of its flight */
     bool preemptable;           /* it says so */
@@ -125,6 +131,10 @@ MUST_CHECK bool plan_db_load(struct db *db, struct arena *arena,
 /* The index of the job that waits; -1 if it does not. */
 int plan_wait_index(const struct plan_facts *facts, int64_t flight,
                     const char *job);
+/* The job at index 'wait' of the facts needs that one, which is not over: it
+ * waits, or runs. In 'arena'; 'needs' are the most that this job may have. */
+void plan_wait_need(struct plan_facts *facts, int wait, int64_t flight,
+                    const char *job, int needs, struct arena *arena);
 /* NULL if the last plan did not have it. */
 const struct plan_booking *plan_booking_find(const struct plan_facts *facts,
                                              int64_t flight,

@@ -97,10 +97,11 @@ group_of(const struct plan_facts *facts, int w)
 }
 
 /* The set of hosts for a role; equal requirements share one. A job that is to
- * be diverse has one of its own: 'wait', else NULL. */
+ * be diverse has one of its own: 'wait', else NULL. 'fitted' is in it whatever
+ * it is; -1: none. */
 static int
 set_of(struct maker *m, const struct plan_wait *wait,
-       const struct task_role *role)
+       const struct task_role *role, int fitted)
 {
     struct planner_in *in = m->in;
     struct planner_set *set;
@@ -110,14 +111,15 @@ set_of(struct maker *m, const struct plan_wait *wait,
             && same_text(m->set_roles[s]->host, role->host)
             && same_words(m->set_roles[s]->flags, role->flags)
             && same_words(m->set_roles[s]->wants, role->wants)
-            && m->set_waits[s] == wait)
+            && m->set_waits[s] == wait
+            && (fitted < 0 || planner_set_has(m->sets[s].bits, fitted)))
             return s;
     m->set_roles[in->set_count] = role;
     m->set_waits[in->set_count] = wait;
     set = &m->sets[in->set_count];
     set->bits = planner_set_new(m->arena, in->host_count);
     for (int h = 0; h < in->host_count; h++)
-        if (host_match_fits(&m->facts->hosts[h], role)
+        if ((h == fitted || host_match_fits(&m->facts->hosts[h], role))
             && (wait == NULL || !had_by_another(m->facts, wait, h)))
             planner_set_add(set->bits, h);
     return in->set_count++;
@@ -225,7 +227,8 @@ make_holds(struct maker *m)
 
     for (int i = 0; i < facts->hold_count; i++) {
         const struct plan_hold *hold = &facts->holds[i];
-        const struct plan_length *length = hold->job == NULL ? NULL
+        const struct plan_length *length = hold->exact != NULL
+            || hold->job == NULL ? hold->exact
             : length_of(facts, hold->job, hold->recipe,
                         &facts->hosts[hold->host]);
 
@@ -479,8 +482,8 @@ make_job(struct maker *m, int w, struct planner_job *job)
 {
     const struct plan_facts *facts = m->facts;
     const struct plan_wait *wait = &facts->waits[w];
-    const struct plan_length *length = length_of(facts, wait->job,
-                                                 wait->recipe, NULL);
+    const struct plan_length *length = wait->exact != NULL ? wait->exact
+        : length_of(facts, wait->job, wait->recipe, NULL);
     const struct lean_memo *memo = leans_of(m, wait);
     struct arena *arena = m->arena;
     struct planner_role *roles = ROOM(wait->role_count, struct planner_role);
@@ -489,13 +492,15 @@ make_job(struct maker *m, int w, struct planner_job *job)
         roles[r] = (struct planner_role){
             set_of(m, wait->diverse != NULL ? wait : NULL,
                    wait->ordered ? ordered_role(m, wait, r)
-                                 : &wait->roles[r]),
+                                 : &wait->roles[r],
+                   wait->fitted != NULL ? wait->fitted[r] : -1),
             1, wait->roles[r].same_class,
         };
     *job = (struct planner_job){
         .id = w, .name = wait->job, .flight = (int)wait->flight,
         .account = account_of(m, wait->branch),
-        .priority = wait->ordered ? INT32_MIN : priority_of(facts, wait),
+        .priority = wait->ordered ? PLANNER_PRIORITY_FIRST
+                                  : priority_of(facts, wait),
         .roles = roles,
         .role_count = wait->role_count,
         .run_ms = length != NULL ? length->mean_ms + length->sd_ms
@@ -525,18 +530,19 @@ make_job(struct maker *m, int w, struct planner_job *job)
 }
 
 void
-plan_make(const struct plan_facts *facts, struct arena *arena,
-          struct plan_made *out)
+plan_make_input(const struct plan_facts *facts, struct arena *arena,
+                struct planner_in *out)
 {
-    struct maker maker = { .facts = facts, .arena = arena, .in = &out->in };
+    struct maker maker = { .facts = facts, .arena = arena, .in = out };
     struct planner_job *jobs = ROOM(facts->wait_count, struct planner_job);
     int roles = 0, room = 1;
 
-    *out = (struct plan_made){ 0 };
-    out->in.now_ms = facts->now_ms;
-    out->in.policy.patience_ms = facts->past->policy.patience_ms;
-    out->in.policy.yield_ms = YIELD_MS;
-    out->in.policy.gain_ms = facts->past->policy.gain_ms;
+    *out = (struct planner_in){
+        .now_ms = facts->now_ms,
+        .policy = { .patience_ms = facts->past->policy.patience_ms,
+                    .yield_ms = YIELD_MS,
+                    .gain_ms = facts->past->policy.gain_ms },
+    };
     while (room < 2 * facts->wait_count)
         room *= 2;
     maker.memos = ROOM(room, struct lean_memo);
@@ -555,8 +561,16 @@ plan_make(const struct plan_facts *facts, struct arena *arena,
     make_accounts(&maker);
     for (int w = 0; w < facts->wait_count; w++)
         make_job(&maker, w, &jobs[w]);
-    out->in.sets = maker.sets;
-    out->in.jobs = jobs;
-    out->in.job_count = facts->wait_count;
+    out->sets = maker.sets;
+    out->jobs = jobs;
+    out->job_count = facts->wait_count;
+}
+
+void
+plan_make(const struct plan_facts *facts, struct arena *arena,
+          struct plan_made *out)
+{
+    *out = (struct plan_made){ 0 };
+    plan_make_input(facts, arena, &out->in);
     planner_make(&out->in, arena, &out->plan);
 }

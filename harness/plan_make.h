@@ -21,5 +21,8 @@ struct plan_made {
  * with which 'facts' has to live. */
 void plan_make(const struct plan_facts *facts, struct arena *arena,
                struct plan_made *out);
+/* The same without the plan: what the planner is asked. */
+void plan_make_input(const struct plan_facts *facts, struct arena *arena,
+                     struct planner_in *out);
 
 #endif

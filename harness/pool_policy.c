@@ -10,6 +10,7 @@
 #include "harness/buf.h"
 #include "harness/fault.h"
 #include "harness/fs.h"
+#include "harness/pool_policy_yaml.h"
 #include "harness/yaml.h"
 #include "harness/yaml_errors.h"
 
@@ -18,41 +19,21 @@ struct raw_group {
     char *name;
     char **branches;
     unsigned branches_count;
-    int *share;
-    int hosts, percent;
-    bool *sticky, *gives_way, *preempts;
+    struct pool_raw_group raw;
 };
 struct raw_policy {
-    char *pool, *description, *patience, *starvation, *fair;
-    char *failed, *alike, *rotate, *gain;
-    int *gives_max;
+    char *pool, *description;
+    struct pool_raw raw;
     struct raw_group *groups;
     unsigned groups_count;
 };
-
-#define TEXT_OPT(key, type, member) \
-    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
-                           type, member, 1, CYAML_UNLIMITED)
 
 static const cyaml_schema_field_t group_fields[] = {
     CYAML_FIELD_STRING_PTR("group", CYAML_FLAG_POINTER, struct raw_group,
                            name, 1, CYAML_UNLIMITED),
     CYAML_FIELD_SEQUENCE("branches", CYAML_FLAG_POINTER, struct raw_group,
                          branches, &yaml_text_schema, 1, CYAML_UNLIMITED),
-    CYAML_FIELD_INT_PTR("share", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                        struct raw_group, share),
-    CYAML_FIELD_INT("hosts_max", CYAML_FLAG_OPTIONAL, struct raw_group,
-                    hosts),
-    CYAML_FIELD_INT("percent_max", CYAML_FLAG_OPTIONAL, struct raw_group,
-                    percent),
-    CYAML_FIELD_BOOL_PTR("sticky", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         struct raw_group, sticky),
-    CYAML_FIELD_BOOL_PTR("gives_way",
-                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         struct raw_group, gives_way),
-    CYAML_FIELD_BOOL_PTR("preempts",
-                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         struct raw_group, preempts),
+    POOL_GROUP_FIELDS(struct raw_group, raw),
     CYAML_FIELD_END
 };
 static const cyaml_schema_value_t group_schema = {
@@ -61,17 +42,8 @@ static const cyaml_schema_value_t group_schema = {
 static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_STRING_PTR("pool", CYAML_FLAG_POINTER, struct raw_policy,
                            pool, 1, CYAML_UNLIMITED),
-    TEXT_OPT("description", struct raw_policy, description),
-    TEXT_OPT("patience", struct raw_policy, patience),
-    TEXT_OPT("starvation", struct raw_policy, starvation),
-    TEXT_OPT("fair", struct raw_policy, fair),
-    TEXT_OPT("failed", struct raw_policy, failed),
-    TEXT_OPT("alike", struct raw_policy, alike),
-    TEXT_OPT("rotate", struct raw_policy, rotate),
-    TEXT_OPT("gain", struct raw_policy, gain),
-    CYAML_FIELD_INT_PTR("gives_max",
-                        CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                        struct raw_policy, gives_max),
+    POOL_TEXT_FIELD("description", struct raw_policy, description),
+    POOL_FIELDS(struct raw_policy, raw),
     CYAML_FIELD_SEQUENCE("groups", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                          struct raw_policy, groups, &group_schema, 0,
                          CYAML_UNLIMITED),
@@ -114,6 +86,47 @@ said(const bool *raw)
     return raw == NULL ? POOL_UNSAID : *raw ? POOL_YES : POOL_NO;
 }
 
+void
+pool_policy_read_group(struct yaml_errors *errors, const char *path,
+                       const struct pool_raw_group *raw,
+                       struct pool_group *out)
+{
+    out->share = raw->share != NULL ? *raw->share : 1;
+    out->hosts_max = raw->hosts;
+    out->percent_max = raw->percent;
+    out->sticky = raw->sticky == NULL || *raw->sticky;
+    out->gives_way = said(raw->gives_way);
+    out->preempts = said(raw->preempts);
+    if (out->share < 1 || out->share > 1000000)
+        yaml_error(errors, path, "share is a number from 1 on");
+    if (raw->hosts < 0)
+        yaml_error(errors, path, "hosts_max is a number from 1 on");
+    if (out->gives_way == POOL_YES && out->preempts == POOL_YES)
+        yaml_error(errors, path, "a group either gives_way or preempts");
+    if (raw->percent < 0 || raw->percent > 100)
+        yaml_error(errors, path, "percent_max is a number from 1 to 100");
+}
+
+void
+pool_policy_read(struct yaml_errors *errors, const struct pool_raw *raw,
+                 struct pool_policy *out)
+{
+    read_time(errors, "patience", raw->patience, 0, &out->patience_ms);
+    read_time(errors, "starvation", raw->starvation, 1000,
+              &out->starvation_ms);
+    read_time(errors, "fair", raw->fair, 1000, &out->fair_ms);
+    read_time(errors, "failed", raw->failed, 0, &out->failed_ms);
+    read_time(errors, "alike", raw->alike, 0, &out->alike_ms);
+    read_time(errors, "rotate", raw->rotate, 0, &out->rotate_ms);
+    read_time(errors, "gain", raw->gain, 0, &out->gain_ms);
+    if (raw->gives_max == NULL)
+        return;
+    out->gives_max = *raw->gives_max;
+    if (out->gives_max < 0 || out->gives_max > 1000)
+        yaml_error(errors, "gives_max",
+                   "gives_max is a number from 0 to 1000");
+}
+
 static void
 read_group(struct yaml_errors *errors, struct arena *arena,
            const struct raw_group *raw, unsigned index,
@@ -127,42 +140,17 @@ read_group(struct yaml_errors *errors, struct arena *arena,
         branches[i] = arena_strdup(arena, raw->branches[i]);
     *out = (struct pool_group){
         .name = arena_strdup(arena, raw->name), .branches = branches,
-        .share = raw->share != NULL ? *raw->share : 1,
-        .hosts_max = raw->hosts, .percent_max = raw->percent,
-        .sticky = raw->sticky == NULL || *raw->sticky,
-        .gives_way = said(raw->gives_way), .preempts = said(raw->preempts),
     };
     if (!name_is_safe(raw->name, 100))
         yaml_error(errors, path, "group '%s': letters, digits and . _ - only",
                    raw->name);
-    if (out->share < 1 || out->share > 1000000)
-        yaml_error(errors, path, "share is a number from 1 on");
-    if (raw->hosts < 0)
-        yaml_error(errors, path, "hosts_max is a number from 1 on");
-    if (out->gives_way == POOL_YES && out->preempts == POOL_YES)
-        yaml_error(errors, path, "a group either gives_way or preempts");
-    if (raw->percent < 0 || raw->percent > 100)
-        yaml_error(errors, path, "percent_max is a number from 1 to 100");
+    pool_policy_read_group(errors, path, &raw->raw, out);
 }
 
 static void
-read_policy(struct yaml_errors *errors, struct arena *arena,
+read_groups(struct yaml_errors *errors, struct arena *arena,
             const struct raw_policy *raw, struct pool_policy *out)
 {
-    read_time(errors, "patience", raw->patience, 0, &out->patience_ms);
-    read_time(errors, "starvation", raw->starvation, 1000,
-              &out->starvation_ms);
-    read_time(errors, "fair", raw->fair, 1000, &out->fair_ms);
-    read_time(errors, "failed", raw->failed, 0, &out->failed_ms);
-    read_time(errors, "alike", raw->alike, 0, &out->alike_ms);
-    read_time(errors, "rotate", raw->rotate, 0, &out->rotate_ms);
-    read_time(errors, "gain", raw->gain, 0, &out->gain_ms);
-    if (raw->gives_max != NULL) {
-        out->gives_max = *raw->gives_max;
-        if (out->gives_max < 0 || out->gives_max > 1000)
-            yaml_error(errors, "gives_max",
-                       "gives_max is a number from 0 to 1000");
-    }
     out->group_count = (int)raw->groups_count;
     out->groups = arena_alloc(arena, (raw->groups_count + 1)
                                      * sizeof *out->groups);
@@ -179,13 +167,16 @@ bool
 pool_policy_parse(const char *name, const char *text, struct arena *arena,
                   struct pool_policy *out, struct fault *why)
 {
+    const struct raw_policy *raw;
     struct yaml_errors errors;
 
     pool_policy_default(out);
     if (!yaml_errors_begin(&errors, arena, name, text, strlen(text),
                            &policy_schema, why))
         return false;
-    read_policy(&errors, arena, errors.value, out);
+    raw = errors.value;
+    pool_policy_read(&errors, &raw->raw, out);
+    read_groups(&errors, arena, raw, out);
     return yaml_errors_end(&errors, why);
 }
 

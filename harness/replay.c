@@ -3,66 +3,64 @@
 
 #include "harness/replay.h"
 
-#include <fnmatch.h>
-#include <math.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "harness/arena.h"
 #include "harness/fault.h"
-
-/* What nobody has run yet takes as long as OSSTest thinks. */
-#define UNKNOWN_MS 5e6
+#include "harness/mem.h"
+#include "harness/plan_db.h"
+#include "harness/plan_make.h"
+#include "harness/plan_past_db.h"
+#include "harness/plan_tally.h"
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
+/* What has not been made yet does not end before. */
+#define NOT_YET (PLANNER_NO_TIME / 4)
 
-/* Runs of one name so far (Welford, Technometrics 4(3), 1962). */
-struct tally {
-    const char *name;
-    double count, mean, squares;
-};
-
-/* What an account had. */
-struct use {
-    int account;
-    int64_t end_ms;
-    double host_ms;
-};
+enum state { COMES = 0, WAITS, RUNS, OVER, LOST };
 
 struct entry {
     const struct replay_job *past;
-    const struct replay_branch *branch;
-    struct planner_role *roles;
-    int64_t start_ms, end_ms;   /* start -1: not yet */
-    int64_t booked_ms;
-    int *hosts;                 /* booked, then taken */
-    int account, quota;
-    int diverse;                /* the first entry of its group, + 1 */
     int priority;
-    struct tally *of_name, *of_recipe;
-    int waiting;                /* its index in the plan; -1 */
-    bool lost;                  /* no host would do */
+    enum state state;
+    int wait;                   /* its index in the facts */
+    struct plan_booking booking;        /* of the last plan: start_ms 0: none */
+    int *hosts;                 /* booked, then taken */
+    struct plan_length length;  /* the truth */
+    int64_t start_ms, end_ms;
+    bool reuses;
+    int gave;
+    const char *gave_to, *gives_to;     /* NULL: to nobody */
+    int64_t asked_ms, gives_ms; /* it goes then, if it has not ended */
+};
+
+/* What a host has prepared, as rows of assay.prepared have it. */
+struct ready {
+    int64_t flight;             /* 0: nothing */
+    const char *setup, *job;
+    int64_t since_ms, took_ms;
+    int wear;
+    bool left;                  /* for the next one */
 };
 
 struct replay {
     const struct replay_past *past;
     const struct replay_policy *policy;
     struct arena *arena;
+    struct plan_tally *tally;
     struct match_host *hosts;
     int host_count;             /* with those that are added */
-    struct planner_host *planner_hosts;
-    struct planner_set *sets;
-    int set_count;
-    struct planner_quota *quotas;
-    struct planner_account *accounts;
-    const char **account_names; /* of those behind the policy's branches */
-    int account_count;
-    struct use *uses;
-    int use_count;
-    struct tally *names, *recipes;
-    int name_count, recipe_count;
+    int64_t *trouble;
     struct entry *entries;
-    int *queue, *running;       /* entries */
-    int queue_count, running_count;
+    struct entry **owners, **by_name;   /* of each host; by flight and job */
+    struct ready *ready;        /* of each host */
+    struct plan_had *had;
+    size_t had_count, had_cap;
+    int others;                 /* so many are over */
+    int come, open;             /* entries that came, and are not over */
     int64_t now_ms;
     size_t plans;
 };
@@ -113,586 +111,606 @@ make_hosts(struct replay *r)
     for (int i = 0; i < r->policy->more_count; i++)
         more += r->policy->more[i].count;
     r->hosts = ROOM(past->host_count + more, struct match_host);
-    r->planner_hosts = ROOM(past->host_count + more, struct planner_host);
+    r->trouble = ROOM(past->host_count + more, int64_t);
+    r->owners = ROOM(past->host_count + more, struct entry *);
+    r->ready = ROOM(past->host_count + more, struct ready);
     memcpy(r->hosts, past->hosts,
            (size_t)past->host_count * sizeof *r->hosts);
     r->host_count = past->host_count;
+    for (int h = 0; h < past->host_count; h++)
+        r->hosts[h].never = is_without(r->policy, r->hosts[h].name);
     for (int i = 0; i < r->policy->more_count; i++) {
         int like = host_index(past, r->policy->more[i].like);
 
-        for (int n = 0; n < r->policy->more[i].count; n++)
-            r->hosts[r->host_count++] = past->hosts[like];
+        for (int n = 0; n < r->policy->more[i].count; n++) {
+            r->hosts[r->host_count] = past->hosts[like];
+            r->hosts[r->host_count++].name = arena_printf(
+                arena, "%s+%d", past->hosts[like].name, n + 1);
+        }
     }
-    for (int h = 0; h < r->host_count; h++) {
-        int class = 0;
-
-        while (strcmp(r->hosts[class].class, r->hosts[h].class) != 0)
-            class++;
-        r->planner_hosts[h] = (struct planner_host){
-            .name = r->hosts[h].name, .count = 1, .class = class,
-            .retired = is_without(r->policy, r->hosts[h].name),
-        };
-    }
-}
-
-static bool
-same_words(const char *const *a, const char *const *b)
-{
-    while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-static bool
-same_role(const struct task_role *a, const struct task_role *b)
-{
-    return same_words(a->flags, b->flags) && same_words(a->wants, b->wants)
-        && strcmp(a->arch, b->arch) == 0
-        && (a->host == b->host || (a->host != NULL && b->host != NULL
-                                   && strcmp(a->host, b->host) == 0));
-}
-
-/* The hosts that fit a role now; and the one that it had, which fitted
- * then. */
-static int
-set_of(struct replay *r, const struct task_role *role, int had,
-       const struct task_role **roles)
-{
-    struct planner_set *set;
-
-    for (int s = 0; s < r->set_count; s++)
-        if (same_role(roles[s], role)
-            && planner_set_has(r->sets[s].bits, had))
-            return s;
-    roles[r->set_count] = role;
-    set = &r->sets[r->set_count];
-    set->bits = planner_set_new(r->arena, r->host_count);
-    for (int h = 0; h < r->host_count; h++)
-        if (h == had || host_match_fits(&r->hosts[h], role))
-            planner_set_add(set->bits, h);
-    return r->set_count++;
-}
-
-/* Tallies ----------------------------------------------------------------- */
-
-static int
-compare_tallies(const void *left, const void *right)
-{
-    return strcmp(((const struct tally *)left)->name,
-                  ((const struct tally *)right)->name);
 }
 
 static int
-sort_tallies(struct tally *tallies, int count)
+compare_names(const void *left, const void *right)
 {
-    int unique = 0;
+    const struct replay_job *a = (*(struct entry *const *)left)->past;
+    const struct replay_job *b = (*(struct entry *const *)right)->past;
 
-    qsort(tallies, (size_t)count, sizeof *tallies, compare_tallies);
-    for (int i = 0; i < count; i++)
-        if (unique == 0
-            || strcmp(tallies[unique - 1].name, tallies[i].name) != 0)
-            tallies[unique++] = tallies[i];
-    return unique;
-}
-
-static struct tally *
-find_tally(struct tally *tallies, int count, const char *name)
-{
-    struct tally key = { .name = name };
-
-    return bsearch(&key, tallies, (size_t)count, sizeof key,
-                   compare_tallies);
-}
-
-/* Adds 'count' runs at once (Chan, Golub and LeVeque, 1979). */
-static void
-add_runs(struct tally *tally, double count, double mean, double squares)
-{
-    double all, delta;
-
-    if (tally == NULL)
-        return;
-    all = tally->count + count;
-    delta = mean - tally->mean;
-    tally->squares += squares + delta * delta * tally->count * count / all;
-    tally->mean += delta * count / all;
-    tally->count = all;
-}
-
-static void
-make_tallies(struct replay *r)
-{
-    const struct replay_past *past = r->past;
-    struct arena *arena = r->arena;
-
-    r->names = ROOM(past->job_count, struct tally);
-    r->recipes = ROOM(past->job_count, struct tally);
-    for (int j = 0; j < past->job_count; j++) {
-        r->names[j].name = past->jobs[j].name;
-        r->recipes[j].name = past->jobs[j].recipe;
-    }
-    r->name_count = sort_tallies(r->names, past->job_count);
-    r->recipe_count = sort_tallies(r->recipes, past->job_count);
-    for (int i = 0; i < past->length_count; i++) {
-        const struct replay_length *length = &past->lengths[i];
-        double squares = length->variance_ms2 * length->count;
-
-        add_runs(find_tally(r->names, r->name_count, length->name),
-                 length->count, length->mean_ms, squares);
-        add_runs(find_tally(r->recipes, r->recipe_count, length->recipe),
-                 length->count, length->mean_ms, squares);
-    }
-}
-
-/* What is believed of a job now; '*spread' is a standard deviation. */
-static double
-believed(const struct replay *r, const struct entry *entry, double *spread)
-{
-    const struct tally *tally = entry->of_name->count > 0
-        ? entry->of_name : entry->of_recipe;
-
-    *spread = 0;
-    if (r->policy->exact)
-        return (double)(entry->past->end_ms - entry->past->start_ms);
-    *spread = UNKNOWN_MS / 4;
-    if (tally->count <= 0)
-        return UNKNOWN_MS;
-    *spread = tally->count > 1 ? sqrt(tally->squares / (tally->count - 1))
-                               : tally->mean / 4;
-    return tally->mean;
-}
-
-/* Entries ----------------------------------------------------------------- */
-
-static void
-set_branch(struct replay *r, struct entry *entry)
-{
-    const struct replay_policy *policy = r->policy;
-
-    entry->priority = entry->past->priority;
-    for (int i = 0; i < policy->branch_count; i++) {
-        const struct replay_branch *branch = &policy->branches[i];
-
-        if (fnmatch(branch->pattern, entry->past->branch, 0) != 0)
-            continue;
-        if (branch->has_priority)
-            entry->priority = branch->priority;
-        if (branch->share > 0)
-            entry->account = branch->as + 1;
-        if (branch->hosts_max > 0 || branch->percent_max > 0)
-            entry->quota = branch->as + 1;
-        return;
-    }
-    for (int i = policy->branch_count; i < r->account_count; i++)
-        if (strcmp(r->account_names[i], entry->past->branch) == 0)
-            entry->account = i + 1;
-    if (entry->account > 0 || !policy->charges_all)
-        return;
-    r->accounts[r->account_count].share = 1;
-    r->account_names[r->account_count++] = entry->past->branch;
-    entry->account = r->account_count;
-}
-
-/* Jobs of one flight and word want other hosts than each other. */
-static void
-set_diverse(struct replay *r, int j)
-{
-    struct entry *entry = &r->entries[j];
-
-    if (entry->past->diverse == NULL)
-        return;
-    entry->diverse = j + 1;
-    for (int i = 0; i < j; i++)
-        if (r->entries[i].diverse == i + 1
-            && r->entries[i].past->flight == entry->past->flight
-            && strcmp(r->entries[i].past->diverse, entry->past->diverse)
-               == 0)
-            entry->diverse = i + 1;
-}
-
-static void
-make_branches(struct replay *r)
-{
-    struct arena *arena = r->arena;
-
-    r->quotas = ROOM(r->policy->branch_count, struct planner_quota);
-    r->account_count = r->policy->branch_count;
-    r->accounts = ROOM(r->account_count + r->past->job_count,
-                       struct planner_account);
-    r->account_names = ROOM(r->account_count + r->past->job_count,
-                            const char *);
-    r->uses = ROOM(r->past->job_count, struct use);
-    for (int i = 0; i < r->policy->branch_count; i++) {
-        const struct replay_branch *branch = &r->policy->branches[i];
-
-        r->accounts[i].share = branch->as == i ? branch->share : 0;
-        r->quotas[i] = (struct planner_quota){
-            branch->pattern, branch->hosts_max, branch->percent_max,
-        };
-    }
+    if (a->flight != b->flight)
+        return a->flight < b->flight ? -1 : 1;
+    return strcmp(a->name, b->name);
 }
 
 static void
 make_entries(struct replay *r)
 {
+    const struct replay_policy *policy = r->policy;
     const struct replay_past *past = r->past;
     struct arena *arena = r->arena;
-    const struct task_role **roles;
-    int all = 0;
 
-    for (int j = 0; j < past->job_count; j++)
-        all += past->jobs[j].role_count;
-    r->sets = ROOM(all, struct planner_set);
-    roles = ROOM(all, const struct task_role *);
     r->entries = ROOM(past->job_count, struct entry);
-    r->queue = ROOM(past->job_count, int);
-    r->running = ROOM(past->job_count, int);
+    r->by_name = ROOM(past->job_count, struct entry *);
     for (int j = 0; j < past->job_count; j++) {
         const struct replay_job *job = &past->jobs[j];
-        struct entry *entry = &r->entries[j];
+        int group = pool_policy_group(&policy->pool, job->branch);
 
-        *entry = (struct entry){
-            .past = job, .start_ms = -1, .waiting = -1,
-            .of_name = find_tally(r->names, r->name_count, job->name),
-            .of_recipe = find_tally(r->recipes, r->recipe_count,
-                                    job->recipe),
+        r->entries[j] = (struct entry){
+            .past = job, .priority = job->priority,
+            .hosts = ROOM(job->role_count, int),
+            .length = {
+                .mean_ms = job->end_ms - job->start_ms - job->prepare_ms,
+                .prepare_ms = job->setup_ms,
+            },
+            .start_ms = -1, .end_ms = -1,
         };
-        entry->roles = ROOM(job->role_count, struct planner_role);
-        entry->hosts = ROOM(job->role_count, int);
-        for (int i = 0; i < job->role_count; i++)
-            entry->roles[i] = (struct planner_role){
-                set_of(r, &job->roles[i], job->hosts[i], roles), 1,
-                job->roles[i].same_class,
-            };
-        set_branch(r, entry);
-        set_diverse(r, j);
+        if (r->entries[j].length.mean_ms < 1)
+            r->entries[j].length.mean_ms = 1;
+        if (group >= 0 && policy->priorities != NULL
+            && policy->priorities[group].given)
+            r->entries[j].priority = policy->priorities[group].priority;
+        r->by_name[j] = &r->entries[j];
     }
+    qsort(r->by_name, (size_t)past->job_count, sizeof *r->by_name,
+          compare_names);
 }
 
-/* Virtual time ------------------------------------------------------------ */
-
-static void
-fill_needs(struct replay *r, const struct entry *entry,
-           struct planner_job *job, struct arena *arena)
+static const char *
+who(struct arena *arena, const struct replay_job *job)
 {
-    int *needs = ROOM(entry->past->need_count, int);
-    double spread;
-
-    for (int i = 0; i < entry->past->need_count; i++) {
-        const struct entry *need = &r->entries[entry->past->needs[i]];
-
-        if (need->waiting >= 0) {
-            needs[job->need_count++] = need->waiting;
-        } else if (need->start_ms < 0 && !need->lost) {
-            job->not_before_ms = PLANNER_NO_TIME / 4;   /* not made yet */
-        } else if (!need->lost && need->end_ms > r->now_ms) {
-            int64_t end = planner_overdue(
-                need->start_ms, (int64_t)believed(r, need, &spread),
-                r->now_ms);
-
-            if (end > job->not_before_ms)
-                job->not_before_ms = end;
-        }
-    }
-    job->needs = needs;
+    return arena_printf(arena, "flight %" PRId64 " job %s", job->flight,
+                        job->name);
 }
 
-/* Waiting makes a priority below the normal one better, never above it. */
-static int
-priority_of(const struct replay *r, const struct entry *entry)
-{
-    int64_t waited = r->now_ms - entry->past->queued_ms, better;
+/* What hosts have prepared ------------------------------------------------- */
 
-    if (entry->priority <= 0 || r->policy->starvation_ms <= 0)
-        return entry->priority;
-    better = waited / r->policy->starvation_ms;
-    return better < entry->priority ? entry->priority - (int)better : 0;
+/* A job may go on from there: nobody else had the host since then. */
+static bool
+is_ready(const struct replay *r, int h)
+{
+    const struct ready *ready = &r->ready[h];
+
+    if (ready->flight == 0 || !ready->left || r->owners[h] != NULL)
+        return false;
+    for (int i = r->past->other_count - 1; i >= 0
+         && r->past->others[i].until_ms >= ready->since_ms; i--)
+        if (r->past->others[i].host == h
+            && r->past->others[i].from_ms <= r->now_ms)
+            return false;
+    return true;
 }
 
-/* The roles of a job that is to be diverse: without the hosts that others of
- * its group have had. */
-static const struct planner_role *
-roles_left(struct replay *r, const struct entry *entry, struct planner_in *in,
-           struct planner_set *sets, struct arena *arena)
+/* The host is given: the job goes on from there, or it is gone. */
+static bool
+take_ready(struct replay *r, const struct replay_job *job, int h)
 {
-    struct planner_role *roles = ROOM(entry->past->role_count,
-                                      struct planner_role);
-    size_t words = ((size_t)r->host_count + 63) / 64;
+    struct ready *ready = &r->ready[h];
+    bool reuses = job->setup != NULL && job->role_count == 1
+        && is_ready(r, h) && ready->flight == job->flight
+        && strcmp(ready->setup, job->setup) == 0
+        && ready->wear < job->setup_uses;
 
-    for (int k = 0; k < entry->past->role_count; k++) {
-        struct planner_set *set = &sets[in->set_count];
-
-        roles[k] = entry->roles[k];
-        set->bits = planner_set_new(arena, r->host_count);
-        memcpy(set->bits, r->sets[entry->roles[k].set].bits,
-               words * sizeof *set->bits);
-        for (int i = 0; i < r->past->job_count; i++)
-            for (int u = 0; r->entries[i].diverse == entry->diverse
-                 && r->entries[i].start_ms >= 0
-                 && u < r->entries[i].past->role_count; u++)
-                set->bits[r->entries[i].hosts[u] / 64]
-                    &= ~(UINT64_C(1) << (r->entries[i].hosts[u] % 64));
-        roles[k].set = in->set_count++;
-    }
-    return roles;
-}
-
-static void
-fill_jobs(struct replay *r, struct planner_in *in, struct arena *arena)
-{
-    struct planner_job *jobs = ROOM(r->queue_count, struct planner_job);
-    struct planner_set *sets;
-    int more = 0;
-
-    for (int i = 0; i < r->queue_count; i++)
-        if (r->entries[r->queue[i]].diverse > 0)
-            more += r->entries[r->queue[i]].past->role_count;
-    sets = ROOM(r->set_count + more, struct planner_set);
-    memcpy(sets, r->sets, (size_t)r->set_count * sizeof *sets);
-    in->sets = sets;
-    in->set_count = r->set_count;
-
-    for (int i = 0; i < r->queue_count; i++)
-        r->entries[r->queue[i]].waiting = i;
-    for (int i = 0; i < r->queue_count; i++) {
-        const struct entry *entry = &r->entries[r->queue[i]];
-        double spread, mean = believed(r, entry, &spread);
-
-        jobs[i] = (struct planner_job){
-            .id = r->queue[i], .name = entry->past->name,
-            .flight = (int)entry->past->flight, .account = entry->account,
-            .priority = priority_of(r, entry), .roles = entry->diverse == 0
-                ? entry->roles : roles_left(r, entry, in, sets, arena),
-            .diverse = entry->diverse,
-            .role_count = entry->past->role_count,
-            .run_ms = (int64_t)(mean + spread), .expect_ms = (int64_t)mean,
-            .spread_ms = (int64_t)spread,
-            .queued_ms = entry->past->queued_ms,
-            .booked_ms = entry->booked_ms,
-            .booked_hosts = entry->booked_ms > 0 ? entry->hosts : NULL,
-            .quota = { entry->quota },
+    if (reuses)
+        ready->wear++;
+    else
+        *ready = (struct ready){
+            .flight = job->setup != NULL && job->role_count == 1
+                ? job->flight : 0,
+            .setup = job->setup, .job = job->name, .wear = 1,
+            .took_ms = job->setup_ms,
         };
-        fill_needs(r, entry, &jobs[i], arena);
+    ready->left = false;
+    return reuses;
+}
+
+/* Only a pass leaves something, and only if more wait for it than find it
+ * elsewhere. */
+static void
+leave_ready(struct replay *r, const struct entry *entry, int h)
+{
+    const struct replay_job *job = entry->past;
+    struct ready *ready = &r->ready[h];
+    int wanted = 0;
+
+    if (ready->flight == 0)
+        return;
+    for (int j = 0; j < r->come; j++) {
+        const struct replay_job *other = r->entries[j].past;
+
+        wanted += r->entries[j].state == WAITS && other->role_count == 1
+            && other->flight == job->flight && other->setup != NULL
+            && strcmp(other->setup, job->setup) == 0
+            && ready->wear < other->setup_uses
+            && host_match_fits(&r->hosts[h], &other->roles[0]);
     }
-    in->jobs = jobs;
-    in->job_count = r->queue_count;
+    for (int k = 0; k < r->host_count; k++)
+        wanted -= k != h && r->ready[k].left
+            && r->ready[k].flight == job->flight
+            && strcmp(r->ready[k].setup, job->setup) == 0;
+    if (job->status != OUTCOME_PASS || job->spoiled || wanted <= 0) {
+        *ready = (struct ready){ .flight = 0 };
+        return;
+    }
+    ready->left = true;
+    ready->since_ms = r->now_ms;
+}
+
+/* The facts of a plan ------------------------------------------------------ */
+
+static void
+add_needs(struct replay *r, const struct entry *entry,
+          struct plan_facts *facts, struct arena *arena)
+{
+    const struct replay_job *job = entry->past;
+
+    for (int i = 0; i < job->need_count; i++) {
+        const struct entry *need = &r->entries[job->needs[i]];
+
+        if (need->state == COMES)
+            facts->waits[entry->wait].needs_until_ms = NOT_YET;
+        else if (need->state == WAITS || need->state == RUNS)
+            plan_wait_need(facts, entry->wait, need->past->flight,
+                           need->past->name, job->need_count, arena);
+    }
 }
 
 static void
-fill_taken(struct replay *r, struct planner_in *in, struct arena *arena)
+add_wait(struct replay *r, struct entry *entry, struct plan_facts *facts)
 {
-    struct planner_hold *holds;
-    struct planner_window *windows = ROOM(r->past->busy_count,
-                                          struct planner_window);
-    int all = 0;
+    const struct replay_job *job = entry->past;
 
-    for (int i = 0; i < r->running_count; i++)
-        all += r->entries[r->running[i]].past->role_count;
-    holds = ROOM(all, struct planner_hold);
-    for (int i = 0; i < r->running_count; i++) {
-        const struct entry *entry = &r->entries[r->running[i]];
-        double spread, mean = believed(r, entry, &spread);
+    entry->wait = facts->wait_count;
+    facts->waits[facts->wait_count++] = (struct plan_wait){
+        .flight = job->flight, .job = job->name, .recipe = job->recipe,
+        .branch = job->branch, .priority = entry->priority,
+        .booking = entry->booking.start_ms != 0 ? &entry->booking : NULL,
+        .booked_hosts = entry->booking.start_ms != 0 ? entry->hosts : NULL,
+        .queued_ms = job->queued_ms, .deadline_ms = job->deadline_ms,
+        .roles = job->roles, .role_count = job->role_count,
+        .fitted = job->hosts, .diverse = job->diverse, .setup = job->setup,
+        .setup_uses = job->setup_uses,
+        .exact = r->policy->exact ? &entry->length : NULL,
+        .gave = entry->gave, .gave_to = entry->gave_to,
+    };
+}
 
-        for (int k = 0; k < entry->past->role_count; k++)
-            holds[in->hold_count++] = (struct planner_hold){
-                .host = entry->hosts[k], .count = 1, .job = r->running[i],
-                .until_ms = planner_overdue(entry->start_ms, (int64_t)mean,
-                                            r->now_ms),
-                .spread_ms = (int64_t)spread, .quota = { entry->quota },
+static void
+add_waits(struct replay *r, struct plan_facts *facts, struct arena *arena)
+{
+    facts->waits = ROOM(r->open, struct plan_wait);
+    for (int j = 0; j < r->past->job_count; j++)
+        if (r->by_name[j]->state == WAITS)
+            add_wait(r, r->by_name[j], facts);
+    for (int j = 0; j < r->past->job_count; j++)
+        if (r->by_name[j]->state == WAITS)
+            add_needs(r, r->by_name[j], facts, arena);
+}
+
+static void
+add_hold(struct replay *r, int h, struct plan_facts *facts,
+         struct arena *arena)
+{
+    const struct entry *entry = r->owners[h];
+    struct plan_length *exact = r->policy->exact ? ROOM(1, struct plan_length)
+                                                 : NULL;
+
+    if (exact != NULL)
+        exact->mean_ms = entry->end_ms - entry->start_ms;
+    facts->holds[facts->hold_count++] = (struct plan_hold){
+        .host = h, .flight = entry->past->flight, .job = entry->past->name,
+        .recipe = entry->past->recipe, .branch = entry->past->branch,
+        .who = who(arena, entry->past), .setup = entry->past->setup,
+        .wear = r->ready[h].wear, .exact = exact,
+        .begun_ms = entry->start_ms,
+        .priority = entry->priority,
+        .preemptable = entry->past->preemptable, .gave = entry->gave,
+        .gives_to = entry->gives_to, .asked_ms = entry->asked_ms,
+    };
+}
+
+/* Somebody else: he goes when he went. */
+static void
+add_other(const struct replay *r, const struct replay_other *other,
+          struct plan_facts *facts, struct arena *arena)
+{
+    struct plan_length *length;
+
+    if (other->from_ms > r->now_ms) {
+        facts->windows[facts->window_count++] = (struct plan_window){
+            .host = other->host, .from_ms = other->from_ms,
+            .until_ms = other->until_ms, .kind = "past",
+            .who = "somebody", .why = "as recorded",
+        };
+        return;
+    }
+    length = ROOM(1, struct plan_length);
+    length->mean_ms = other->until_ms - other->from_ms;
+    facts->holds[facts->hold_count++] = (struct plan_hold){
+        .host = other->host, .branch = other->branch, .who = "somebody",
+        .exact = length, .begun_ms = other->from_ms,
+    };
+}
+
+static void
+add_holds(struct replay *r, struct plan_facts *facts, struct arena *arena)
+{
+    int others = r->past->other_count - r->others;
+
+    facts->holds = ROOM(r->host_count + others, struct plan_hold);
+    facts->windows = ROOM(others, struct plan_window);
+    facts->prepared = ROOM(r->host_count, struct plan_prepared);
+    for (int h = 0; h < r->host_count; h++) {
+        if (r->owners[h] != NULL)
+            add_hold(r, h, facts, arena);
+        if (is_ready(r, h))
+            facts->prepared[facts->prepared_count++]
+                = (struct plan_prepared){
+                .host = h, .flight = r->ready[h].flight,
+                .setup = r->ready[h].setup, .job = r->ready[h].job,
+                .took_ms = r->ready[h].took_ms, .wear = r->ready[h].wear,
             };
     }
-    for (int i = 0; i < r->past->busy_count; i++) {
-        const struct replay_busy *busy = &r->past->busy[i];
+    for (int i = r->others; i < r->past->other_count; i++)
+        if (r->past->others[i].host >= 0)
+            add_other(r, &r->past->others[i], facts, arena);
+}
 
-        if (busy->until_ms > r->now_ms)
-            windows[in->window_count++] = (struct planner_window){
-                busy->host, busy->from_ms, busy->until_ms, "as recorded",
+/* History at this moment; who has hosts now uses the lab too. */
+static void
+fill_past(struct replay *r, struct arena *arena, struct plan_past *past)
+{
+    past->policy = r->policy->pool;
+    plan_tally_past(r->tally, r->now_ms, r->host_count, arena, past);
+    if (r->policy->exact)
+        past->length_count = 0;
+    for (int h = 0; h < r->host_count; h++)
+        if (r->owners[h] != NULL)
+            past->uses[past->use_count++] = (struct plan_use){
+                r->owners[h]->past->branch,
+                (double)(r->now_ms - r->owners[h]->start_ms),
             };
+}
+
+/* Virtual time ------------------------------------------------------------- */
+
+static void
+start(struct replay *r, struct entry *entry)
+{
+    const struct replay_job *job = entry->past;
+
+    entry->state = RUNS;
+    entry->start_ms = r->now_ms;
+    entry->reuses = false;
+    for (int k = 0; k < job->role_count; k++) {
+        must(r->owners[entry->hosts[k]] == NULL);
+        entry->reuses = take_ready(r, job, entry->hosts[k]);
+        r->owners[entry->hosts[k]] = entry;
+        if (job->diverse == NULL)
+            continue;
+        r->had = xgrow(r->had, &r->had_cap, r->had_count, sizeof *r->had);
+        r->had[r->had_count++] = (struct plan_had){
+            job->flight, job->diverse, job->name, entry->hosts[k],
+        };
     }
-    in->holds = holds;
-    in->windows = windows;
+    entry->end_ms = r->now_ms + entry->length.mean_ms
+        + (entry->reuses ? 0 : entry->length.prepare_ms);
+}
+
+static bool
+needs_are_open(const struct replay *r, const struct entry *entry)
+{
+    for (int i = 0; i < entry->past->need_count; i++)
+        if (r->entries[entry->past->needs[i]].state < OVER)
+            return true;
+    return false;
 }
 
 static void
-obey(struct replay *r, const struct planner_plan *plan)
+obey_one(struct replay *r, struct entry *entry,
+         const struct planner_slot *slot)
 {
-    int left = 0;
-
-    for (int i = 0; i < r->queue_count; i++) {
-        struct entry *entry = &r->entries[r->queue[i]];
-        const struct planner_slot *slot = &plan->slots[i];
-
-        entry->waiting = -1;
-        if (slot->verdict != PLANNER_NOW && slot->verdict != PLANNER_LATER) {
-            entry->lost = true;
-            continue;
-        }
-        entry->booked_ms = slot->start_ms;
-        memcpy(entry->hosts, slot->hosts,
-               (size_t)slot->host_count * sizeof *entry->hosts);
-        if (slot->verdict == PLANNER_LATER) {
-            r->queue[left++] = r->queue[i];
-            continue;
-        }
-        entry->start_ms = r->now_ms;
-        entry->end_ms = r->now_ms + entry->past->end_ms
-            - entry->past->start_ms;
-        r->running[r->running_count++] = r->queue[i];
+    if (slot->verdict != PLANNER_NOW && slot->verdict != PLANNER_LATER) {
+        entry->state = LOST;
+        r->open--;
+        return;
     }
-    r->queue_count = left;
+    memcpy(entry->hosts, slot->hosts,
+           (size_t)slot->host_count * sizeof *entry->hosts);
+    entry->booking = (struct plan_booking){
+        .flight = entry->past->flight, .job = entry->past->name,
+        .verdict = planner_verdict_name(slot->verdict),
+        .start_ms = slot->start_ms, .end_ms = slot->end_ms,
+        .start_sd_ms = slot->start_sd_ms, .end_sd_ms = slot->end_sd_ms,
+    };
+    if (slot->verdict == PLANNER_NOW && !needs_are_open(r, entry))
+        start(r, entry);
 }
 
-/* What each account had lately. */
+/* Who is to give way so that another starts is told so. */
 static void
-count_use(struct replay *r)
+tell(struct replay *r, const struct plan_facts *facts,
+     const struct planner_in *in, const struct planner_plan *plan,
+     struct entry **waiting)
 {
-    for (int i = 0; i < r->account_count; i++)
-        r->accounts[i].used = 0;
-    for (int i = 0; i < r->use_count; i++)
-        if (r->policy->fair_ms <= 0
-            || r->uses[i].end_ms > r->now_ms - r->policy->fair_ms)
-            r->accounts[r->uses[i].account - 1].used += r->uses[i].host_ms;
+    for (int i = 0; i < plan->stop_count; i++) {
+        struct entry *giver = r->owners[facts->holds[plan->stop[i]].host];
+        const struct entry *taker = waiting[plan->stop_for[i]];
+
+        if (giver->gives_to != NULL || needs_are_open(r, taker))
+            continue;
+        giver->gives_to = who(r->arena, taker->past);
+        giver->asked_ms = r->now_ms;
+        giver->gives_ms = r->now_ms + in->policy.yield_ms;
+    }
 }
 
 static void
 make_plan(struct replay *r)
 {
-    struct arena arena = ARENA_INIT;
-    struct planner_plan plan;
-    struct planner_in in = {
-        .now_ms = r->now_ms, .policy = r->policy->planner,
-        .hosts = r->planner_hosts, .host_count = r->host_count,
-        .quotas = r->quotas, .quota_count = r->policy->branch_count,
-        .accounts = r->accounts, .account_count = r->account_count,
+    struct arena local = ARENA_INIT, *arena = &local;
+    struct plan_past past = { .lengths = NULL };
+    struct plan_facts facts = {
+        .now_ms = r->now_ms, .hosts = r->hosts, .trouble_ms = r->trouble,
+        .host_count = r->host_count, .had = r->had,
+        .had_count = (int)r->had_count, .past = &past,
     };
+    struct entry **waiting = ROOM(r->open, struct entry *);
+    struct planner_plan plan;
+    struct planner_in in;
+    int count = 0;
 
-    count_use(r);
-    fill_jobs(r, &in, &arena);
-    fill_taken(r, &in, &arena);
-    planner_make(&in, &arena, &plan);
-    obey(r, &plan);
+    fill_past(r, arena, &past);
+    add_holds(r, &facts, arena);
+    add_waits(r, &facts, arena);
+    for (int j = 0; j < r->past->job_count; j++)
+        if (r->by_name[j]->state == WAITS)
+            waiting[count++] = r->by_name[j];
+    plan_make_input(&facts, arena, &in);
+    in.policy.order = r->policy->order;
+    in.policy.rounds = r->policy->rounds;
+    planner_make(&in, arena, &plan);
+    tell(r, &facts, &in, &plan, waiting);
+    for (int w = 0; w < count; w++)
+        obey_one(r, waiting[w], &plan.slots[w]);
     r->plans++;
-    arena_free(&arena);
+    arena_free(arena);
+}
+
+static void
+tell_tally(struct replay *r, const struct entry *entry,
+           enum outcome status)
+{
+    const struct replay_job *job = entry->past;
+
+    for (int k = 0; k < job->role_count; k++) {
+        const struct match_host *host = &r->hosts[entry->hosts[k]];
+        const struct plan_told told = {
+            .job = job->name, .recipe = job->recipe, .branch = job->branch,
+            .host = host->name, .class = host->class,
+            .begun_ms = entry->start_ms, .end_ms = r->now_ms,
+            .run_ms = entry->length.mean_ms,
+            .prepare_ms = entry->reuses ? 0 : entry->length.prepare_ms,
+            .status = status,
+        };
+
+        plan_tally_add(r->tally, &told);
+    }
+}
+
+static void
+end(struct replay *r, struct entry *entry)
+{
+    entry->state = OVER;
+    entry->gives_to = NULL;
+    r->open--;
+    tell_tally(r, entry, entry->past->status);
+    for (int k = 0; k < entry->past->role_count; k++) {
+        r->owners[entry->hosts[k]] = NULL;
+        leave_ready(r, entry, entry->hosts[k]);
+    }
+}
+
+/* It waits again, as if it had never begun. */
+static void
+give_way(struct replay *r, struct entry *entry)
+{
+    tell_tally(r, entry, OUTCOME_NONE);
+    for (int k = 0; k < entry->past->role_count; k++) {
+        r->owners[entry->hosts[k]] = NULL;
+        r->ready[entry->hosts[k]] = (struct ready){ .flight = 0 };
+    }
+    entry->state = WAITS;
+    entry->booking.start_ms = 0;
+    entry->start_ms = entry->end_ms = -1;
+    entry->gave++;
+    entry->gave_to = entry->gives_to;
+    entry->gives_to = NULL;
 }
 
 static void
 end_some(struct replay *r)
 {
-    int left = 0;
+    for (; r->others < r->past->other_count
+         && r->past->others[r->others].until_ms <= r->now_ms; r->others++) {
+        const struct replay_other *other = &r->past->others[r->others];
+        const struct plan_told told = {
+            .job = other->job, .recipe = other->recipe,
+            .branch = other->branch, .host = other->name,
+            .class = other->class, .begun_ms = other->from_ms,
+            .end_ms = other->until_ms, .run_ms = other->run_ms,
+            .prepare_ms = other->prepare_ms, .status = other->status,
+        };
 
-    for (int i = 0; i < r->running_count; i++) {
-        struct entry *entry = &r->entries[r->running[i]];
-        double took = (double)(entry->end_ms - entry->start_ms);
-
-        if (entry->end_ms > r->now_ms) {
-            r->running[left++] = r->running[i];
-            continue;
-        }
-        add_runs(entry->of_name, 1, took, 0);
-        add_runs(entry->of_recipe, 1, took, 0);
-        if (entry->account > 0)
-            r->uses[r->use_count++] = (struct use){
-                entry->account, r->now_ms, took * entry->past->role_count,
-            };
+        if (other->job != NULL)
+            plan_tally_add(r->tally, &told);
     }
-    r->running_count = left;
+    for (int j = 0; j < r->come; j++) {
+        struct entry *entry = &r->entries[j];
+
+        if (entry->state == RUNS && entry->end_ms <= r->now_ms)
+            end(r, entry);
+        else if (entry->state == RUNS && entry->gives_to != NULL
+                 && entry->gives_ms <= r->now_ms)
+            give_way(r, entry);
+    }
 }
 
-/* When something happens next: a job comes or ends, or somebody else gives a
- * host back; if nothing does, the first booking. */
+/* When something happens next: a job comes, ends or gives way, somebody else
+ * gives a host back, or it is time for a booking. */
 static int64_t
-next_event(const struct replay *r, int next)
+next_event(const struct replay *r)
 {
-    int64_t at = next < r->past->job_count ? r->past->jobs[next].queued_ms
-                                           : PLANNER_NO_TIME;
+    int64_t at = r->come < r->past->job_count
+        ? r->past->jobs[r->come].queued_ms : PLANNER_NO_TIME;
+    bool waits = false;
 
-    for (int i = 0; i < r->running_count; i++)
-        if (r->entries[r->running[i]].end_ms < at)
-            at = r->entries[r->running[i]].end_ms;
-    for (int i = 0; i < r->past->busy_count && r->queue_count > 0; i++)
-        if (r->past->busy[i].until_ms > r->now_ms
-            && r->past->busy[i].until_ms < at)
-            at = r->past->busy[i].until_ms;
-    for (int i = 0; i < r->queue_count && at == PLANNER_NO_TIME; i++)
-        at = r->entries[r->queue[i]].booked_ms;
+    for (int j = 0; j < r->come; j++) {
+        const struct entry *entry = &r->entries[j];
+
+        if (entry->state == RUNS && entry->end_ms < at)
+            at = entry->end_ms;
+        if (entry->state == RUNS && entry->gives_to != NULL
+            && entry->gives_ms < at)
+            at = entry->gives_ms;
+        waits = waits || entry->state == WAITS;
+        if (entry->state == WAITS && entry->booking.start_ms > r->now_ms
+            && entry->booking.start_ms < at)
+            at = entry->booking.start_ms;
+    }
+    if (waits && r->others < r->past->other_count
+        && r->past->others[r->others].until_ms < at)
+        at = r->past->others[r->others].until_ms;
     return at;
 }
 
 static void
 run_all(struct replay *r)
 {
-    int next = 0;
-
     r->now_ms = INT64_MIN;
-    while (next < r->past->job_count || r->running_count > 0
-           || r->queue_count > 0) {
-        int64_t at = next_event(r, next);
+    while (r->come < r->past->job_count || r->open > 0) {
+        int64_t at = next_event(r);
 
         must(at != PLANNER_NO_TIME && at >= r->now_ms);
         r->now_ms = at;
         end_some(r);
-        while (next < r->past->job_count
-               && r->past->jobs[next].queued_ms <= at)
-            r->queue[r->queue_count++] = next++;
-        if (r->queue_count > 0)
+        while (r->come < r->past->job_count
+               && r->past->jobs[r->come].queued_ms <= at) {
+            r->entries[r->come++].state = WAITS;
+            r->open++;
+        }
+        if (r->open > 0)
             make_plan(r);
     }
 }
 
+/* Results ------------------------------------------------------------------ */
+
 /* Figures are of jobs that needed hosts. */
 static void
-sum_up(const struct replay_past *past, const struct sim_job *jobs,
-       int host_count, struct arena *arena, struct sim_result *out)
+sum_up(const struct replay_past *past, int host_count, struct arena *arena,
+       struct replay_result *out)
 {
     struct sim_job *list = ROOM(past->job_count, struct sim_job);
     size_t count = 0;
 
-    for (int j = 0; j < past->job_count; j++)
-        if (jobs[j].hosts > 0)
-            list[count++] = jobs[j];
-    sim_sum_up(list, count, host_count, arena, out);
+    for (int j = 0; j < past->job_count; j++) {
+        const struct replay_job *job = &past->jobs[j];
+        const struct replay_place *place = &out->places[j];
+        bool same = place->start_ms >= 0;
+
+        if (job->role_count == 0)
+            continue;
+        list[count++] = (struct sim_job){
+            job->queued_ms, place->start_ms, place->end_ms, job->role_count,
+        };
+        for (int k = 0; k < job->role_count && same; k++)
+            same = strcmp(place->hosts[k],
+                          past->hosts[job->hosts[k]].name) == 0;
+        out->same_hosts += same;
+        out->reused += place->reused;
+        out->gave += place->gave;
+    }
+    sim_sum_up(list, count, host_count, arena, &out->sim);
+}
+
+static void
+set_place(const struct replay_job *job, const struct match_host *hosts,
+          const int *taken, struct arena *arena, struct replay_place *place)
+{
+    const char **names = ROOM(job->role_count, const char *);
+
+    for (int k = 0; k < job->role_count; k++)
+        names[k] = hosts[taken[k]].name;
+    place->hosts = names;
 }
 
 void
 replay_recorded(const struct replay_past *past, struct arena *arena,
-                struct sim_result *out)
+                struct replay_result *out)
 {
-    struct sim_job *jobs = ROOM(past->job_count, struct sim_job);
+    *out = (struct replay_result){
+        .places = ROOM(past->job_count, struct replay_place),
+    };
+    for (int j = 0; j < past->job_count; j++) {
+        const struct replay_job *job = &past->jobs[j];
 
-    for (int j = 0; j < past->job_count; j++)
-        jobs[j] = (struct sim_job){
-            past->jobs[j].queued_ms, past->jobs[j].start_ms,
-            past->jobs[j].end_ms, past->jobs[j].role_count,
+        out->places[j] = (struct replay_place){
+            job->start_ms, job->end_ms, NULL, job->reused, job->gave,
         };
-    sum_up(past, jobs, past->host_count, arena, out);
+        set_place(job, past->hosts, job->hosts, arena, &out->places[j]);
+    }
+    sum_up(past, past->host_count, arena, out);
 }
 
 void
 replay_run(const struct replay_past *past,
            const struct replay_policy *policy, struct arena *arena,
-           struct sim_result *out, struct sim_job **jobs_out)
+           struct replay_result *out)
 {
-    struct replay r = { .past = past, .policy = policy, .arena = arena };
-    struct sim_job *jobs = ROOM(past->job_count, struct sim_job);
+    struct replay r = { .past = past, .policy = policy, .arena = arena,
+                        .tally = plan_tally_new() };
     int used = 0;
 
+    *out = (struct replay_result){
+        .places = ROOM(past->job_count, struct replay_place),
+    };
     make_hosts(&r);
-    make_tallies(&r);
-    make_branches(&r);
     make_entries(&r);
     run_all(&r);
-    for (int j = 0; j < past->job_count; j++)
-        jobs[j] = (struct sim_job){
-            past->jobs[j].queued_ms, r.entries[j].start_ms,
-            r.entries[j].lost ? -1 : r.entries[j].end_ms,
-            past->jobs[j].role_count,
+    for (int j = 0; j < past->job_count; j++) {
+        const struct entry *entry = &r.entries[j];
+
+        out->places[j] = (struct replay_place){
+            entry->start_ms, entry->end_ms, NULL, entry->reuses,
+            entry->gave,
         };
+        if (entry->start_ms >= 0)
+            set_place(entry->past, r.hosts, entry->hosts, arena,
+                      &out->places[j]);
+    }
     for (int h = 0; h < r.host_count; h++)
-        used += !r.planner_hosts[h].retired;
-    sum_up(past, jobs, used, arena, out);
-    out->plans = r.plans;
-    if (jobs_out != NULL)
-        *jobs_out = jobs;
+        used += !r.hosts[h].never;
+    sum_up(past, used, arena, out);
+    out->sim.plans = r.plans;
+    plan_tally_free(r.tally);
+    free(r.had);
 }

@@ -34,26 +34,41 @@ static const struct query Q_HOSTS = { "replay-hosts",
     " left join assay.host h on h.host = n.host"
     " order by n.host collate \"C\"", 2, 5 };
 
-/* One row a role of a job that is over and had its hosts. */
+/* One row a role of a job that is over and had its hosts: of its last attempt.
+ * Who found his host prepared would else have needed what the others of his
+ * flight did. */
 static const struct query Q_JOBS = { "replay-jobs",
     "select j.flight, j.job, j.recipe, f.branch, f.priority,"
     " " MS("f.created_at") ","
     " " MS("coalesce(a.begun_at, j.started_at)") ","
     " " MS("coalesce(a.ended_at, j.finished_at)") ","
     " r.role, r.arch, array_to_string(r.flags, chr(31)), r.same_class,"
-    " r.preset, r.host, array_to_string(r.wants, chr(31)), j.diverse"
+    " r.preset, r.host, array_to_string(r.wants, chr(31)), j.diverse,"
+    " j.status, j.setup, j.setup_uses, coalesce(j.prepare_ms, 0),"
+    " case when j.prepare_ms > 0 then j.prepare_ms"
+    "  when j.prepare_ms = 0 and j.setup is not null"
+    "  then coalesce(avg(nullif(j.prepare_ms, 0))"
+    "   over (partition by j.flight, j.setup), 0) else 0 end::bigint,"
+    " exists (select from assay.runvar v where v.flight = j.flight"
+    "  and v.job = j.job and v.name = 'spoiled'),"
+    " j.preemptable or f.intended like '%-bisect',"
+    " " MS("f.deadline_at") ","
+    " (select count(*) from assay.give_way g where g.flight = j.flight"
+    "  and g.job = j.job and g.gave_at is not null),"
+    " j.setup is not null and coalesce(j.prepare_ms = 0, false)"
     " from assay.flight f join assay.job j on j.flight = f.flight"
     "  and j.finished_at is not null and j.started_at is not null"
     " left join lateral (select min(x.begun_at) as begun_at,"
     "   max(x.ended_at) as ended_at from assay.allocation x"
     "  where x.flight = j.flight and x.job = j.job"
-    "   and x.ended_at is not null) a on true"
+    "   and x.ended_at is not null and coalesce(x.task = j.task, true)) a"
+    "  on true"
     " left join assay.job_role r on r.flight = j.flight and r.job = j.job"
     " where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
     "  and not exists (select from assay.job_role m where m.host is null"
     "   and m.flight = j.flight and m.job = j.job)"
     " order by f.created_at, j.flight, j.job collate \"C\", r.position,"
-    "  r.role", 2, 16 };
+    "  r.role", 2, 26 };
 
 static const struct query Q_LEFT_OUT = { "replay-left-out",
     "select count(*) filter (where j.finished_at is null),"
@@ -70,39 +85,42 @@ static const struct query Q_NEEDS = { "replay-needs",
     " where f.created_at >= " AT("$1") " and f.created_at < " AT("$2")
     " order by f.created_at, n.flight, n.job collate \"C\"", 2, 4 };
 
-/* Who else had hosts between the first time and the third: allocations of
- * people, boots and other flights' jobs, jobs whose allocations are not
- * recorded, leases and blockages. */
-static const struct query Q_BUSY = { "replay-busy",
-    "select b.host, " MS("b.begun") ", " MS("b.ended") " from ("
+/* Who else had hosts until the third time, since 90 days before the first:
+ * allocations of people, boots and other flights' jobs, jobs whose allocations
+ * are not recorded, leases and blockages. Of jobs also what they tell about
+ * the next ones: an attempt that gave way tells nothing. */
+static const struct query Q_OTHERS = { "replay-others",
+    "select b.host, coalesce(h.class, b.host), " MS("b.begun") ","
+    " " MS("b.ended") ", b.job, b.recipe, b.branch, b.status,"
+    " (extract(epoch from b.took) * 1000)::bigint - b.prepare_ms,"
+    " b.prepare_ms from ("
     " select a.host, a.begun_at as begun,"
-    "  coalesce(a.ended_at, clock_timestamp()) as ended"
+    "  coalesce(a.ended_at, clock_timestamp()) as ended, j.job, j.recipe,"
+    "  f.branch, case when coalesce(a.task = j.task, true) then j.status end"
+    "   as status, j.finished_at - j.started_at as took,"
+    "  coalesce(j.prepare_ms, 0) as prepare_ms"
     "  from assay.allocation a left join assay.flight f"
     "   on f.flight = a.flight"
+    "  left join assay.job j on j.flight = a.flight and j.job = a.job"
     "  where f.flight is null or f.created_at < " AT("$1")
     "   or f.created_at >= " AT("$2")
-    " union all select r.host, j.started_at, j.finished_at"
+    " union all select r.host, j.started_at, j.finished_at, j.job, j.recipe,"
+    "  f.branch, j.status, j.finished_at - j.started_at,"
+    "  coalesce(j.prepare_ms, 0)"
     "  from assay.job j join assay.flight f on f.flight = j.flight"
     "  join assay.job_role r on r.flight = j.flight and r.job = j.job"
     "  where r.host is not null and (f.created_at < " AT("$1")
     "   or f.created_at >= " AT("$2") ")"
-    "   and j.started_at < " AT("$3") " and j.finished_at > " AT("$1")
+    "   and j.started_at < " AT("$3")
+    "   and j.finished_at > " AT("$1") " - interval '90 days'"
     "   and not exists (select from assay.allocation a"
     "    where a.flight = j.flight and a.job = j.job)"
-    " union all select w.host, w.from_at, coalesce(w.ended_at, w.until_at)"
-    "  from assay.host_window w) b"
-    " where b.begun < " AT("$3") " and b.ended > " AT("$1")
-    " and b.ended > b.begun order by b.begun, b.host", 3, 3 };
-
-static const struct query Q_LENGTHS = { "replay-lengths",
-    "select j.job, j.recipe, count(*)::double precision,"
-    " avg(x.ms)::double precision, var_pop(x.ms)::double precision"
-    " from assay.job j cross join lateral (select"
-    "  extract(epoch from j.finished_at - j.started_at) * 1000 as ms) x"
-    " where j.status in ('pass', 'fail') and j.started_at is not null"
-    "  and j.finished_at < " AT("$1")
-    "  and j.finished_at > " AT("$1") " - interval '90 days'"
-    " group by j.job, j.recipe", 1, 5 };
+    " union all select w.host, w.from_at, coalesce(w.ended_at, w.until_at),"
+    "  null, null, null, null, null, 0 from assay.host_window w) b"
+    " left join assay.host h on h.host = b.host"
+    " where b.begun < " AT("$3")
+    " and b.ended > " AT("$1") " - interval '90 days'"
+    " and b.ended > b.begun order by b.ended, b.host, b.begun", 3, 10 };
 
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
@@ -199,6 +217,16 @@ read_job(struct loader *l, const struct db_rows *rows, int row,
         .start_ms = db_int(rows, row, 6, 0),
         .end_ms = db_int(rows, row, 7, 0),
         .diverse = db_copy(l->arena, rows, row, 15),
+        .status = outcome_parse(db_text(rows, row, 16)),
+        .setup = db_copy(l->arena, rows, row, 17),
+        .setup_uses = (int)db_int(rows, row, 18, 0),
+        .prepare_ms = db_int(rows, row, 19, 0),
+        .setup_ms = db_int(rows, row, 20, 0),
+        .spoiled = db_bool(rows, row, 21),
+        .preemptable = db_bool(rows, row, 22),
+        .deadline_ms = db_int(rows, row, 23, 0),
+        .gave = (int)db_int(rows, row, 24, 0),
+        .reused = db_bool(rows, row, 25),
     };
     if (job->start_ms < job->queued_ms)
         job->start_ms = job->queued_ms;
@@ -313,8 +341,27 @@ load_needs(struct loader *l, struct fault *why)
     return true;
 }
 
+static void
+read_other(struct loader *l, const struct db_rows *rows, int row,
+           struct replay_other *other)
+{
+    *other = (struct replay_other){
+        .host = host_index(l->past, db_text(rows, row, 0)),
+        .name = db_copy(l->arena, rows, row, 0),
+        .class = db_copy(l->arena, rows, row, 1),
+        .from_ms = db_int(rows, row, 2, 0),
+        .until_ms = db_int(rows, row, 3, 0),
+        .job = db_copy(l->arena, rows, row, 4),
+        .recipe = db_copy(l->arena, rows, row, 5),
+        .branch = db_copy(l->arena, rows, row, 6),
+        .status = outcome_parse(db_text(rows, row, 7)),
+        .run_ms = db_int(rows, row, 8, 0),
+        .prepare_ms = db_int(rows, row, 9, 0),
+    };
+}
+
 static bool
-load_busy(struct loader *l, struct fault *why)
+load_others(struct loader *l, struct fault *why)
 {
     struct replay_past *past = l->past;
     struct arena *arena = l->arena;
@@ -327,38 +374,12 @@ load_busy(struct loader *l, struct fault *why)
             end = past->jobs[j].end_ms;
     db_int_text(text, end);
     l->times[2] = text;
-    if (!db_run(l->db, &Q_BUSY, l->times, &rows, why))
+    if (!db_run(l->db, &Q_OTHERS, l->times, &rows, why))
         return false;
-    past->busy = ROOM(db_rows_count(rows), struct replay_busy);
-    for (int i = 0; i < db_rows_count(rows); i++) {
-        int host = host_index(past, db_text(rows, i, 0));
-
-        if (host >= 0)
-            past->busy[past->busy_count++] = (struct replay_busy){
-                host, db_int(rows, i, 1, 0), db_int(rows, i, 2, 0),
-            };
-    }
-    db_rows_free(rows);
-    return true;
-}
-
-static bool
-load_lengths(struct loader *l, struct fault *why)
-{
-    struct replay_past *past = l->past;
-    struct arena *arena = l->arena;
-    struct db_rows *rows = NULL;
-
-    if (!db_run(l->db, &Q_LENGTHS, l->times, &rows, why))
-        return false;
-    past->length_count = db_rows_count(rows);
-    past->lengths = ROOM(past->length_count, struct replay_length);
-    for (int i = 0; i < past->length_count; i++)
-        past->lengths[i] = (struct replay_length){
-            db_copy(arena, rows, i, 0), db_copy(arena, rows, i, 1),
-            db_double(rows, i, 2, 0), db_double(rows, i, 3, 0),
-            db_double(rows, i, 4, 0),
-        };
+    past->other_count = db_rows_count(rows);
+    past->others = ROOM(past->other_count, struct replay_other);
+    for (int i = 0; i < past->other_count; i++)
+        read_other(l, rows, i, &past->others[i]);
     db_rows_free(rows);
     return true;
 }
@@ -389,6 +410,5 @@ replay_db_load(struct db *db, int64_t from_ms, int64_t to_ms,
     db_int_text(from, from_ms);
     db_int_text(to, to_ms);
     return load_jobs(&loader, why) && load_needs(&loader, why)
-        && load_busy(&loader, why) && load_lengths(&loader, why)
-        && load_left_out(&loader, why);
+        && load_others(&loader, why) && load_left_out(&loader, why);
 }

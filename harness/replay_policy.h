@@ -12,12 +12,10 @@ struct fault;
 struct pool_policy;
 struct replay_policy;
 
-/* What a lab has that was told nothing. */
-void replay_policy_default(struct replay_policy *out);
-/* The same of a lab that is told this: see assay-pool(5). 'name' is
- * borrowed. */
+/* How the queue of a lab with that policy is served: see assay-pool(5). 'name'
+ * and what is in 'pool' are borrowed. */
 void replay_policy_of_pool(const char *name, const struct pool_policy *pool,
-                           struct arena *arena, struct replay_policy *out);
+                           struct replay_policy *out);
 /* 'text' of 'file' (for messages) into 'arena'; FAULT_CONFIG "file:line: what
  * is wrong", further errors in the detail. */
 MUST_CHECK bool replay_policy_parse(const char *file, const char *text,

@@ -173,8 +173,23 @@ out:
 /* One column of the answer. */
 struct column {
     const char *policy;
-    struct sim_result result;
+    struct replay_result result;
 };
+
+#define COUNTS 4
+
+static void
+list_counts(const struct replay_result *result, struct figure *counts)
+{
+    const struct figure all[COUNTS] = {
+        { "jobs_without_hosts", "", (double)result->sim.too_big },
+        { "reused", "", (double)result->reused },
+        { "gave_way", "", (double)result->gave },
+        { "same_hosts", "", (double)result->same_hosts },
+    };
+
+    memcpy(counts, all, sizeof all);
+}
 
 /* "2026-12-01" or "2026-12-01T09:30:00Z", in UTC. */
 static bool
@@ -231,8 +246,7 @@ read_pool(const char *file, const char *text, struct arena *arena,
 
     if (!pool_policy_parse(file, text, arena, &pool, why))
         return false;
-    replay_policy_of_pool(slash != NULL ? slash + 1 : file, &pool, arena,
-                          policy);
+    replay_policy_of_pool(slash != NULL ? slash + 1 : file, &pool, policy);
     return true;
 }
 
@@ -288,7 +302,7 @@ policy_in_force(struct db *db, struct arena *arena,
         && !pool_policy_parse("the policy in force", text, arena, &pool,
                               why))
         return false;
-    replay_policy_of_pool("in-force", &pool, arena, out);
+    replay_policy_of_pool("in-force", &pool, out);
     return true;
 }
 
@@ -310,9 +324,54 @@ load_past(int64_t from_ms, int64_t to_ms, struct arena *arena,
     return ok;
 }
 
+static json_t *
+place_json(const struct replay_job *job, const struct replay_place *place)
+{
+    json_t *root = json_object(), *hosts = json_array();
+
+    json_put_int(root, "flight", job->flight);
+    json_put_text(root, "job", job->name);
+    if (place->start_ms >= 0) {
+        json_put_int(root, "start_ms", place->start_ms);
+        json_put_int(root, "end_ms", place->end_ms);
+        for (int k = 0; k < job->role_count; k++)
+            json_array_append_new(hosts, json_string(place->hosts[k]));
+    }
+    json_object_set_new(root, "hosts", hosts);
+    json_object_set_new(root, "reused", json_boolean(place->reused));
+    json_put_int(root, "gave_way", place->gave);
+    return root;
+}
+
+static json_t *
+column_json(const struct replay_past *past, const struct column *column,
+            bool with_jobs)
+{
+    json_t *run = json_object(), *jobs = json_array();
+    struct figure figures[FIGURES], counts[COUNTS];
+
+    list_figures(&column->result.sim, figures);
+    list_counts(&column->result, counts);
+    json_put_text(run, "policy", column->policy);
+    json_put_int(run, "jobs", (int64_t)column->result.sim.jobs);
+    for (size_t i = 0; i < COUNTS; i++)
+        json_put_int(run, counts[i].key, (int64_t)counts[i].value);
+    for (size_t i = 0; i < FIGURES; i++)
+        json_object_set_new(run, figures[i].key,
+                            json_real(figures[i].value));
+    for (int j = 0; j < past->job_count && with_jobs; j++)
+        json_array_append_new(jobs, place_json(
+            &past->jobs[j], &column->result.places[j]));
+    if (with_jobs)
+        json_object_set(run, "places", jobs);
+    json_decref(jobs);
+    return run;
+}
+
 static bool
 print_replay_json(const struct replay_past *past,
-                  const struct column *columns, int count, struct fault *why)
+                  const struct column *columns, int count, bool with_jobs,
+                  struct fault *why)
 {
     json_t *root = json_object(), *runs = json_array();
     bool ok;
@@ -322,34 +381,83 @@ print_replay_json(const struct replay_past *past,
     json_put_int(root, "hosts", past->host_count);
     json_put_int(root, "jobs_open", past->open);
     json_put_int(root, "jobs_never_ran", past->never_ran);
-    for (int c = 0; c < count; c++) {
-        struct figure figures[FIGURES];
-        json_t *run = json_object();
-
-        list_figures(&columns[c].result, figures);
-        json_put_text(run, "policy", columns[c].policy);
-        json_put_int(run, "jobs", (int64_t)columns[c].result.jobs);
-        json_put_int(run, "jobs_without_hosts",
-                     (int64_t)columns[c].result.too_big);
-        for (size_t i = 0; i < FIGURES; i++)
-            json_object_set_new(run, figures[i].key,
-                                json_real(figures[i].value));
-        json_array_append_new(runs, run);
-    }
+    for (int c = 0; c < count; c++)
+        json_array_append_new(runs, column_json(past, &columns[c],
+                                                with_jobs));
     json_object_set_new(root, "runs", runs);
     ok = json_print(root, stdout, why);
     json_decref(root);
     return ok;
 }
 
+/* "11-23 09:30:00 x1,x2", and how it came to that. */
+static const char *
+place_text(const struct replay_job *job, const struct replay_place *place,
+           struct arena *arena)
+{
+    time_t at = (time_t)(place->start_ms / 1000);
+    struct buf out = BUF_INIT;
+    const char *text;
+    char when[32];
+    struct tm tm;
+
+    if (place->start_ms < 0)
+        return "no hosts";
+    must(gmtime_r(&at, &tm) != NULL
+         && strftime(when, sizeof when, "%m-%d %H:%M:%S", &tm) > 0);
+    buf_addf(&out, "%s", when);
+    for (int k = 0; k < job->role_count; k++)
+        buf_addf(&out, "%c%s", k == 0 ? ' ' : ',', place->hosts[k]);
+    if (place->reused)
+        buf_addf(&out, " reused");
+    if (place->gave > 0)
+        buf_addf(&out, " gave way %d", place->gave);
+    text = arena_strdup(arena, buf_text(&out));
+    buf_free(&out);
+    return text;
+}
+
+static bool
+print_places(const struct replay_past *past, const struct column *columns,
+             int count, struct arena *arena, struct fault *why)
+{
+    const char *names[POLICIES_MAX + 3] = { "job" };
+    const char *cells[POLICIES_MAX + 2];
+    struct table *table;
+    bool ok;
+
+    for (int c = 0; c < count; c++)
+        names[c + 1] = columns[c].policy;
+    table = table_new(names);
+    for (int j = 0; j < past->job_count; j++) {
+        cells[0] = arena_printf(arena, "%lld.%s",
+                                (long long)past->jobs[j].flight,
+                                past->jobs[j].name);
+        for (int c = 0; c < count; c++)
+            cells[c + 1] = place_text(&past->jobs[j],
+                                      &columns[c].result.places[j], arena);
+        table_add(table, cells);
+    }
+    ok = table_print(table, stdout, why);
+    table_free(table);
+    return ok;
+}
+
+static const char *
+figure_text(const struct figure *figure, int digits, struct arena *arena)
+{
+    return arena_printf(arena, "%.*f%s%s", digits, figure->value,
+                        figure->unit[0] != '\0' ? " " : "", figure->unit);
+}
+
 static bool
 print_replay_text(const struct replay_past *past,
-                  const struct column *columns, int count, struct fault *why)
+                  const struct column *columns, int count,
+                  struct arena *arena, struct fault *why)
 {
     const char *names[POLICIES_MAX + 3] = { "figure" };
-    char texts[POLICIES_MAX + 1][32], heads[POLICIES_MAX + 1][128];
     const char *cells[POLICIES_MAX + 2];
-    struct figure figures[FIGURES];
+    struct figure figures[FIGURES], counts[COUNTS];
     struct table *table;
     bool ok;
 
@@ -360,27 +468,22 @@ print_replay_text(const struct replay_past *past,
         printf(", without %lld that never had hosts",
                (long long)past->never_ran);
     putchar('\n');
-    for (int c = 0; c < count; c++) {
-        snprintf(heads[c], sizeof heads[c], ">%s", columns[c].policy);
-        names[c + 1] = heads[c];
-        cells[c + 1] = texts[c];
-    }
+    for (int c = 0; c < count; c++)
+        names[c + 1] = arena_printf(arena, ">%s", columns[c].policy);
     table = table_new(names);
-    for (size_t i = 0; i < FIGURES; i++) {
+    for (size_t i = 0; i < FIGURES + COUNTS; i++) {
         for (int c = 0; c < count; c++) {
-            list_figures(&columns[c].result, figures);
-            snprintf(texts[c], sizeof texts[c], "%.*f%s%s",
-                     figures[i].value < 10 ? 4 : 1, figures[i].value,
-                     figures[i].unit[0] != '\0' ? " " : "", figures[i].unit);
+            list_figures(&columns[c].result.sim, figures);
+            list_counts(&columns[c].result, counts);
+            cells[0] = i < FIGURES ? figures[i].key
+                                   : counts[i - FIGURES].key;
+            cells[c + 1] = i < FIGURES
+                ? figure_text(&figures[i], figures[i].value < 10 ? 4 : 1,
+                              arena)
+                : figure_text(&counts[i - FIGURES], 0, arena);
         }
-        cells[0] = figures[i].key;
         table_add(table, cells);
     }
-    cells[0] = "without_hosts";
-    for (int c = 0; c < count; c++)
-        snprintf(texts[c], sizeof texts[c], "%zu",
-                 columns[c].result.too_big);
-    table_add(table, cells);
     ok = table_print(table, stdout, why);
     table_free(table);
     return ok;
@@ -395,7 +498,7 @@ run_replay(struct cmd_call *call, struct fault *why)
     struct replay_past past;
     int64_t from_ms, to_ms;
     int count = 0;
-    bool ok;
+    bool ok, jobs = cmd_flag(call, "jobs");
 
     ok = read_range(cmd_text(call, "replay"), &from_ms, &to_ms, why)
         && read_policies(call, &arena, policies, &count, why)
@@ -408,11 +511,14 @@ run_replay(struct cmd_call *call, struct fault *why)
     replay_recorded(&past, &arena, &columns[0].result);
     for (int i = 0; i < count; i++) {
         columns[i + 1].policy = policies[i].name;
-        replay_run(&past, &policies[i], &arena, &columns[i + 1].result,
-                   NULL);
+        replay_run(&past, &policies[i], &arena, &columns[i + 1].result);
     }
-    ok = cmd_json(call) ? print_replay_json(&past, columns, count + 1, why)
-                        : print_replay_text(&past, columns, count + 1, why);
+    if (cmd_json(call))
+        ok = print_replay_json(&past, columns, count + 1, jobs, why);
+    else
+        ok = print_replay_text(&past, columns, count + 1, &arena, why)
+            && (!jobs || print_places(&past, columns, count + 1, &arena,
+                                      why));
 out:
     arena_free(&arena);
     return ok;
@@ -434,6 +540,8 @@ static const struct cmd_opt sim_opts[] = {
       .help = "in the Standard Workload Format; - is standard input" },
     { .name = "replay", .type = CMD_OPT_TEXT, .arg = "FROM..TO",
       .help = "jobs of the lab's own flights that were made then (UTC)" },
+    { .name = "jobs", .type = CMD_OPT_FLAG,
+      .help = "of a replay: each job's start and hosts too" },
     { .name = "hosts", .type = CMD_OPT_INT, .arg = "N", .min = 0,
       .max = 1000000, .help = "how many there are (default: as the trace "
                               "says)" },

@@ -68,7 +68,7 @@ make_past(const struct lab *lab, uint64_t seed, struct arena *arena,
     *past = (struct replay_past){ 0 };
     make_hosts(lab, arena, past);
     *one = (struct task_role){ .role = "host", .arch = "amd64",
-                               .flags = no_flags };
+                               .flags = no_flags, .wants = no_flags };
     two[0] = two[1] = *one;
     two[0].same_class = two[1].same_class = 1;
     past->jobs = arena_alloc(arena, (size_t)lab->jobs * sizeof *past->jobs);
@@ -87,10 +87,20 @@ make_past(const struct lab *lab, uint64_t seed, struct arena *arena,
             .queued_ms = (int64_t)at, .start_ms = (int64_t)at,
             .roles = pair ? two : one, .hosts = hosts,
             .role_count = pair ? 2 : 1,
+            .status = OUTCOME_PASS,
         };
         past->jobs[j].end_ms = (int64_t)at + (int64_t)(
             5 * MINUTE * pow(36, (length + uniform(&seed)) / 30));
     }
+}
+
+static void
+usual_policy(struct replay_policy *out)
+{
+    struct pool_policy pool;
+
+    pool_policy_default(&pool);
+    replay_policy_of_pool("usual", &pool, out);
 }
 
 static void
@@ -103,18 +113,19 @@ print_waits(int flight)
         struct arena arena = ARENA_INIT;
         struct replay_policy policy;
         struct replay_past past;
-        struct sim_result result;
-        struct sim_job *jobs;
+        struct replay_result result;
 
         make_past(&lab, seed, &arena, &past);
-        replay_policy_default(&policy);
-        replay_run(&past, &policy, &arena, &result, &jobs);
+        usual_policy(&policy);
+        replay_run(&past, &policy, &arena, &result);
         for (int j = 0; j < JOBS; j++) {
-            wait[jobs[j].hosts - 1] += (double)(jobs[j].start_ms
-                                                - jobs[j].submit_ms) / 1000;
-            count[jobs[j].hosts - 1]++;
+            int pair = past.jobs[j].role_count - 1;
+
+            wait[pair] += (double)(result.places[j].start_ms
+                                   - past.jobs[j].queued_ms) / 1000;
+            count[pair]++;
         }
-        used += result.utilisation;
+        used += result.sim.utilisation;
         arena_free(&arena);
     }
     printf("pair: %d hosts, %.0f per cent in use, %d come together: a single "
@@ -126,18 +137,18 @@ print_waits(int flight)
 /* Whether at any start more hosts are in use than there are, or a job starts
  * before it came. */
 static bool
-goes_wrong(const struct sim_job *jobs, int count, int hosts)
+goes_wrong(const struct replay_past *past, const struct replay_place *places)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < past->job_count; i++) {
         int used = 0;
 
-        if (jobs[i].start_ms < jobs[i].submit_ms)
+        if (places[i].start_ms < past->jobs[i].queued_ms)
             return true;
-        for (int k = 0; k < count; k++)
-            if (jobs[k].start_ms <= jobs[i].start_ms
-                && jobs[i].start_ms < jobs[k].end_ms)
-                used += jobs[k].hosts;
-        if (used > hosts)
+        for (int k = 0; k < past->job_count; k++)
+            if (places[k].start_ms <= places[i].start_ms
+                && places[i].start_ms < places[k].end_ms)
+                used += past->jobs[k].role_count;
+        if (used > past->host_count)
             return true;
     }
     return false;
@@ -159,17 +170,15 @@ main(int argc, char **argv)
         struct arena arena = ARENA_INIT;
         struct replay_policy policy;
         struct replay_past past;
-        struct sim_result result;
-        struct sim_job *jobs;
+        struct replay_result result;
 
         lab.load = 0.5 + uniform(&rnd);
         make_past(&lab, planlab_random(&rnd), &arena, &past);
-        replay_policy_default(&policy);
-        policy.planner.order = planlab_below(&rnd, 4) == 0
+        usual_policy(&policy);
+        policy.order = planlab_below(&rnd, 4) == 0
             ? PLANNER_ORDER_FCFS : PLANNER_ORDER_ASSAY;
-        replay_run(&past, &policy, &arena, &result, &jobs);
-        wrong += result.too_big > 0
-            || goes_wrong(jobs, past.job_count, lab.hosts);
+        replay_run(&past, &policy, &arena, &result);
+        wrong += result.sim.too_big > 0 || goes_wrong(&past, result.places);
         arena_free(&arena);
     }
     printf("pair: %d random labs run to their end: %d with a job stuck, or "

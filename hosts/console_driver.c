@@ -13,11 +13,11 @@
 #include "hosts/address.h"
 #include "hosts/ipmi_words.h"
 #include "hosts/secret.h"
+#include "hosts/ssh_keys.h"
 #include "hosts/telnet.h"
 
 #define CONSERVER_PORT 782
 #define IPMI_PORT 623
-#define SSH_PORT 22
 #define CONSOLE_WORD_MAX 100
 
 static const char *const way_names[] = {
@@ -238,19 +238,8 @@ static bool
 ssh_place(const char *host, const json_t *config,
           struct console_place *place_out, struct fault *why)
 {
-    const char *host_key = json_text(config, "host_key");
-    const char *key_file = json_text(config, "key_file");
-
-    if (host_key == NULL || strchr(host_key, ' ') == NULL)
-        return fault_set(why, FAULT_CONFIG, "console driver ssh needs a "
-                         "host_key: TYPE BASE64, as ssh-keyscan prints it "
-                         "after the name");
-    if (key_file != NULL && key_file[0] != '/')
-        return fault_set(why, FAULT_CONFIG, "key_file '%s' is not absolute",
-                         key_file);
-    return check_address(config, SSH_PORT, why)
-        && check_word(config, "user", false, why)
-        && secret_check(config, "password", key_file == NULL, why)
+    return check_address(config, SSH_KEYS_PORT, why)
+        && ssh_keys_check(config, "console", why)
         && relay_place(host, place_out, why);
 }
 

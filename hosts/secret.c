@@ -65,13 +65,10 @@ take(const char *text, size_t bytes, const char *from,
     return true;
 }
 
-static bool
-read_secret_file(const char *path, char out[static SECRET_BYTES],
-                 struct fault *why)
+bool
+secret_open(const char *path, int *fd_out, struct fault *why)
 {
-    char text[SECRET_BYTES + 2];
     struct stat st;
-    ssize_t bytes = -1;
     bool ok;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
@@ -87,10 +84,27 @@ read_secret_file(const char *path, char out[static SECRET_BYTES],
         fault_hint(why, "chmod 600 %s", path);
         goto out;
     }
+    *fd_out = fd;
+    fd = -1;
+out:
+    fd_close(&fd);
+    return ok;
+}
+
+static bool
+read_secret_file(const char *path, char out[static SECRET_BYTES],
+                 struct fault *why)
+{
+    char text[SECRET_BYTES + 2];
+    ssize_t bytes;
+    bool ok;
+    int fd = -1;
+
+    if (!secret_open(path, &fd, why))
+        return false;
     bytes = read(fd, text, sizeof(text));
     ok = bytes >= 0 || fault_errno(why, FAULT_CONFIG, "read %s", path);
     ok = ok && take(text, (size_t)bytes, path, out, why);
-out:
     explicit_bzero(text, sizeof(text));
     fd_close(&fd);
     return ok;

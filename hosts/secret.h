@@ -15,6 +15,10 @@ struct fault;
  * 'needed', in none. Nothing is read. FAULT_CONFIG otherwise. */
 MUST_CHECK bool secret_check(const json_t *config, const char *name,
                              bool needed, struct fault *why);
+/* A file of any secret, to be read. FAULT_CONFIG when it cannot be, or when
+ * others than its owner may read it. */
+MUST_CHECK bool secret_open(const char *path, int *fd_out,
+                            struct fault *why);
 /* Reads it, without the end of the line; "" when 'config' has no reference.
  * FAULT_CONFIG when it is not to be had, is too long, or when others may read
  * the file. What is in it is in no message. */

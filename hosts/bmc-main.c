@@ -23,6 +23,7 @@ static const struct {
     const char *driver;
     bmc_fn *run;
 } drivers[] = {
+    { "guest", bmc_guest },
     { "ipmi", bmc_ipmi },
     { "redfish", bmc_redfish },
     { "snmp-pdu", bmc_snmp },

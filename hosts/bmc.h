@@ -25,6 +25,6 @@ struct bmc_order {
 typedef bool bmc_fn(const struct bmc_order *order,
                     enum power_state *state_out, struct fault *why);
 
-bmc_fn bmc_ipmi, bmc_redfish, bmc_snmp;
+bmc_fn bmc_guest, bmc_ipmi, bmc_redfish, bmc_snmp;
 
 #endif

@@ -17,7 +17,11 @@
     X(cipher_suite) \
     X(community_env) \
     X(community_file) \
+    X(config) \
     X(domain) \
+    X(guest) \
+    X(host_key) \
+    X(key_file) \
     X(limit) \
     X(model) \
     X(off_value) \
@@ -38,7 +42,8 @@
     X(url) \
     X(user) \
     X(version) \
-    X(workaround)
+    X(workaround) \
+    X(xl)
 
 #define CONSOLE_TEXTS(X) \
     X(driver) \

@@ -16,6 +16,7 @@
 
 static const struct power_driver *const drivers[] = {
     &power_command_driver,
+    &power_guest_driver,
     &power_ipmi_driver,
     &power_libvirt_driver,
     &power_manual_driver,

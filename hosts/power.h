@@ -5,6 +5,8 @@
  *       "status" prints "on" or "off" and nothing else
  *   { driver: ipmi | redfish | snmp-pdu, ... }
  *       controllers on the network: see assay-host(5)
+ *   { driver: guest, address: HOST, guest: NAME, config: PATH, ... }
+ *       a guest of another Xen, whose xl is run by ssh
  *   { driver: manual, text: "socket 3, left" }
  *       a person does it and says so by "assay host power HOST confirm on"
  *

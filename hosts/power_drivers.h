@@ -13,6 +13,7 @@ struct buf;
 struct fault;
 
 extern const struct power_driver power_command_driver;
+extern const struct power_driver power_guest_driver;
 extern const struct power_driver power_ipmi_driver;
 extern const struct power_driver power_libvirt_driver;
 extern const struct power_driver power_manual_driver;

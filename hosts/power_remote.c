@@ -1,5 +1,5 @@
 /* hosts/power_remote.c - power by controllers on the network: IPMI, Redfish,
- * switched outlets by SNMP.
+ * switched outlets by SNMP, and the Xen that a host is a guest of by ssh.
  *
  * Their libraries block, know each its own deadlines, and are a burden to link
  * with: so each order is a short-lived assay-bmc, which is killed when its
@@ -16,6 +16,8 @@
 #include "hosts/ipmi_words.h"
 #include "hosts/outlet.h"
 #include "hosts/secret.h"
+#include "hosts/ssh_keys.h"
+#include "hosts/xl_list.h"
 
 #define LIMIT_MS 20000
 /* The library ends by itself before, and says more than "killed". */
@@ -25,6 +27,10 @@
 #define IPMI_PORT 623
 #define SNMP_PORT 161
 
+static const char *const guest_keys[] = {
+    "address", "host_key", "user", "key_file", "password_file",
+    "password_env", "guest", "config", "xl", "limit", "steady",
+};
 static const char *const ipmi_keys[] = {
     "address", "user", "password_file", "password_env", "privilege",
     "cipher_suite", "workaround", "boot", "limit", "steady",
@@ -57,6 +63,41 @@ check_address(const json_t *config, unsigned port, struct fault *why)
         return fault_set(why, FAULT_CONFIG, "power driver %s needs the key "
                          "'address'", json_text(config, "driver"));
     return address_parse(text, port, &address, why);
+}
+
+/* A path there. What has '=' xl would take for a setting. */
+static bool
+is_far_path(const char *path)
+{
+    for (const char *at = path; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 127 || *at == '=')
+            return false;
+    }
+    return path[0] == '/';
+}
+
+static bool
+guest_check(const char *host UNUSED, json_t *config, struct fault *why)
+{
+    const char *guest = json_text(config, "guest");
+    const char *file = json_text(config, "config");
+    const char *xl = json_text(config, "xl");
+
+    if (!power_check_keys(config, guest_keys, ARRAY_LEN(guest_keys), why))
+        return false;
+    if (guest == NULL || !xl_name_is_good(guest))
+        return fault_set(why, FAULT_CONFIG, "power driver guest needs the "
+                         "key 'guest', a name that is no number and not "
+                         "Domain-0");
+    if (file == NULL || !is_far_path(file))
+        return fault_set(why, FAULT_CONFIG, "power driver guest needs the "
+                         "key 'config', an absolute path without '='");
+    if (xl != NULL && !is_far_path(xl))
+        return fault_set(why, FAULT_CONFIG, "xl '%s' is no absolute path",
+                         xl);
+    return check_address(config, SSH_KEYS_PORT, why)
+        && ssh_keys_check(config, "power", why)
+        && power_check_limit(config, why);
 }
 
 static bool
@@ -154,6 +195,14 @@ remote_boot_order(const char *host UNUSED, const json_t *config,
     return remote_run(config, "boot", NULL, why)
         || fault_context(why, "boot order");
 }
+
+const struct power_driver power_guest_driver = {
+    .name = "guest",
+    .check = guest_check,
+    .order = remote_order,
+    .status = remote_status,
+    .steady_ms = STEADY_MS,
+};
 
 const struct power_driver power_ipmi_driver = {
     .name = "ipmi",

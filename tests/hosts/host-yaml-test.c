@@ -78,10 +78,13 @@ static const struct {
     { "memory_mb: \"2048\"", "memory_mb: lots", 10, "'memory_mb'" },
     { "  cpus: \"1\"\n", "", 8, "'cpus'" },
     { "driver: libvirt, domain: h1", "driver: lever", 12,
-      "no power driver 'lever' (there are: command, ipmi, libvirt, "
-      "manual, redfish, snmp-pdu)" },
+      "no power driver 'lever' (there are: command, guest, ipmi, "
+      "libvirt, manual, redfish, snmp-pdu)" },
     { "driver: libvirt, domain: h1", "driver: libvirt", 12,
       "needs the key 'domain'" },
+    { "driver: libvirt, domain: h1",
+      "driver: guest, guest: h1, config: h1.cfg", 12,
+      "needs the key 'config', an absolute path" },
     { "driver: libvirt, domain: h1",
       "driver: libvirt, domain: h1, on: [x]", 12, "takes no key 'on'" },
     { "driver: libvirt, domain: h1",

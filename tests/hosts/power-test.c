@@ -4,8 +4,8 @@
  * program that obeys or, told so by another file, refuses, dawdles, lies or
  * babbles: the libvirt driver's helper is replaced by it, the command driver
  * names it, for the manual driver it plays the person, and real controllers
- * (ipmi_sim, snmpd, a Redfish service) switch it for the drivers of the
- * network, which see broken wires too. */
+ * (ipmi_sim, snmpd, a Redfish service, the xl of a machine with an ssh server)
+ * switch it for the drivers of the network, which see broken wires too. */
 #include <config.h>
 
 #include <errno.h>
@@ -490,9 +490,8 @@ check_driver(const struct power_driver *driver)
 {
     json_t *config = config_of(driver);
     bool manual = strcmp(driver->name, "manual") == 0;
-    const char *odd = driver->boot_order == NULL
-        && strcmp(driver->name, "snmp-pdu") != 0 ? "neither 'on' nor 'off'"
-                                                 : "attempt 1: ";
+    const char *odd = driver->steady_ms == 0 ? "neither 'on' nor 'off'"
+                                             : "attempt 1: ";
     enum power_state state = POWER_ON;
     struct fault why = FAULT_INIT;
 
@@ -542,8 +541,8 @@ check_configs(void)
         const char *json, *says;
     } bad[] = {
         { "{}", "no power driver ''" },
-        { "{\"driver\": \"lever\"}", "there are: command, ipmi, libvirt, "
-          "manual, redfish, snmp-pdu" },
+        { "{\"driver\": \"lever\"}", "there are: command, guest, ipmi, "
+          "libvirt, manual, redfish, snmp-pdu" },
         { "{\"driver\": \"libvirt\"}", "needs the key 'domain'" },
         { "{\"driver\": \"libvirt\", \"domain\": \"../x\"}",
           "needs the key 'domain'" },
@@ -589,6 +588,26 @@ check_configs(void)
           " \"oid\": \"1.3.6.1\", \"on_value\": \"1\","
           " \"off_value\": \"1\", \"community_env\": \"C\"}",
           "two numbers 'on_value' and 'off_value'" },
+        { "{\"driver\": \"guest\"}", "needs the key 'guest'" },
+        { "{\"driver\": \"guest\", \"guest\": \"12\"}", "is no number" },
+        { "{\"driver\": \"guest\", \"guest\": \"Domain-0\"}",
+          "not Domain-0" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"g.cfg\"}", "'config', an absolute path" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"/a=b\"}", "'config', an absolute path without" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"/c\", \"xl\": \"xl\"}",
+          "xl 'xl' is no absolute path" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"/c\"}", "needs the key 'address'" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"/c\", \"address\": \"a\"}",
+          "power driver guest needs a host_key" },
+        { "{\"driver\": \"guest\", \"guest\": \"g\","
+          " \"config\": \"/c\", \"address\": \"a\","
+          " \"host_key\": \"ssh-ed25519 A\", \"key_file\": \"k\"}",
+          "key_file 'k' is not absolute" },
     };
     struct fault why = FAULT_INIT;
     json_t *config;
@@ -599,6 +618,44 @@ check_configs(void)
                      bad[i].says, "%s", bad[i].json);
         json_decref(config);
     }
+}
+
+/* A guest that runs is off only when a whole table says so: not when the table
+ * is cut where it reads as whole, and not by a stranger's word. */
+static void
+check_guest(void)
+{
+    json_t *config = power_fix_config(&fix, "guest", fix.guest_port, "right");
+    enum power_state state = POWER_UNKNOWN;
+    struct fault why = FAULT_INIT;
+    struct arena arena = ARENA_INIT;
+
+    set_up("cut", "on");
+    not_ok_fault(power_status("h1", config, &state, &why), &why, FAULT_PEER,
+                 "ssh: ", "guest: a table whose end nobody saw");
+    set_up("half", "on");
+    not_ok_fault(power_status("h1", config, &state, &why), &why, FAULT_PEER,
+                 "is no table of 'xl list'", "guest: half a table");
+    set_up("refuse", "off");
+    ok(!power_set("h1", config, POWER_ON, &why), "guest: xl refuses");
+    has_str(why.detail, "attempt 3: xl create: exit status 75\n",
+            "guest: its status is said");
+    has_str(why.detail, "assay-virt: no", "guest: and what it says");
+    set_up("obey", "on");
+    json_put_text(config, "guest", "h2");
+    ok_fault(power_status("h1", config, &state, &why), &why,
+             "guest: another's state");
+    is_int(state, POWER_OFF, "guest: is not that of a longer name");
+    json_put_text(config, "guest", "h1");
+    set_up("obey", "on");
+    json_put_text(config, "host_key",
+                  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bW1pbmdiaXJk");
+    not_ok_fault(power_set("h1", config, POWER_OFF, &why), &why,
+                 FAULT_CONFIG, "is not the 'host_key'",
+                 "guest: a stranger in its place");
+    is_str(get(&arena, "orders"), "", "guest: is told nothing");
+    arena_free(&arena);
+    json_decref(config);
 }
 
 /* All that was logged, the retries too, is free of secrets. */
@@ -616,6 +673,8 @@ check_log(void)
        "each attempt is a line of the log");
     ok(strstr(buf_text(&log), "s3cr3t") == NULL,
        "no secret is in any of them");
+    ok(strstr(buf_text(&log), "b3BlbnNzaC1rZXk") == NULL,
+       "nor a private key of ssh");
     buf_free(&log);
     arena_free(&arena);
 }
@@ -698,6 +757,8 @@ main(int argc, char **argv)
             check_wires(driver, port, stream);
             check_password(driver, port);
         }
+        if (strcmp(driver->name, "guest") == 0)
+            check_guest();
     }
     check_variants();
     check_tls();

@@ -16,11 +16,13 @@
 #include "harness/json.h"
 #include "harness/proc.h"
 #include "tests/hosts/net_fix.h"
+#include "tests/sshfix.h"
 #include "tests/tap.h"
 
 #define OUTLET_OID "1.3.6.1.4.1.318.1.1.4.4.2.1.3.7"
 
 static struct arena arena = ARENA_INIT;
+static struct sshfix ssh;
 
 static const char *
 put(const struct power_fix *fix, const char *name, mode_t mode,
@@ -132,6 +134,56 @@ start_snmp(struct power_fix *fix)
         "/usr/sbin/snmpd", "-f", "-C", "-c", conf, "-Lo", "-I",
         "-smux,ifTable,ifXTable,hr_swrun,hrSWRunTable", NULL },
         arena_printf(&arena, "%s/snmpd.log", fix->dir));
+}
+
+/* A Xen: its xl is fussy as the real one is, and warns. In mode "cut" its table
+ * reads as whole, and the connection ends before xl does. */
+static void
+start_guest(struct power_fix *fix)
+{
+    const char *dir = arena_printf(&arena, "%s/xen", fix->dir);
+    struct fault why = FAULT_INIT;
+
+    if (!net_fix_has("dropbear") || !net_fix_has("ssh-keygen")
+        || !fs_mkdirs(dir, 0755, &why) || !sshfix_start(&ssh, dir))
+        return;
+    fix->guest_port = ssh.target.port;
+    (void)put(fix, "xen/the xl", 0755, arena_printf(&arena,
+        "#!/bin/sh\n"
+        "cd %s || exit 1\n"
+        "echo 'WARNING: this xl is a script' >&2\n"
+        "table() {\n"
+        "  echo 'Name          ID   Mem VCPUs      State   Time(s)'\n"
+        "  echo 'Domain-0       0  2048     2     r-----     100.1'\n"
+        "  echo 'h2 h1          3   512     1     -b----       3.0'\n"
+        "}\n"
+        "h1='h1             7   512     1     -b----       1.5'\n"
+        "case \"$*\" in\n"
+        "\"create $PWD/h1's \\$HOME.cfg name=\\\"h1\\\"\")\n"
+        "  [ \"$(cat machine)\" = off ] || exit 1; exec ./machine.sh on;;\n"
+        "'destroy h1') exec ./machine.sh off;;\n"
+        "list) case $(cat mode) in\n"
+        "  cut) table; pid=$PPID\n"
+        "    until [ \"$(cat /proc/$pid/comm)\" = dropbear ]; do\n"
+        "      read -r _ _ _ pid _ </proc/$pid/stat || exit 1\n"
+        "    done\n"
+        "    kill -9 $pid; exit 0;;\n"
+        "  half) table | head -c 120; exit 0;;\n"
+        "  flood) exec ./machine.sh status;;\n"
+        "  esac\n"
+        "  s=$(./machine.sh status) || exit 1\n"
+        "  case $s in\n"
+        "  on) table; echo \"$h1\";;\n"
+        "  off) table;;\n"
+        "  *) echo \"$s\";;\n"
+        "  esac;;\n"
+        "*) echo \"no such command: $*\" >&2; exit 2;;\n"
+        "esac\n", fix->dir));
+    if (!proc_run((const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519",
+                      "-N", "", "-f", arena_printf(&arena, "%s/stranger",
+                                                   dir), NULL },
+                  NULL, 0, 30000, NULL, &why))
+        tap_bail("%s", why.text);
 }
 
 /* A Redfish service: two systems are not, sessions are counted ------------ */
@@ -446,6 +498,7 @@ power_fix_start(struct power_fix *fix, const char *dir)
 #ifdef HAVE_NETSNMP
     start_snmp(fix);
 #endif
+    start_guest(fix);
     fix->redfish_port = net_fix_port(true);
     fix->pids[2] = start_redfish(fix, fix->redfish_port, NULL, NULL);
     start_tls(fix);
@@ -456,6 +509,7 @@ power_fix_stop(struct power_fix *fix)
 {
     for (size_t i = 0; i < ARRAY_LEN(fix->pids); i++)
         net_fix_stop(fix->pids[i]);
+    sshfix_stop(&ssh);
     arena_free(&arena);
 }
 
@@ -463,12 +517,41 @@ int
 power_fix_port(const struct power_fix *fix, const char *driver,
                bool *stream_out)
 {
-    *stream_out = strcmp(driver, "redfish") == 0;
+    bool guest = strcmp(driver, "guest") == 0;
+
+    *stream_out = guest || strcmp(driver, "redfish") == 0;
+    if (guest)
+        return fix->guest_port;
     if (strcmp(driver, "ipmi") == 0)
         return fix->ipmi_port;
     if (strcmp(driver, "redfish") == 0)
         return fix->redfish_port;
     return strcmp(driver, "snmp-pdu") == 0 ? fix->snmp_port : 0;
+}
+
+static json_t *
+guest_config(const struct power_fix *fix, int port, const char *key)
+{
+    bool right = strcmp(key, "right") == 0;
+    bool wrong = strcmp(key, "wrong") == 0;
+    json_t *config = json_object();
+
+    json_put_text(config, "driver", "guest");
+    json_put_text(config, "address", arena_printf(&arena, "127.0.0.1:%d",
+                                                  port));
+    json_put_text(config, "host_key", ssh.target.hostkey);
+    json_put_text(config, "user", ssh.target.user);
+    json_put_text(config, "key_file", right ? ssh.target.key
+                  : arena_printf(&arena, "%s/%s", fix->dir,
+                                 wrong ? "xen/stranger" : key));
+    json_put_text(config, "guest", "h1");
+    json_put_text(config, "config", arena_printf(&arena, "%s/h1's $HOME.cfg",
+                                                 fix->dir));
+    json_put_text(config, "xl", arena_printf(&arena, "%s/xen/the xl",
+                                             fix->dir));
+    json_put_text(config, "limit", "5s");
+    json_put_text(config, "steady", "20ms");
+    return config;
 }
 
 json_t *
@@ -478,8 +561,11 @@ power_fix_config(const struct power_fix *fix, const char *driver, int port,
     bool redfish = strcmp(driver, "redfish") == 0;
     bool snmp = strcmp(driver, "snmp-pdu") == 0;
     char address[64], secret[128];
-    json_t *config = json_object();
+    json_t *config;
 
+    if (strcmp(driver, "guest") == 0)
+        return guest_config(fix, port, password_file);
+    config = json_object();
     (void)snprintf(address, sizeof(address), "%s127.0.0.1:%d",
                    redfish ? "http://" : "", port);
     (void)snprintf(secret, sizeof(secret), "%s/%s", fix->dir, password_file);

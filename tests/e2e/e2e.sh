@@ -15,6 +15,7 @@ unset ASSAY_DB
 ASSAY_HOME=$(mktemp -d /tmp/assay-e2e.XXXXXX)
 export ASSAY_HOME
 chmod 711 "$ASSAY_HOME"
+: >"$ASSAY_HOME/here"
 
 diag() { sed 's/^/# /'; }
 
@@ -41,11 +42,14 @@ wait_for() {
 
 finish() {
     trap - EXIT
-    assay lab down --all >/dev/null 2>&1
+    local left down
+    # Who has lost his home finds nothing of what he has started.
+    [ -e "$ASSAY_HOME/here" ] ||
+        echo "# $ASSAY_HOME was removed while the test ran"
+    down=$(assay lab down --all 2>&1)
     # What still runs with our home in its arguments is a leak.
-    local left
     left=$(pgrep -af "$ASSAY_HOME" | grep -v "^$$ " | grep -v pgrep)
-    is "nothing runs when the lab is down" "$left" ""
+    is "nothing runs when the lab is down" "$left" "" || diag <<<"$down"
     if tap_end; then
         if mountpoint -q "$ASSAY_HOME/flights"; then umount "$ASSAY_HOME/flights"; fi
         rm -rf "$ASSAY_HOME"

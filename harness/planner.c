@@ -1,5 +1,4 @@
-/* harness/planner.c - the order of service, attempts, and promises: see
- * planner.h. */
+/* harness/planner.c - attempts, and promises: see planner.h. */
 #include <config.h>
 
 #include "harness/planner.h"
@@ -11,10 +10,6 @@
 #include "harness/planner_time.h"
 
 #define ATTEMPTS_MAX 8          /* to keep every promise */
-#define FAIR_FACTOR_MAX 4.0
-#define AGING 10.0
-#define WIDE_FAVOUR 16.0
-
 #define ROOM(count, type) arena_alloc(arena, ((size_t)(count) + 1) \
                                              * sizeof(type))
 
@@ -59,266 +54,6 @@ noise(uint64_t *state)
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-/* How much heavier an account's work is for what it had lately. */
-static double
-fair_factor(const struct planner_in *in, int account)
-{
-    double share = 0, used = 0, factor;
-
-    if (account == 0)
-        return 1;
-    for (int i = 0; i < in->account_count; i++) {
-        share += in->accounts[i].share;
-        used += in->accounts[i].used;
-    }
-    if (share <= 0 || used <= 0)
-        return 1;
-    if (in->accounts[account - 1].share <= 0)
-        return FAIR_FACTOR_MAX;
-    factor = in->accounts[account - 1].used / used
-        / (in->accounts[account - 1].share / share);
-    return factor < 1 / FAIR_FACTOR_MAX ? 1 / FAIR_FACTOR_MAX
-        : factor > FAIR_FACTOR_MAX ? FAIR_FACTOR_MAX : factor;
-}
-
-/* qsort() has no argument for the comparison's context. */
-struct sort_key {
-    int rank;                   /* before promises: see rank_of() */
-    bool promoted;
-    int64_t due_ms;
-    int priority;
-    double first;
-    int64_t second;
-    double third;
-    int64_t id;
-    int j;
-};
-
-static int
-compare_doubles(double a, double b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int
-compare_keys(const void *left, const void *right)
-{
-    const struct sort_key *a = left, *b = right;
-    int order;
-
-    if (a->rank != b->rank)
-        return a->rank - b->rank;
-    if (a->promoted != b->promoted)
-        return a->promoted ? -1 : 1;
-    if (a->promoted && a->due_ms != b->due_ms)
-        return a->due_ms < b->due_ms ? -1 : 1;
-    if (a->priority != b->priority)
-        return a->priority < b->priority ? -1 : 1;
-    if ((order = compare_doubles(a->first, b->first)) != 0)
-        return order;
-    if (a->second != b->second)
-        return a->second < b->second ? -1 : 1;
-    if ((order = compare_doubles(b->third, a->third)) != 0)
-        return order;
-    if (a->id != b->id)
-        return a->id < b->id ? -1 : 1;
-    return a->j - b->j;
-}
-
-/* What has waited seems smaller, a tenth of its size in the end: a promise
- * is for those whom that did not help. */
-static double
-youth(const struct planner_in *in, const struct planner_job *job)
-{
-    double waited = (double)(in->now_ms - job->queued_ms);
-
-    if (in->policy.patience_ms <= 0 || waited <= 0)
-        return 1;
-    return 1 / (1 + AGING * waited / (double)in->policy.patience_ms);
-}
-
-/* A promise is one among equals: it keeps hosts neither from who is about to
- * take them, nor from a job for which even those go that are at work, if none
- * of the others is more important. */
-static int
-rank_of(const struct planner_work *work, const struct planner_job *job)
-{
-    if (job->priority == PLANNER_PRIORITY_FIRST)
-        return 0;
-    return job->preempts && job->priority <= work->meek_priority ? 1 : 2;
-}
-
-static void
-sort_jobs(struct planner_work *work, struct sort_key *keys)
-{
-    const struct planner_in *in = work->in;
-    bool fcfs = in->policy.order == PLANNER_ORDER_FCFS;
-
-    for (int j = 0; j < in->job_count; j++) {
-        const struct planner_job *job = &in->jobs[j];
-        const struct planner_known *known = &work->known[j];
-
-        keys[j] = (struct sort_key){
-            .rank = rank_of(work, job), .promoted = known->promoted,
-            .due_ms = known->due_ms, .priority = job->priority,
-            .first = fcfs ? (double)job->queued_ms
-                : known->flight_work * youth(in, job) / known->favour,
-            .second = fcfs ? 0 : job->flight,
-            .third = fcfs ? 0 : known->rank,
-            .id = job->id, .j = j,
-        };
-    }
-    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
-    for (int i = 0; i < in->job_count; i++)
-        work->order[i] = keys[i].j;
-}
-
-static int
-set_size(const struct planner_in *in, int set)
-{
-    int size = 0;
-
-    for (int h = 0; h < in->host_count; h++)
-        if (planner_set_has(in->sets[set].bits, h)
-            && in->hosts[h].out == NULL && !in->hosts[h].retired)
-            size += in->hosts[h].count;
-    return size;
-}
-
-/* A flight's waiting work. */
-struct flight_sum {
-    int flight;
-    double work;
-};
-
-static int
-compare_flights(const void *left, const void *right)
-{
-    const struct flight_sum *a = left, *b = right;
-
-    return a->flight < b->flight ? -1 : a->flight > b->flight;
-}
-
-static void
-know_flights(struct planner_work *work)
-{
-    const struct planner_in *in = work->in;
-    struct flight_sum *sums = arena_alloc(work->arena,
-        ((size_t)in->job_count + 1) * sizeof *sums);
-    struct flight_sum *found, key = { 0 };
-    int count = 0;
-
-    for (int j = 0; j < in->job_count; j++)
-        sums[j].flight = in->jobs[j].flight;
-    qsort(sums, (size_t)in->job_count, sizeof *sums, compare_flights);
-    for (int j = 0; j < in->job_count; j++)
-        if (count == 0 || sums[j].flight != sums[count - 1].flight)
-            sums[count++] = sums[j];
-    for (int pass = 0; pass < 2; pass++) {
-        for (int j = 0; j < in->job_count; j++) {
-            struct planner_known *known = &work->known[j];
-
-            key.flight = in->jobs[j].flight;
-            found = bsearch(&key, sums, (size_t)count, sizeof *sums,
-                            compare_flights);
-            if (pass == 0 && !in->jobs[j].superseded)
-                found->work += known->length * known->units;
-            else if (pass == 1)
-                known->flight_work = found->work
-                    * fair_factor(in, in->jobs[j].account);
-        }
-    }
-}
-
-/* Puts the jobs of each flight together. */
-static void
-order_by_flight(struct planner_work *work)
-{
-    const struct planner_in *in = work->in;
-    struct arena *arena = work->arena;
-    struct sort_key *keys = ROOM(in->job_count, struct sort_key);
-
-    for (int j = 0; j < in->job_count; j++)
-        keys[j] = (struct sort_key){ .second = in->jobs[j].flight, .j = j };
-    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
-    for (int j = 0; j < in->job_count; j++)
-        work->by_flight[j] = keys[j].j;
-}
-
-/* How long the job may be put off. One that needs most of the hosts that fit
- * it gets its promise at once: they have to drain for it, and the more the
- * later that begins. */
-static int64_t
-patience(const struct planner_in *in, const struct planner_known *known)
-{
-    double part = known->choice > 0 ? (double)known->units / known->choice
-                                    : 1;
-
-    return part >= 1 ? 0 : (int64_t)((double)in->policy.patience_ms
-                                     * (1 - part));
-}
-
-static void
-know_jobs(struct planner_work *work)
-{
-    const struct planner_in *in = work->in;
-    int *sizes = arena_alloc(work->arena, ((size_t)in->set_count + 1)
-                                          * sizeof *sizes);
-
-    work->meek_priority = INT32_MAX;
-    for (int s = 0; s < in->set_count; s++)
-        sizes[s] = set_size(in, s);
-    for (int j = 0; j < in->job_count; j++) {
-        const struct planner_job *job = &in->jobs[j];
-        struct planner_known *known = &work->known[j];
-
-        known->choice = INT32_MAX;
-        for (int r = 0; r < job->role_count; r++) {
-            known->units += job->roles[r].count;
-            if (sizes[job->roles[r].set] < known->choice)
-                known->choice = sizes[job->roles[r].set];
-        }
-        if (!job->preempts && job->priority != PLANNER_PRIORITY_FIRST
-            && job->priority < work->meek_priority)
-            work->meek_priority = job->priority;
-        known->length = (double)(job->expect_ms > 0 ? job->expect_ms
-                                                    : job->run_ms)
-            + (double)job->prepare_ms;
-        known->rank = known->length * known->units;
-        known->wide = job->role_count > 1;
-        known->favour = 1;
-        known->latest_ms = PLANNER_NO_TIME;
-        if (job->booked_ms > 0) {
-            known->latest_ms = job->queued_ms + patience(in, known);
-            if (known->latest_ms < job->booked_ms)
-                known->latest_ms = job->booked_ms;
-            if (known->latest_ms < in->now_ms)
-                known->latest_ms = in->now_ms;
-        }
-    }
-    know_flights(work);
-}
-
-/* Jobs that need hosts together go before others of their size: not more of
- * them than there are hosts, for the places of the rest will be found anew
- * before their time comes, and many gaps make slow plans. */
-static void
-favour_wide(struct planner_work *work, struct sort_key *keys)
-{
-    const struct planner_in *in = work->in;
-    int left = in->host_count;
-
-    sort_jobs(work, keys);
-    for (int i = 0; i < in->job_count && left > 0; i++) {
-        struct planner_known *known = &work->known[work->order[i]];
-
-        if (known->wide) {
-            known->favour = WIDE_FAVOUR;
-            left--;
-        }
-    }
-}
-
 /* Hosts in the order in which they are given when it is all the same: those
  * for which there is least other work; and one class after the other, so that
  * those that are left over are of one, for a pair. */
@@ -331,7 +66,7 @@ static int
 compare_wanted(const void *left, const void *right)
 {
     const struct wanted *a = left, *b = right;
-    int order = compare_doubles(a->work, b->work);
+    int order = planner_compare_doubles(a->work, b->work);
 
     if (order == 0)
         order = a->class - b->class;
@@ -356,7 +91,7 @@ rank_hosts(struct planner_work *work)
     for (int h = 0; h < in->host_count; h++)
         wanted[h] = (struct wanted){ .class = in->hosts[h].class, .host = h };
     for (int s = 0; s < in->set_count; s++) {
-        int size = set_size(in, s);
+        int size = planner_set_size(in, s);
 
         for (int h = 0; h < in->host_count && size > 0; h++)
             if (planner_set_has(in->sets[s].bits, h))
@@ -449,6 +184,7 @@ work_init(struct planner_work *work, const struct planner_in *in,
     work->ranked = ROOM(in->host_count, int);
     work->known = ROOM(in->job_count, struct planner_known);
     work->order = ROOM(in->job_count, int);
+    work->passed = ROOM(in->job_count, int);
     work->slots = ROOM(in->job_count, struct planner_slot);
     work->slot_hosts = ROOM(in->job_count, int *);
     work->placed = ROOM(in->job_count, bool);
@@ -461,7 +197,8 @@ work_init(struct planner_work *work, const struct planner_in *in,
     work->seen = ROOM(in->host_count, bool);
     work->lean_run = ROOM(in->host_count, int64_t);
     work->lean_bias = ROOM(in->host_count, int64_t);
-    know_jobs(work);
+    work->by_flight = ROOM(in->job_count, int);
+    planner_know_jobs(work);
     for (int j = 0; j < in->job_count; j++) {
         all += (size_t)work->known[j].units;
         if (work->known[j].units > units)
@@ -475,8 +212,6 @@ work_init(struct planner_work *work, const struct planner_in *in,
         work->slot_hosts[j] = hosts;
         hosts += work->known[j].units;
     }
-    work->by_flight = ROOM(in->job_count, int);
-    order_by_flight(work);
     work->groups = ROOM(groups, struct planner_group);
     work->unit_role = ROOM(units, int);
     work->unit_host = ROOM(units, int);
@@ -515,14 +250,54 @@ place(struct planner_work *work, int j)
     planner_fit_place(work, j);
 }
 
+/* Places the jobs order[from..to): those that have a place before others may
+ * start, of the ones that can be passed only the first that waits; between
+ * them, who can start at once beside them; then books the others. The order
+ * becomes the one in which they were placed. */
+static void
+place_some(struct planner_work *work, int from, int to)
+{
+    int first = from, later = 0;
+    bool waits = false;
+
+    for (int i = from; i < to; i++) {
+        int j = work->order[i];
+        bool passable = work->known[j].passable && !work->known[j].promoted;
+
+        if (passable && waits && !work->placed[j])
+            work->placed[j] = planner_fit_now(work, j);
+        else
+            place(work, j);
+        if (!work->placed[j]) {
+            work->passed[later++] = j;
+            continue;
+        }
+        work->order[first++] = j;
+        waits = waits || (passable
+                          && work->slots[j].verdict == PLANNER_LATER);
+    }
+    for (int i = 0; i < later; i++) {
+        work->order[first++] = work->passed[i];
+        place(work, work->passed[i]);
+    }
+}
+
+/* Nobody passes a job of a better priority. */
 static void
 place_all(struct planner_work *work)
 {
+    const struct planner_job *jobs = work->in->jobs;
+    int count = work->in->job_count, to;
+
     planner_fit_reset(work);
-    memset(work->placed, 0, (size_t)work->in->job_count
-                            * sizeof *work->placed);
-    for (int i = 0; i < work->in->job_count; i++)
-        place(work, work->order[i]);
+    memset(work->placed, 0, (size_t)count * sizeof *work->placed);
+    for (int from = 0; from < count; from = to) {
+        to = from + 1;
+        while (to < count && jobs[work->order[to]].priority
+                             == jobs[work->order[from]].priority)
+            to++;
+        place_some(work, from, to);
+    }
 }
 
 static bool
@@ -606,25 +381,25 @@ fit_kept(struct planner_work *work, int j)
     if (!planner_fit_again(work, j, at, job->booked_hosts))
         work->slots[j].verdict = PLANNER_NONE;
     else
-        work->placed[j] = rank_of(work, job) == 0;
+        work->placed[j] = planner_rank(work, job) == 0;
 }
 
 /* The bookings of the last plan, moved forward where that is possible: no
  * promise breaks unless the world has changed. A gap that takes a wide job is
  * rare, and the first narrow one would spoil it. */
 static void
-keep(struct planner_work *work, struct sort_key *keys)
+keep(struct planner_work *work, struct planner_key *keys)
 {
     const struct planner_in *in = work->in;
 
-    sort_jobs(work, keys);
+    planner_sort(work, keys);
     for (int i = 0; i < in->job_count; i++) {
         const struct planner_job *job = &in->jobs[keys[i].j];
 
         keys[i].promoted = job->booked_ms > 0;
         keys[i].due_ms = job->booked_ms;
     }
-    qsort(keys, (size_t)in->job_count, sizeof *keys, compare_keys);
+    qsort(keys, (size_t)in->job_count, sizeof *keys, planner_compare_keys);
     planner_fit_reset(work);
     work->keeping = true;
     memset(work->placed, 0, (size_t)in->job_count * sizeof *work->placed);
@@ -710,7 +485,7 @@ shake(struct planner_work *work, int round, const double *best_ranks,
 
 /* Looks for a cheaper plan that keeps the promises too. */
 static void
-improve(struct planner_work *work, struct sort_key *keys)
+improve(struct planner_work *work, struct planner_key *keys)
 {
     const struct planner_in *in = work->in;
     struct arena *arena = work->arena;
@@ -724,7 +499,7 @@ improve(struct planner_work *work, struct sort_key *keys)
     memcpy(ranked, work->ranked, (size_t)in->host_count * sizeof *ranked);
     for (int round = 1; round <= in->policy.rounds; round++) {
         shake(work, round, ranks, ranked, &state);
-        sort_jobs(work, keys);
+        planner_sort(work, keys);
         place_all(work);
         cost = plan_cost(work);
         if (cost >= best || breaks_promise(work))
@@ -738,7 +513,7 @@ improve(struct planner_work *work, struct sort_key *keys)
     for (int j = 0; j < in->job_count; j++)
         work->known[j].rank = ranks[j];
     memcpy(work->ranked, ranked, (size_t)in->host_count * sizeof *ranked);
-    sort_jobs(work, keys);
+    planner_sort(work, keys);
     place_all(work);
 }
 
@@ -776,14 +551,14 @@ planner_make(const struct planner_in *in, struct arena *arena,
              struct planner_plan *plan_out)
 {
     struct planner_work work;
-    struct sort_key *keys = ROOM(in->job_count, struct sort_key);
+    struct planner_key *keys = ROOM(in->job_count, struct planner_key);
     int broken, promoted;
 
     *plan_out = (struct planner_plan){ 0 };
     work_init(&work, in, arena);
-    favour_wide(&work, keys);
+    planner_favour_wide(&work, keys);
     do {
-        sort_jobs(&work, keys);
+        planner_sort(&work, keys);
         place_all(&work);
         promoted = promote(&work, &broken);
         plan_out->attempts++;

@@ -10,20 +10,37 @@
  * its hosts are free together: so nobody ever holds one host while he waits
  * for the other, and a job that fills a gap never moves one that was placed
  * before it (conservative backfilling: Mu'alem and Feitelson, IEEE TPDS 12(6),
- * 2001). The order is: priority; the flight with the least work left (smallest
- * area first: Carastan-Santos et al., CCGrid 2019), growing smaller with age;
- * its longest job first (LPT: Graham, 1969). Jobs of several roles, as many as
- * there are hosts, go as if their flights were 16 times smaller: hosts become
- * free one by one, seldom together, and it takes little from the others where
- * such jobs are few (on the order of service in such queues: Green, Management
- * Science 27(1), 1981). That order alone would starve big jobs, hence the
- * promise: a booking may move back only as long as its job has waited less than
- * 'patience_ms' (cf. slack-based backfilling: Talby and Feitelson, IPPS 1999),
- * less the part of the fitting hosts that it needs.
- * Jobs whose promise a plan would break go first in the next attempt; when
- * attempts run out, the bookings of the last plan are kept and only moved
- * forward. No promise holds against a job to which others give way, unless
- * one of higher priority waits to which they do not.
+ * 2001). Where machines are many and nobody tells them apart, bookings would
+ * keep them idle far ahead of their time, as lengths are over-estimated: of the
+ * jobs of one priority there only the first that waits has its place before
+ * others may start, and those whose promise would break (selective reservation:
+ * Srinivasan et al., JSSPP 2002); the rest are booked in what is left.
+ *
+ * The order is: priority; the flight with the highest claim; its longest job
+ * first (LPT: Graham, 1969). With t waited, since the first of its jobs is
+ * there, the claim is
+ *
+ *      (t + 30 min) / (longest job * width^0.3)  +  1250 (t / limit)^4
+ *
+ * the response ratio and an urgency that outgrows it (as in LXF&W: Chiang et
+ * al., JSSPP 2002; WFP: Tang et al., Cluster 2009), where width is all its work
+ * over its longest job, and the limit is 'patience_ms', times the root of the
+ * part of the fitting hosts that the widest job leaves to others. Half an hour
+ * is given to all, to tell the short from the long among those who just came.
+ * Jobs of several roles, as many as there are hosts, claim 16 times as much:
+ * hosts become free one by one, seldom together, and it takes little from the
+ * others where such jobs are few (on the order of service in such queues:
+ * Green, Management Science 27(1), 1981).
+ *
+ * An order alone would not keep a word, hence the promise: a booking may move
+ * back only as long as its job has waited less than 'patience_ms' (cf.
+ * slack-based backfilling: Talby and Feitelson, IPPS 1999), less the part of
+ * the fitting hosts that it needs; of a job that can be passed, the booking
+ * that it has when its patience is over is its promise. Jobs whose promise a
+ * plan would break go first in the next attempt; when attempts run out, the
+ * bookings of the last plan are kept and only moved forward. No promise holds
+ * against a job to which others give way, unless one of higher priority waits
+ * to which they do not.
  *
  * All times are in ms on one clock of the caller's choice, all lists are
  * borrowed, indices count from 0. */
@@ -140,8 +157,8 @@ struct planner_quota {
     int percent_max;            /* of all hosts that are not out */
 };
 
-/* Fair share: who had more than his part lately has his flights weighed as if
- * they were larger, at most 4 times; less, at most 4 times smaller. */
+/* Fair share: the flights of who had more than his part lately claim less, at
+ * most 4 times; of who had less, at most 4 times more. */
 struct planner_account {
     double share;               /* of the lab, any unit */
     double used;                /* lately, any unit */

@@ -628,6 +628,24 @@ planner_fit_place(struct planner_work *work, int j)
 }
 
 bool
+planner_fit_now(struct planner_work *work, int j)
+{
+    const struct planner_job *job = &work->in->jobs[j];
+    int units = work->known[j].units;
+    struct planner_spot spot;
+    bool now;
+
+    work->slots[j] = (struct planner_slot){ 0 };
+    set_leans(work, job, true);
+    now = planner_fit_search(work, job, units, work->in->now_ms, &spot)
+        && spot.start_ms <= work->in->now_ms;
+    if (now)
+        fill_slot(work, job, j, &spot, units);
+    set_leans(work, job, false);
+    return now;
+}
+
+bool
 planner_fit_again(struct planner_work *work, int j, int64_t start_ms,
                   const int *hosts)
 {

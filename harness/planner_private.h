@@ -39,8 +39,11 @@ struct planner_known {
     int units;                  /* hosts it needs */
     int choice;                 /* hosts that its narrowest role may take */
     double length;              /* expected */
-    double flight_work;         /* of its flight, with its fair share */
+    double part;                /* of the hosts that fit, which it has to
+                                 * have free together */
+    double flight_claim;        /* of its flight, with its fair share */
     double rank;                /* in its flight, this round: highest first */
+    bool passable;              /* see may_be_passed() */
     bool wide;                  /* needs hosts that are free together */
     double favour;              /* so many times smaller it seems */
     bool promoted;              /* goes first, or its promise breaks */
@@ -62,6 +65,7 @@ struct planner_work {
     struct planner_known *known;
     int meek_priority;          /* the best of who makes nobody give way */
     int *order;
+    int *passed;                /* scratch: jobs without a place so far */
     int *by_flight;             /* jobs, those of a flight together */
     struct planner_slot *slots;
     bool *placed;               /* in this attempt */
@@ -82,10 +86,44 @@ struct planner_work {
     int *class_of;              /* per role */
 };
 
+/* qsort() has no argument for the comparison's context. */
+struct planner_key {
+    int rank;                   /* before promises: see
+                                 * planner_rank() */
+    bool promoted;
+    int64_t due_ms;
+    int priority;
+    double first;
+    int64_t second;
+    double third;
+    int64_t id;
+    int j;
+};
+
+int planner_compare_doubles(double a, double b);
+/* Of two struct planner_key. */
+int planner_compare_keys(const void *left, const void *right);
+/* A promise is one among equals: it keeps hosts neither from who is about to
+ * take them, nor from a job for which even those go that are at work, if none
+ * of the others is more important. */
+int planner_rank(const struct planner_work *work,
+                 const struct planner_job *job);
+/* Puts all jobs in work->order, by 'keys', of which there is one a job. */
+void planner_sort(struct planner_work *work, struct planner_key *keys);
+/* Machines of a set that are not out. */
+int planner_set_size(const struct planner_in *in, int set);
+/* Fills work->known and work->by_flight. */
+void planner_know_jobs(struct planner_work *work);
+/* Jobs that need hosts together go before others of their size: not more of
+ * them than there are hosts. */
+void planner_favour_wide(struct planner_work *work, struct planner_key *keys);
+
 /* The beginning of an attempt: only holds and the calendar. */
 void planner_fit_reset(struct planner_work *work);
 /* Finds the first place for job 'j', books it, fills its slot. */
 void planner_fit_place(struct planner_work *work, int j);
+/* Books job 'j' if it can start at once; false changes nothing. */
+MUST_CHECK bool planner_fit_now(struct planner_work *work, int j);
 /* Books job 'j' at this time on these hosts if they are free then. */
 MUST_CHECK bool planner_fit_again(struct planner_work *work, int j,
                                   int64_t start_ms, const int *hosts);

@@ -552,7 +552,7 @@ static const struct cmd_opt sim_opts[] = {
       .dflt = "user", .help = "what is believed of a job's length: user, "
                               "history or exact" },
     { .name = "patience", .type = CMD_OPT_DURATION, .arg = "TIME",
-      .dflt = "72h", .help = "how long a booking may still be moved back" },
+      .dflt = "150h", .help = "how long a booking may still be moved back" },
     { .name = NULL },
 };
 

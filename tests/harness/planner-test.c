@@ -147,9 +147,14 @@ order(void)
     struct planner_plan plan = PLAN(&in, jobs);
 
     is_int(plan.slots[2].start_ms, 1000, "priority goes first");
-    is_int(plan.slots[0].start_ms, 1200, "then the flight with least work");
-    is_int(plan.slots[3].start_ms, 1300, "the longest job of a flight first");
-    is_int(plan.slots[1].start_ms, 1360, "and the last");
+    is_int(plan.slots[3].start_ms, 1200, "then the flight with the shorter "
+           "jobs, the longest of them first");
+    is_int(plan.slots[1].start_ms, 1260, "and the last");
+    is_int(plan.slots[0].start_ms, 1310, "then the other flight");
+    jobs[0].queued_ms = NOW - 3600000;
+    plan = PLAN(&in, jobs);
+    is_int(plan.slots[0].start_ms, 1200, "unless it has waited for more of "
+           "its lengths");
     in.policy.order = PLANNER_ORDER_FCFS;
     jobs[0].queued_ms = 999;
     jobs[2].priority = 0;
@@ -157,6 +162,54 @@ order(void)
     plan = PLAN(&in, jobs);
     is_int(plan.slots[2].start_ms, 1000, "first come, first served");
     is_int(plan.slots[1].start_ms, 1300, "by id when they came together");
+}
+
+/* Ten like machines, six of them busy until 1100. */
+static void
+passing(void)
+{
+    static const struct planner_host ten = { .name = "all", .count = 10 };
+    static const struct planner_hold six = { .count = 6, .until_ms = 1100 };
+    static const struct planner_role eight = { 0, 8, 0 }, nine = { 0, 9, 0 },
+        four_of = { 0, 4, 0 }, two = { 0, 2, 0 };
+    static const int first[10];
+    uint64_t bits = 1;
+    const struct planner_set all[] = { { &bits } };
+    struct planner_in in = { .now_ms = NOW, .hosts = &ten, .host_count = 1,
+                             .holds = &six, .hold_count = 1, .sets = all,
+                             .set_count = (int)ARRAY_LEN(all),
+                             .policy = { .patience_ms = 36000000 } };
+    struct planner_job jobs[] = {
+        JOB(&eight, 50, .id = 1, .flight = 1, .queued_ms = NOW),
+        JOB(&nine, 100, .id = 2, .flight = 2, .queued_ms = NOW,
+            .booked_hosts = first),
+        JOB(&four_of, 1000, .id = 3, .flight = 3, .queued_ms = NOW),
+        JOB(&two, 1000, .id = 4, .flight = 4, .queued_ms = NOW),
+    };
+    struct planner_plan plan;
+
+    in.jobs = jobs;
+    in.job_count = (int)ARRAY_LEN(jobs);
+    planner_make(&in, &arena, &plan);
+    is_int(plan.slots[0].start_ms, 1100, "the first that waits has its place");
+    ok(plan.slots[2].start_ms > NOW, "nobody starts who would delay it");
+    ok(plan.slots[3].verdict == PLANNER_NOW && plan.order[1] == 3,
+       "but who does not, even before another one");
+    is_int(plan.slots[1].start_ms, 2000, "that is booked in what is left");
+    jobs[3].priority = 1;
+    planner_make(&in, &arena, &plan);
+    ok(plan.slots[1].start_ms == 1150 && plan.slots[3].start_ms == 1250,
+       "a better priority is not passed");
+    jobs[3].priority = 0;
+    jobs[1].booked_ms = 1150;
+    in.policy.patience_ms = 0;
+    planner_make(&in, &arena, &plan);
+    is_int(plan.slots[1].start_ms, 1150, "nor is one without patience");
+    jobs[1].queued_ms = NOW - 36000001;
+    in.policy.patience_ms = 36000000;
+    planner_make(&in, &arena, &plan);
+    ok(plan.slots[1].start_ms == 1100 && plan.slots[0].start_ms == 1200,
+       "who has waited long goes first, if he is large");
 }
 
 static void
@@ -922,6 +975,7 @@ main(void)
     timelines();
     order();
     pairs_first();
+    passing();
     fair();
     many_hosts();
     checks();

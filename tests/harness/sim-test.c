@@ -68,7 +68,7 @@ replay(const struct swf *swf, enum sim_policy policy,
        struct sim_job **jobs_out)
 {
     struct sim_options options = { .hosts = 10, .policy = policy,
-                                   .patience_ms = 3600000 };
+                                   .patience_ms = INT64_C(540000000) };
     struct sim_result result;
 
     sim_run(swf, &options, &arena, &result, jobs_out);

@@ -125,12 +125,18 @@ split_flags(struct arena *arena, const char *text)
     return flags;
 }
 
-/* Adds to an array, as text: quoted, or a host called null would be none. An
- * assay.name has nothing to be escaped. */
+/* Adds to an array, as text: quoted, or a host called null would be none, and
+ * escaped, for what is asked for may be anybody's word. */
 static void
 add_name(struct buf *list, const char *name)
 {
-    buf_addf(list, "%c\"%s\"", list->len == 0 ? '{' : ',', name);
+    buf_adds(list, list->len == 0 ? "{\"" : ",\"");
+    for (; *name != '\0'; name++) {
+        if (*name == '"' || *name == '\\')
+            buf_addc(list, '\\');
+        buf_addc(list, *name);
+    }
+    buf_addc(list, '"');
 }
 
 /* The hosts that are wanted by name; false: any may do. */

@@ -217,6 +217,11 @@ test_allocate(void)
     not_ok_fault(task_allocate(other, second, 1, "b", no_gpu, 1, hosts,
                                &why), &why, FAULT_NOT_FOUND,
                  "there are no such hosts", "what could never do");
+    not_ok_fault(task_allocate(other, second, 1, "b",
+                               &(struct task_role){ .role = "h",
+                                   .host = "a1\",\\null" }, 1, hosts, &why),
+                 &why, FAULT_NOT_FOUND, "there are no such hosts",
+                 "a name that no host can have");
     not_ok_fault(task_allocate(other, second, 1, "b", three, 3, hosts, &why),
                  &why, FAULT_NOT_FOUND, "there are no such hosts",
                  "three of a class that has two");

@@ -546,23 +546,27 @@ give_way(struct replay *r, struct entry *entry)
     entry->gives_to = NULL;
 }
 
+void
+replay_tell(const struct replay_other *other, struct plan_tally *tally)
+{
+    const struct plan_told told = {
+        .job = other->job, .recipe = other->recipe,
+        .branch = other->branch, .host = other->name,
+        .class = other->class, .begun_ms = other->from_ms,
+        .end_ms = other->until_ms, .run_ms = other->run_ms,
+        .prepare_ms = other->prepare_ms, .status = other->status,
+    };
+
+    if (other->job != NULL)
+        plan_tally_add(tally, &told);
+}
+
 static void
 end_some(struct replay *r)
 {
     for (; r->others < r->past->other_count
-         && r->past->others[r->others].until_ms <= r->now_ms; r->others++) {
-        const struct replay_other *other = &r->past->others[r->others];
-        const struct plan_told told = {
-            .job = other->job, .recipe = other->recipe,
-            .branch = other->branch, .host = other->name,
-            .class = other->class, .begun_ms = other->from_ms,
-            .end_ms = other->until_ms, .run_ms = other->run_ms,
-            .prepare_ms = other->prepare_ms, .status = other->status,
-        };
-
-        if (other->job != NULL)
-            plan_tally_add(r->tally, &told);
-    }
+         && r->past->others[r->others].until_ms <= r->now_ms; r->others++)
+        replay_tell(&r->past->others[r->others], r->tally);
     for (int j = 0; j < r->come; j++) {
         struct entry *entry = &r->entries[j];
 

@@ -20,6 +20,7 @@
 #include "harness/task_db.h"
 
 struct arena;
+struct plan_tally;
 struct fault;
 
 /* A job that came to its end; times in ms since the Unix epoch. */
@@ -110,6 +111,8 @@ struct replay_result {
 MUST_CHECK bool replay_check(const struct replay_past *past,
                              const struct replay_policy *policy,
                              struct fault *why);
+/* Tells the tally of what was, if it was a job's. */
+void replay_tell(const struct replay_other *other, struct plan_tally *tally);
 /* What happened. All results are in 'arena', with which 'past' has to live. */
 void replay_recorded(const struct replay_past *past, struct arena *arena,
                      struct replay_result *out);

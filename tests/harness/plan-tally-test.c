@@ -59,23 +59,6 @@ static const char runs[] =
     " select f, j, 'r-' || j, 'amd64', 'queued'"
     " from generate_series(41, 42) f, unnest('{a,b,pair}'::text[]) j";
 
-static void
-tell(const struct replay_past *past, struct plan_tally *tally)
-{
-    for (int i = 0; i < past->other_count; i++) {
-        const struct replay_other *other = &past->others[i];
-        const struct plan_told told = {
-            .job = other->job, .recipe = other->recipe,
-            .branch = other->branch, .host = other->name,
-            .class = other->class, .begun_ms = other->from_ms,
-            .end_ms = other->until_ms, .run_ms = other->run_ms,
-            .prepare_ms = other->prepare_ms, .status = other->status,
-        };
-
-        plan_tally_add(tally, &told);
-    }
-}
-
 static bool
 near(int64_t a, int64_t b, int64_t by)
 {
@@ -157,7 +140,8 @@ main(void)
     if (!replay_db_load(db, now, now + 1000, &arena, &past, &why))
         tap_bail("replay: %s", why.text);
     tally = plan_tally_new();
-    tell(&past, tally);
+    for (int i = 0; i < past.other_count; i++)
+        replay_tell(&past.others[i], tally);
     told.policy = asked.policy;
     plan_tally_past(tally, now, 0, &arena, &told);
     compare_lengths(&asked, &told);
